@@ -1,0 +1,93 @@
+"""The exceptions of the whole house.
+
+    SequelaError
+    ├── DataError (ValueError)            the data are not what they should be
+    │   ├── SchemaError                   columns missing, extra or of the wrong type
+    │   ├── LabelError                    labels missing, unknown, or a class absent
+    │   └── LeakageError                  something of one part is seen in another
+    ├── ConfigError (ValueError)          an unknown key, a wrong type, a value out of range
+    ├── BundleError (ValueError)          a bundle or checkpoint is damaged or does not fit
+    ├── OutputError (OSError)             something could not be written
+    ├── TrainingError (RuntimeError)      training cannot go on (a loss that is not finite)
+    ├── Interrupted (RuntimeError)        stopped on request, the state is saved
+    └── MissingDependencyError (ImportError)   an extra is not installed
+
+A message names the thing, what was found, what was wanted and what to do about it, in one line. It
+never holds a value of a patient: columns, files, row numbers, counts and types only.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BundleError",
+    "ConfigError",
+    "DataError",
+    "Interrupted",
+    "LabelError",
+    "LeakageError",
+    "MissingDependencyError",
+    "OutputError",
+    "SchemaError",
+    "SequelaError",
+    "TrainingError",
+]
+
+
+class SequelaError(Exception):
+    """Base of every error that Sequela raises on purpose.
+
+    Args:
+        what: the thing that is wrong, by name ("column 'X17' of data.csv").
+        got: what was found there, never a patient's value ("text in row 12").
+        wanted: what would have been right ("a number").
+        todo: what the user can do now ("Remove the row or fill the gap.").
+    """
+
+    def __init__(
+        self, what: str, *, got: object = None, wanted: object = None, todo: str | None = None
+    ):
+        self.what, self.got, self.wanted, self.todo = what, got, wanted, todo
+        found = [f"got {got}"] if got is not None else []
+        found += [f"wanted {wanted}"] if wanted is not None else []
+        text = f"{what}: {', '.join(found)}" if found else what
+        super().__init__(f"{text.rstrip('.')}. {todo}" if todo else text)
+
+
+class DataError(SequelaError, ValueError):
+    """The data are not what they should be."""
+
+
+class SchemaError(DataError):
+    """Columns are missing, extra or of the wrong type."""
+
+
+class LabelError(DataError):
+    """Labels are missing or unknown, or a class is absent where it is needed."""
+
+
+class LeakageError(DataError):
+    """Something of one part (training, tuning, held out) is seen in another."""
+
+
+class ConfigError(SequelaError, ValueError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class BundleError(SequelaError, ValueError):
+    """A bundle or checkpoint is damaged, incomplete or does not fit."""
+
+
+class OutputError(SequelaError, OSError):
+    """Something could not be written."""
+
+
+class TrainingError(SequelaError, RuntimeError):
+    """Training cannot go on."""
+
+
+class Interrupted(SequelaError, RuntimeError):
+    """Work was stopped on request; what was done is saved."""
+
+
+class MissingDependencyError(SequelaError, ImportError):
+    """An optional dependency is not installed; the message holds the install line."""

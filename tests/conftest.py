@@ -1,0 +1,26 @@
+"""What every test may use: the real data folder, when there is one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of real data sets, from SEQUELA_DATA; the test is skipped without it."""
+    root = os.environ.get("SEQUELA_DATA")
+    if not root or not Path(root).is_dir():
+        pytest.skip("real data absent: set SEQUELA_DATA to the folder that holds them")
+    return Path(root)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread_per_worker():
+    # Several workers with several threads each fight over the cores and run slower than one thread.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import torch
+
+        torch.set_num_threads(1)
