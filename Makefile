@@ -1,0 +1,40 @@
+# The same commands everywhere; each does the set-up that is missing and then its job.
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: demo test test-long check fix bench docs clean
+
+demo:
+	@$(PYTHON) scripts/setup.py demo
+	@$(BIN)/sequela demo
+
+test:
+	@$(PYTHON) scripts/setup.py test
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
+
+test-long:
+	@$(PYTHON) scripts/setup.py test
+	@$(BIN)/python -m pytest -m "long"
+
+check:
+	@$(PYTHON) scripts/setup.py dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyrefly check --summary=none
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest -q -n0 -p no:cacheprovider tests/house
+
+fix:
+	@$(PYTHON) scripts/setup.py dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench:
+	@$(PYTHON) scripts/setup.py test
+	@$(BIN)/python benchmarks/simulate.py
+
+docs:
+	@$(PYTHON) scripts/setup.py dev
+	@$(BIN)/python scripts/docs.py
+
+clean:
+	rm -rf build .venv runs

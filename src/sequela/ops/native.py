@@ -1,0 +1,57 @@
+"""Finding and loading the native library: plain C through ctypes, absent without harm.
+
+This is the only file that touches the library. It is looked for beside this file (a wheel), in the
+environment's own package folder (an editable install keeps the sources and the compiled file apart),
+and nowhere else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sysconfig
+from pathlib import Path
+
+__all__ = ["INTERFACE_VERSION", "library", "status"]
+
+INTERFACE_VERSION = 1
+_NAME = "libsequela.so"
+
+
+def _candidates() -> list[Path]:
+    folders = [Path(__file__).parent]
+    folders += [Path(sysconfig.get_path(key), "sequela", "ops") for key in ("platlib", "purelib")]
+    return list(dict.fromkeys(folder / _NAME for folder in folders))
+
+
+@functools.cache
+def _load() -> tuple[ctypes.CDLL | None, str]:
+    path = next((path for path in _candidates() if path.is_file()), None)
+    if path is None:
+        return None, (
+            "not built: no C++ compiler was found when sequela was installed; "
+            "install one (g++) and install sequela again"
+        )
+    try:
+        loaded = ctypes.CDLL(str(path))
+        loaded.sequela_interface_version.restype = ctypes.c_int32
+        loaded.sequela_interface_version.argtypes = []
+        found = loaded.sequela_interface_version()
+    except (OSError, AttributeError) as error:
+        return None, f"found but not usable ({type(error).__name__}); install sequela again"
+    if found != INTERFACE_VERSION:
+        return None, (
+            f"found with interface version {found}, wanted {INTERFACE_VERSION}; "
+            "install sequela again"
+        )
+    return loaded, f"loaded, interface version {found}"
+
+
+def library() -> ctypes.CDLL | None:
+    """The loaded library, or None when it is absent or does not fit; :func:`status` says why."""
+    return _load()[0]
+
+
+def status() -> str:
+    """One line for ``sequela doctor``: loaded, or why not and what to do."""
+    return _load()[1]
