@@ -1,0 +1,208 @@
+"""The verbs, their arguments and their help; the work stands in one file per verb.
+
+Nothing heavy is imported here, so that ``sequela --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sequela import __version__
+from sequela.errors import ConfigError, Interrupted, SequelaError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="sequela",
+    help="Recurrent networks for clinical sequences: from raw records to a checked model.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    # Rich tracebacks print local variables, and those hold patients' values.
+    pretty_exceptions_enable=False,
+)
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...", help="Settings, e.g. data=records seed=1 training.epochs=5."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sequela {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="The run folder; an old demo there is replaced.")
+    ] = Path("runs/demo"),
+    subjects: Annotated[int, typer.Option(min=500, help="Simulated patients.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of simulation and training.")] = 0,
+) -> None:
+    """Simulate a cohort, train a GRU for heart-failure onset, judge it, write the report."""
+    from sequela.cli.demo import run
+
+    run(out, subjects=subjects or None, seed=seed)
+
+
+@app.command()
+def train(
+    experiment: Annotated[str, typer.Argument(help="A built-in experiment or a YAML file.")],
+    words: Words = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in out=...")] = False,
+) -> None:
+    """Run an experiment from raw data to report, e.g. train heart_failure data=PATH out=DIR."""
+    from sequela.cli.train import run
+
+    run(experiment, words or [], resume=resume)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A model folder, e.g. runs/x/model.")],
+    words: Words = None,
+    json: Json = False,
+) -> None:
+    """Judge a model on a data set that has labels, e.g. evaluate runs/x/model data=PATH."""
+    from sequela.cli.evaluate import run
+
+    run(model, words or [], as_json=json)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model folder, e.g. runs/x/model.")],
+    words: Words = None,
+) -> None:
+    """Write a model's scores, e.g. predict runs/x/model data=PATH out=scores.parquet."""
+    from sequela.cli.predict import run
+
+    run(model, words or [])
+
+
+@app.command()
+def report(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+) -> None:
+    """Write the HTML report of a run again."""
+    from sequela.cli.report import run
+
+    run(run_folder)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="The new MEDS folder.")],
+    subjects: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+) -> None:
+    """Write a simulated cohort (MEDS) whose true risk is known."""
+    from sequela.cli.simulate import run
+
+    run(out, subjects=subjects, seed=seed)
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A data set.")],
+    words: Words = None,
+    source: Annotated[str, typer.Option(help="Which reader; see 'sequela list'.")] = "meds",
+    json: Json = False,
+) -> None:
+    """What is in this data set: subjects, events, codes, lengths, gaps, classes."""
+    from sequela.cli.inspect import run
+
+    run(path, source, words or [], as_json=json)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """What is installed, which backend is used and why, which promises hold here."""
+    from sequela.cli.doctor import run
+
+    run(as_json=json)
+
+
+@app.command(name="list")
+def list_(json: Json = False) -> None:
+    """The built-in experiments, tasks, sources and recipes."""
+    from sequela.cli.list import run
+
+    run(as_json=json)
+
+
+@app.command()
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(help="A data set; without it all are listed.")
+    ] = None,
+) -> None:
+    """Download a public data set; the only verb that uses the network."""
+    from sequela.cli.fetch import run
+
+    run(name)
+
+
+def _unexpected(error: BaseException) -> str:
+    # The text of a foreign exception may quote a cell of the user's data, so only its kind and
+    # its place are shown.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return (
+        f"internal error: {type(error).__name__}{place}. This is a fault of Sequela; "
+        "SEQUELA_TRACEBACK=1 shows all of it (it may then show values of your data)."
+    )
+
+
+def main() -> None:
+    """The entry point: one line for each error, exit status 2 for settings, 1 for the rest."""
+    debug = os.environ.get("SEQUELA_TRACEBACK") == "1"
+    try:
+        app()
+    except SequelaError as error:
+        if debug:
+            raise
+        print(f"sequela: {error}", file=sys.stderr)
+        status = (
+            2 if isinstance(error, ConfigError) else 130 if isinstance(error, Interrupted) else 1
+        )
+        sys.exit(status)
+    except KeyboardInterrupt:
+        print("sequela: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has left; that is no error, and nothing more is sent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except MemoryError:
+        print(
+            "sequela: out of memory. Use a smaller batch_size or fewer subjects.", file=sys.stderr
+        )
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        print(f"sequela: {_unexpected(error)}", file=sys.stderr)
+        sys.exit(1)

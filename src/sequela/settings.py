@@ -1,0 +1,140 @@
+"""Settings from outside, checked: a mistake becomes one line of what, where and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from sequela.errors import ConfigError
+
+__all__ = ["checked", "nearest", "override", "read_yaml"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a table of keys and values",
+    "model_type": "a table of keys and values",
+    "path_type": "a path",
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to do about an unknown name: the nearest known one, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."
+
+
+def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    current: Any = model
+    for part in location:
+        fields = getattr(current, "model_fields", {})
+        if part not in fields:
+            return []
+        current = fields[part].annotation
+        if typing.get_origin(current) in (typing.Union, types.UnionType):
+            members = [item for item in typing.get_args(current) if item is not type(None)]
+            current = members[0] if members else None
+    return list(getattr(current, "model_fields", {}))
+
+
+def checked(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
+    """An instance of ``model``, or a :class:`ConfigError` for the first mistake.
+
+    Args:
+        model: a pydantic model.
+        values: the settings as read.
+        where: what they belong to, for the message ("training").
+
+    Raises:
+        ConfigError: an unknown key (with the nearest known one), a missing key, a wrong type or a
+            value out of range.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+    location = first["loc"]
+    name = ".".join(str(part) for part in location)
+    what = f"setting '{name}' of {where}" if name else f"the settings of {where}"
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        raise ConfigError(what, got="an unknown key", todo=nearest(str(location[-1]), known))
+    if first["type"] == "missing":
+        raise ConfigError(what, got="nothing", wanted="a value", todo=f"Add {name}=... .")
+    wanted = _WANTED.get(first["type"]) or first["msg"].removeprefix("Input should be ")
+    wanted = wanted.removeprefix("Value error, ")
+    raise ConfigError(what, got=repr(first["input"])[:80], wanted=wanted, todo="Correct it.")
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """A YAML file that holds a table of keys and values; plain data only, never code.
+
+    Raises:
+        ConfigError: the file is missing, unreadable, not YAML or not a table.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"file {path}", got="no such file", todo="Check the path.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"file {path}", got=type(error).__name__, wanted="a YAML file") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"not YAML at line {mark.line + 1}" if mark else "not YAML"
+        raise ConfigError(f"file {path}", got=line, todo="Correct the syntax.") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"file {path}", got=type(content).__name__, wanted="keys and values")
+    return content
+
+
+def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """Settings with ``key=value`` words applied; ``a.b=1`` reaches into tables.
+
+    Values are read as YAML, so ``epochs=3`` is a number and ``codes=[a, b]`` a list.
+
+    Raises:
+        ConfigError: a word without '=', or a key that reaches into something that is no table.
+    """
+    result = {
+        key: dict(value) if isinstance(value, dict) else value for key, value in values.items()
+    }
+    for word in assignments:
+        key, separator, text = word.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"argument '{word}'", wanted="key=value", todo="Write key=value.")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"argument '{key}'", got="unreadable", wanted="a YAML value"
+            ) from error
+        *tables, last = key.split(".")
+        target = result
+        for table in tables:
+            inner = target.get(table)
+            if inner is not None and not isinstance(inner, dict):
+                raise ConfigError(f"argument '{key}'", got=f"'{table}' is no table of settings")
+            target[table] = dict(inner or {})
+            target = target[table]
+        target[last] = value
+    return result

@@ -1,0 +1,44 @@
+"""Experiment files: built in, the user's own, overridden, and wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from sequela import experiments
+from sequela.errors import ConfigError
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_built_in_experiments_are_valid(name):
+    experiment = experiments.load(name)
+    assert experiment.name == name
+    assert experiment.data is None, "a built-in experiment names no data set"
+
+
+def test_words_override(tmp_path):
+    found = experiments.load("seizure", ["seed=4", "task.classes=5", f"data={tmp_path}"])
+    assert (found.seed, found.task["classes"], found.data) == (4, 5, tmp_path)
+
+
+def test_a_users_own_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("{title: Mine, source: meds, task: {name: onset}, model: {recipe: onset_gru}}")
+    assert experiments.load(str(path)).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("seizur", [], "Did you mean 'seizure'"),
+        ("nothing/here.yaml", [], "no such file"),
+        ("seizure", ["sed=1"], "Did you mean 'seed'"),
+        ("seizure", ["seed=one"], "a whole number"),
+        ("seizure", ["split.fractions=[.5, .5, .5]"], "sum to 1"),
+        ("seizure", ["task=3"], "keys and values"),
+        ("seizure", ["model={}"], "'recipe'"),
+        ("seizure", ["evaluation.threshold=best"], "threshold"),
+    ],
+)
+def test_mistakes(name, words, message):
+    with pytest.raises(ConfigError, match=message):
+        experiments.load(name, words)

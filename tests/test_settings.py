@@ -1,0 +1,93 @@
+"""Every mistake in the settings becomes one line: what, where, what to do."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from sequela import settings
+from sequela.errors import ConfigError
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    epochs: int = Field(1, ge=1)
+    rate: float = 0.1
+
+
+class Outer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    training: Inner = Inner()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"name": "x", "trainin": {}},
+            r"'trainin' of run: got an unknown key. Did you mean 'training'",
+        ),
+        ({"name": "x", "training": {"epoch": 3}}, r"'training.epoch'.*Did you mean 'epochs'"),
+        ({"name": "x", "training": {"epochs": "three"}}, r"'training.epochs'.*a whole number"),
+        (
+            {"name": "x", "training": {"epochs": 0}},
+            r"'training.epochs'.*greater than or equal to 1",
+        ),
+        ({"name": "x", "training": 3}, r"'training'.*keys and values"),
+        ({}, r"'name' of run: got nothing"),
+    ],
+)
+def test_mistakes(values, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        settings.checked(Outer, values, "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_good_settings():
+    assert (
+        settings.checked(Outer, {"name": "x", "training": {"epochs": 3}}, "run").training.epochs
+        == 3
+    )
+
+
+def test_override_reaches_into_tables_and_copies():
+    before = {"training": {"epochs": 1}, "seed": 0}
+    after = settings.override(before, ["training.epochs=3", "seed=7", "task.classes=[a, b]", "x="])
+    assert after == {
+        "training": {"epochs": 3},
+        "seed": 7,
+        "task": {"classes": ["a", "b"]},
+        "x": None,
+    }
+    assert before == {"training": {"epochs": 1}, "seed": 0}
+
+
+@pytest.mark.parametrize("word", ["epochs", "=3", "seed.a=1", "a=[1"])
+def test_bad_words(word):
+    with pytest.raises(ConfigError):
+        settings.override({"seed": 0}, [word])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: [1", "not YAML at line"),
+        (b"- 1", "got list"),
+        (b"", "got NoneType"),
+        (b"\xff\xfe\x00", "UnicodeDecodeError"),
+        (b"a: !!python/object/apply:os.getcwd []", "not YAML"),
+    ],
+)
+def test_bad_files(tmp_path, content, message):
+    path = tmp_path / "a.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message):
+        settings.read_yaml(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        settings.read_yaml(tmp_path / "a.yaml")
+    with pytest.raises(ConfigError, match="IsADirectoryError"):
+        settings.read_yaml(tmp_path)
