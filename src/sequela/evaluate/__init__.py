@@ -1,0 +1,47 @@
+"""Arrays in, numbers out: measures, intervals, calibration, subgroups and honest baselines."""
+
+from __future__ import annotations
+
+from sequela.evaluate.bootstrap import estimate, interval, replicate, resample
+from sequela.evaluate.classes import MulticlassMetrics, confusion_matrix, per_class
+from sequela.evaluate.curves import calibration_points, precision_recall_points, roc_points
+from sequela.evaluate.evaluate import evaluate_binary, evaluate_multiclass
+from sequela.evaluate.metrics import (
+    BinaryMetrics,
+    at_threshold,
+    auprc,
+    auroc,
+    brier,
+    calibration_error,
+    calibration_line,
+)
+from sequela.evaluate.parts import Part, Scores
+from sequela.evaluate.subgroups import evaluate_subgroups
+from sequela.evaluate.threshold import UnreachableTarget, choose_threshold
+
+__all__ = [
+    "BinaryMetrics",
+    "MulticlassMetrics",
+    "Part",
+    "Scores",
+    "UnreachableTarget",
+    "at_threshold",
+    "auprc",
+    "auroc",
+    "brier",
+    "calibration_error",
+    "calibration_line",
+    "calibration_points",
+    "choose_threshold",
+    "confusion_matrix",
+    "estimate",
+    "evaluate_binary",
+    "evaluate_multiclass",
+    "evaluate_subgroups",
+    "interval",
+    "per_class",
+    "precision_recall_points",
+    "replicate",
+    "resample",
+    "roc_points",
+]
