@@ -1,0 +1,27 @@
+"""The waist of the data tower: events of subjects in the MEDS shape, read, written and split."""
+
+from __future__ import annotations
+
+from sequela.events.dataset import EventData
+from sequela.events.labels import read_labels, write_predictions
+from sequela.events.schema import BIRTH_CODE, COLUMNS, DEATH_CODE, align, has_code
+from sequela.events.splits import PARTS, assign_splits, check_disjoint
+from sequela.events.vocabulary import UNKNOWN, Vocabulary
+from sequela.events.write import write_events
+
+__all__ = [
+    "BIRTH_CODE",
+    "COLUMNS",
+    "DEATH_CODE",
+    "PARTS",
+    "UNKNOWN",
+    "EventData",
+    "Vocabulary",
+    "align",
+    "assign_splits",
+    "check_disjoint",
+    "has_code",
+    "read_labels",
+    "write_events",
+    "write_predictions",
+]

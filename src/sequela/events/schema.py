@@ -1,0 +1,216 @@
+"""The shape of an event table: any near-MEDS table becomes exactly the five columns of MEDS 0.4.
+
+Users' files are aligned, never validated: what can be understood without guessing at a value is
+understood (other time units and zones, narrower integers, categories, a differently named value
+column, extra columns), and what cannot be is refused in one line that names file, column and row.
+"""
+
+from __future__ import annotations
+
+import meds
+import polars as pl
+import pyarrow as pa
+
+from sequela.errors import DataError, SchemaError
+from sequela.events.files import from_arrow
+from sequela.settings import nearest
+
+__all__ = ["BIRTH_CODE", "COLUMNS", "DEATH_CODE", "VALUE_COLUMNS", "align", "has_code", "to_arrow"]
+
+BIRTH_CODE = meds.birth_code
+DEATH_CODE = meds.death_code
+
+COLUMNS: dict[str, pl.DataType] = {
+    "subject_id": pl.Int64(),
+    "time": pl.Datetime("us"),
+    "code": pl.String(),
+    "numeric_value": pl.Float32(),
+    "text_value": pl.String(),
+}
+
+#: Names under which the number of an event is looked for when the caller names none.
+VALUE_COLUMNS = ("numeric_value", "value")
+
+
+def has_code(code: str) -> pl.Expr:
+    """True where an event's code is ``code``, or ``code`` with a suffix after ``//``."""
+    return (pl.col("code") == code) | pl.col("code").str.starts_with(f"{code}//")
+
+
+def align(
+    table: pa.Table | pl.DataFrame, where: str, value_column: str | None = None
+) -> pl.DataFrame:
+    """An event table with exactly the MEDS columns, in MEDS types, sorted by subject and time.
+
+    Times with a zone are turned into UTC and lose the zone; finer units than the microsecond are
+    cut. NaN in the value column means missing and becomes null. Null times are static facts and
+    come first within their subject. Events of one subject and time keep their order.
+
+    Args:
+        table: at least ``subject_id``, ``time`` and ``code``; further columns are dropped.
+        where: the name of the file, for messages.
+        value_column: the column that holds the number of an event; by default ``numeric_value``, or
+            ``value`` where only that is there (the name in older exports), else no numbers.
+
+    Returns:
+        Columns ``subject_id`` int64, ``time`` datetime[us] (nullable), ``code`` text,
+        ``numeric_value`` float32 (nullable), ``text_value`` text (nullable).
+
+    Raises:
+        SchemaError: a column is missing or cannot be of its type.
+        DataError: a subject or code is missing, or a value is infinite.
+    """
+    frame = table if isinstance(table, pl.DataFrame) else from_arrow(table, where)
+    value_name = _value_name(frame.columns, where, value_column)
+    for name in ("subject_id", "time", "code"):
+        if name not in frame.columns:
+            raise SchemaError(
+                f"column '{name}' of {where}",
+                got="no such column",
+                wanted="the MEDS columns subject_id, time, code",
+                todo=nearest(name, frame.columns) if frame.columns else None,
+            )
+    columns = [
+        _subjects(frame["subject_id"], where),
+        _times(frame["time"], where),
+        _codes(frame["code"], where),
+        _numbers(frame[value_name], where)
+        if value_name
+        else pl.repeat(None, frame.height, dtype=pl.Float32(), eager=True),
+        _texts(frame["text_value"], where)
+        if "text_value" in frame.columns
+        else pl.repeat(None, frame.height, dtype=pl.String(), eager=True),
+    ]
+    aligned = pl.DataFrame(
+        [column.alias(name) for name, column in zip(COLUMNS, columns, strict=True)]
+    )
+    return aligned.sort("subject_id", "time", nulls_last=False, maintain_order=True)
+
+
+def to_arrow(events: pl.DataFrame) -> pa.Table:
+    """Aligned events as the Arrow table of MEDS 0.4, ready to be written."""
+    return events.select(list(COLUMNS)).to_arrow().cast(meds.DataSchema.schema())
+
+
+def _value_name(present: list[str], where: str, value_column: str | None) -> str | None:
+    if value_column is None:
+        return next((name for name in VALUE_COLUMNS if name in present), None)
+    if value_column not in present:
+        raise SchemaError(
+            f"column '{value_column}' of {where}",
+            got="no such column",
+            wanted="the column that value_column names",
+            todo=nearest(value_column, present),
+        )
+    return value_column
+
+
+def _first_row(mask: pl.Series) -> int:
+    return int(mask.arg_max() or 0) + 1
+
+
+def _refuse(column: pl.Series, bad: pl.Series, where: str, got: str, wanted: str) -> None:
+    count = int(bad.sum())
+    if count:
+        raise SchemaError(
+            f"column '{column.name}' of {where}",
+            got=f"{got} in {count} row(s), the first is row {_first_row(bad)}",
+            wanted=wanted,
+            todo="Correct or remove these rows.",
+        )
+
+
+def _parsed_text(
+    column: pl.Series, kind: pl.DataType, where: str, got: str, wanted: str
+) -> pl.Series:
+    """Text read strictly as numbers or times; an empty cell is missing."""
+    text = column.cast(pl.String()).str.strip_chars()
+    text = text.to_frame().select(pl.when(pl.first() != "").then(pl.first())).to_series()
+    is_time = kind == pl.Datetime("us")
+    parsed = _parsed_times(text) if is_time else text.cast(kind, strict=False)
+    _refuse(column, parsed.is_null() & text.is_not_null(), where, got, wanted)
+    return parsed
+
+
+def _parsed_times(text: pl.Series) -> pl.Series:
+    formats = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+    plain = text.str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T").str.replace(r"(?:Z|\+00:00)$", "")
+    frame = plain.to_frame("text")
+    tries = [pl.col("text").str.to_datetime(form, time_unit="us", strict=False) for form in formats]
+    return frame.select(pl.coalesce(tries)).to_series()
+
+
+def _is_text(column: pl.Series) -> bool:
+    return column.dtype in (pl.String, pl.Categorical, pl.Enum)
+
+
+def _type_error(column: pl.Series, where: str, wanted: str) -> SchemaError:
+    return SchemaError(
+        f"column '{column.name}' of {where}", got=f"the type {column.dtype}", wanted=wanted
+    )
+
+
+def _subjects(column: pl.Series, where: str) -> pl.Series:
+    wanted = "a whole number for each subject"
+    if _is_text(column):
+        result = _parsed_text(column, pl.Int64(), where, "text", wanted)
+    elif column.dtype.is_integer() or column.dtype == pl.Null:
+        result = column.cast(pl.Int64(), strict=False)
+        _refuse(column, result.is_null() & column.is_not_null(), where, "too large", "63 bits")
+    elif column.dtype.is_float():
+        # Beyond 2**53 a float no longer tells neighbouring ids apart.
+        whole = (column.round() == column) & (column.abs() <= 2**53)
+        _refuse(column, ~whole & column.is_not_null(), where, "fractions", wanted)
+        result = column.cast(pl.Int64(), strict=False)
+    else:
+        raise _type_error(column, where, wanted)
+    _refuse(column, result.is_null(), where, "nothing", wanted)
+    return result
+
+
+def _times(column: pl.Series, where: str) -> pl.Series:
+    wanted = "a date and time"
+    kind = column.dtype
+    if _is_text(column):
+        return _parsed_text(column, pl.Datetime("us"), where, "text that is no time", wanted)
+    if isinstance(kind, pl.Datetime):
+        if kind.time_zone is not None:
+            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return column.dt.cast_time_unit("us")
+    if kind in (pl.Date, pl.Null):
+        return column.cast(pl.Datetime("us"))
+    raise _type_error(column, where, wanted)
+
+
+def _codes(column: pl.Series, where: str) -> pl.Series:
+    wanted = "a code for each event"
+    if not (_is_text(column) or column.dtype.is_integer() or column.dtype == pl.Null):
+        raise _type_error(column, where, wanted)
+    result = column.cast(pl.String())
+    _refuse(column, result.is_null() | (result == ""), where, "nothing", wanted)
+    return result
+
+
+def _numbers(column: pl.Series, where: str) -> pl.Series:
+    wanted = "a number or nothing"
+    if _is_text(column):
+        column = _parsed_text(column, pl.Float64(), where, "text", wanted).alias(column.name)
+    elif not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
+        raise _type_error(column, where, wanted)
+    result = column.cast(pl.Float32())
+    infinite = result.is_infinite().fill_null(False)
+    if infinite.any():
+        raise DataError(
+            f"column '{column.name}' of {where}",
+            got=f"{int(infinite.sum())} infinite value(s), the first in row {_first_row(infinite)}",
+            wanted="finite numbers of float32 range, or nothing",
+            todo="Leave the value empty where it is not known.",
+        )
+    return result.fill_nan(None)
+
+
+def _texts(column: pl.Series, where: str) -> pl.Series:
+    try:
+        return column.cast(pl.String())
+    except pl.exceptions.PolarsError as error:
+        raise _type_error(column, where, "text or nothing") from error
