@@ -174,8 +174,11 @@ def test_extra_columns_are_named(table, save):
 
 
 def test_a_column_name_twice_is_refused(table, save):
-    table[0][5] = "X4"
-    with pytest.raises(DataError, match=r"'X5'|cannot be read"):
+    table[0][5] = "X4 "
+    with pytest.raises(SchemaError, match="'X4' twice"):
+        read(save(table))
+    table[0][5] = "id"
+    with pytest.raises(SchemaError, match="'id' twice"):
         read(save(table))
 
 

@@ -92,8 +92,12 @@ def _text_table(file: Path) -> pl.DataFrame:
         table = pl.read_csv(file, infer_schema=False)
     except pl.exceptions.NoDataError:
         raise DataError(f"file {file.name}", got="an empty file", wanted="a CSV") from None
+    except OSError as error:
+        raise DataError(
+            f"file {file}", got=type(error).__name__, wanted="a readable file"
+        ) from None
     # The reader's own message may quote the line, so it is not passed on.
-    except (pl.exceptions.PolarsError, OSError):
+    except pl.exceptions.PolarsError:
         raise DataError(
             f"file {file.name}",
             got="something that cannot be read as a table (a row with too many fields, perhaps)",
@@ -101,7 +105,13 @@ def _text_table(file: Path) -> pl.DataFrame:
         ) from None
     if not len(table):
         raise DataError(f"file {file.name}", got="a header without rows", wanted="data")
-    return table.rename({name: name.strip() for name in table.columns})
+    names = [name.strip() for name in table.columns]
+    if names[0] in _ID_NAMES:
+        names[0] = "id"
+    if len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise SchemaError(f"columns of {file.name}", got=f"{twice!r} twice", wanted="each once")
+    return table.rename(dict(zip(table.columns, names, strict=True)))
 
 
 def _listed(names: list[str]) -> str:
@@ -111,9 +121,6 @@ def _listed(names: list[str]) -> str:
 
 def _named_columns(table: pl.DataFrame, file: Path) -> pl.DataFrame:
     """The columns id, X1 to X178 and y, in this order, or an error that names the others."""
-    first = table.columns[0]
-    if first in _ID_NAMES:
-        table = table.rename({first: "id"})
     wanted = ["id", *_SAMPLE_COLUMNS, _LABEL]
     what = f"columns of {file.name}"
     if missing := [name for name in wanted if name not in table.columns]:
