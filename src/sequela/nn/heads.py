@@ -1,0 +1,304 @@
+"""From a sequence of states to an answer: pooling over ragged sequences, and output layers.
+
+Pooling reads valid steps only, straight from the packed data: nothing is padded, and a softmax
+never sees a step that is not there. A sequence of length 0 pools to zeros, which is also the
+initial state that a recurrent layer returns for it. Lengths are data: an all-zero step is a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from sequela.errors import ConfigError, DataError
+
+__all__ = ["POOLINGS", "Classify", "Head", "PerStep", "Pool", "Regress"]
+
+POOLINGS = ("last", "mean", "max", "attention")
+
+
+@dataclass(frozen=True)
+class _Ragged:
+    """``data`` ``[N, F]``, all valid steps, those of one row in order of time; ``rows`` ``[N]``."""
+
+    data: Tensor
+    rows: Tensor
+    count: int
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Row-wise sums ``[B, ...]`` of values ``[N, ...]``, each added in order of time."""
+        return values.new_zeros(self.count, *values.shape[1:]).index_add(0, self.rows, values)
+
+    def lengths(self) -> Tensor:
+        return torch.bincount(self.rows, minlength=self.count)
+
+    def at(self, edge: str) -> Tensor:
+        """``[B, F]``, the first or the last step of each row; zeros where a row has none."""
+        number = torch.arange(len(self.rows), device=self.rows.device)
+        reduction = "amax" if edge == "last" else "amin"
+        chosen = number.new_zeros(self.count).scatter_reduce(
+            0, self.rows, number, reduction, include_self=False
+        )
+        present = self.lengths().nonzero().squeeze(1)
+        # index_copy, not a product with 0: a NaN elsewhere must not reach an empty row.
+        return self.data.new_zeros(self.count, self.data.shape[1]).index_copy(
+            0, present, self.data[chosen[present]]
+        )
+
+
+def _from_packed(sequence: PackedSequence) -> _Ragged:
+    data, sizes = sequence.data, sequence.batch_sizes
+    first = sizes.cumsum(0) - sizes
+    member = torch.arange(len(data)) - torch.repeat_interleave(first, sizes, output_size=len(data))
+    member = member.to(data.device)
+    order = sequence.sorted_indices
+    if order is None:
+        return _Ragged(data, member, int(sizes[0]) if len(sizes) else 0)
+    return _Ragged(data, order[member], len(order))
+
+
+def _valid(sequence: Tensor, lengths: Tensor | None, batch_first: bool) -> Tensor:
+    """Bool ``[B, T]``, or ``[T, B]`` as the sequence is: true on steps that are there."""
+    if sequence.dim() != 3:
+        raise DataError(
+            "a padded sequence", got=f"shape {list(sequence.shape)}", wanted="three dimensions"
+        )
+    batch, time = sequence.shape[:2] if batch_first else (sequence.shape[1], sequence.shape[0])
+    if lengths is None:
+        lengths = torch.full((batch,), time)
+    lengths = torch.as_tensor(lengths)
+    if lengths.shape != (batch,) or lengths.is_floating_point() or lengths.is_complex():
+        raise DataError(
+            "lengths",
+            got=f"{lengths.dtype} of shape {list(lengths.shape)}",
+            wanted=f"whole numbers of shape [{batch}], one for each sequence",
+        )
+    if batch and not bool(((lengths >= 0) & (lengths <= time)).all()):
+        raise DataError("lengths", got="a number out of range", wanted=f"0 to {time}, the padded T")
+    lengths = lengths.to(sequence.device)
+    valid = torch.arange(time, device=sequence.device)[None, :] < lengths[:, None]
+    return valid if batch_first else valid.T
+
+
+def _ragged(
+    sequence: Tensor | PackedSequence, lengths: Tensor | None, batch_first: bool
+) -> _Ragged:
+    if isinstance(sequence, PackedSequence):
+        if lengths is not None:
+            raise DataError("lengths", got="lengths beside a PackedSequence, which has its own")
+        return _from_packed(sequence)
+    valid = _valid(sequence, lengths, batch_first)
+    batch_axis = 0 if batch_first else 1
+    # Row by row or time by time: either way the steps of one row stand in order of time.
+    return _Ragged(sequence[valid], valid.nonzero()[:, batch_axis], sequence.shape[batch_axis])
+
+
+class Pool(nn.Module):
+    """One vector for each sequence of states.
+
+    ``last`` is the state after the last step of each direction: the forward half of the last step
+    and, with two directions, the backward half of the first. ``mean`` and ``max`` run over the
+    valid steps. ``attention`` (Yang 2016) is ``sum_t p_t x_t``, where ``p`` is the softmax over the
+    valid steps of ``v . tanh(W x_t + b)``. Rows of length 0 give zeros.
+
+    Args:
+        kind: one of :data:`POOLINGS`, or several joined by ``+`` ("mean+max"), concatenated.
+        size: the width F of a step.
+        directions: 2 when the steps are the concatenated outputs of a bidirectional layer; only
+            ``last`` looks at it.
+        batch_first: padded input is ``[B, T, F]``; by default ``[T, B, F]``, as torch's layers.
+
+    Attributes:
+        output_size: the width of what :meth:`forward` returns, F times the number of kinds.
+
+    Raises:
+        ConfigError: an unknown kind, or two directions with an odd size.
+    """
+
+    def __init__(
+        self, kind: str, size: int, *, directions: int = 1, batch_first: bool = False
+    ) -> None:
+        super().__init__()
+        self.kinds = tuple(kind.split("+"))
+        for name in self.kinds:
+            if name not in POOLINGS:
+                raise ConfigError(
+                    "pooling",
+                    got=repr(kind),
+                    wanted=f"{', '.join(POOLINGS)}, or several of them joined by '+'",
+                )
+        if len(set(self.kinds)) != len(self.kinds):
+            raise ConfigError("pooling", got=f"{kind!r}, which names a kind twice")
+        if directions not in (1, 2) or size < 1 or size % directions:
+            raise ConfigError(
+                "pooling",
+                got=f"size {size} with {directions} direction(s)",
+                wanted="1 or 2 directions that share the size evenly",
+            )
+        self.size, self.directions, self.batch_first = size, directions, batch_first
+        self.output_size = size * len(self.kinds)
+        if "attention" in self.kinds:
+            self.projection = nn.Linear(size, size)
+            self.context = nn.Linear(size, 1, bias=False)
+
+    def forward(self, sequence: Tensor | PackedSequence, lengths: Tensor | None = None) -> Tensor:
+        """``[B, output_size]`` in the order of the batch.
+
+        Args:
+            sequence: packed, or padded ``[T, B, F]`` (``[B, T, F]`` with ``batch_first``).
+            lengths: integers ``[B]`` for padded input, zeros allowed; all of T when absent.
+
+        Raises:
+            DataError: shapes or lengths do not fit.
+        """
+        ragged = _ragged(sequence, lengths, self.batch_first)
+        if ragged.data.shape[-1] != self.size:
+            raise DataError(
+                "the steps to pool", got=f"width {ragged.data.shape[-1]}", wanted=f"{self.size}"
+            )
+        return torch.cat([getattr(self, f"_{kind}")(ragged) for kind in self.kinds], dim=1)
+
+    def attention_weights(
+        self, sequence: Tensor | PackedSequence, lengths: Tensor | None = None
+    ) -> Tensor:
+        """``p`` ``[N]`` for the valid steps, in packed order (or the order of the padded mask)."""
+        return self._weights(_ragged(sequence, lengths, self.batch_first))
+
+    def _last(self, ragged: _Ragged) -> Tensor:
+        last = ragged.at("last")
+        if self.directions == 1:
+            return last
+        half = self.size // 2
+        return torch.cat([last[:, :half], ragged.at("first")[:, half:]], dim=1)
+
+    def _mean(self, ragged: _Ragged) -> Tensor:
+        return ragged.sum(ragged.data) / ragged.lengths().clamp(min=1)[:, None]
+
+    def _max(self, ragged: _Ragged) -> Tensor:
+        start = ragged.data.new_zeros(ragged.count, self.size)
+        rows = ragged.rows[:, None].expand(-1, self.size)
+        return start.scatter_reduce(0, rows, ragged.data, "amax", include_self=False)
+
+    def _weights(self, ragged: _Ragged) -> Tensor:
+        scores = self.context(torch.tanh(self.projection(ragged.data))).squeeze(1)
+        # The softmax does not depend on the peak; it only keeps exp in range.
+        peak = scores.new_zeros(ragged.count).scatter_reduce(
+            0, ragged.rows, scores.detach(), "amax", include_self=False
+        )
+        weights = torch.exp(scores - peak[ragged.rows])
+        return weights / ragged.sum(weights)[ragged.rows]
+
+    def _attention(self, ragged: _Ragged) -> Tensor:
+        return ragged.sum(self._weights(ragged)[:, None] * ragged.data)
+
+    def extra_repr(self) -> str:
+        """The choices, for ``print(model)``."""
+        return f"{'+'.join(self.kinds)}, size={self.size}, directions={self.directions}"
+
+
+class Classify(nn.Module):
+    """Logits of classes: ``[...]`` for two classes (of the second one), else ``[..., classes]``.
+
+    Args:
+        size: the width of the input.
+        classes: at least 2.
+        dropout: probability of dropping an input feature in training; 0 by default.
+
+    Raises:
+        ConfigError: fewer than two classes.
+    """
+
+    def __init__(self, size: int, classes: int = 2, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        if classes < 2:
+            raise ConfigError("classes", got=str(classes), wanted="at least 2")
+        self.classes = classes
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(size, 1 if classes == 2 else classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of ``x`` ``[..., size]``."""
+        logits = self.linear(self.dropout(x))
+        return logits.squeeze(-1) if self.classes == 2 else logits
+
+
+class Regress(nn.Module):
+    """Numbers: ``[...]`` for one output, else ``[..., outputs]``.
+
+    Args:
+        size: the width of the input.
+        outputs: how many numbers.
+        dropout: probability of dropping an input feature in training; 0 by default.
+
+    Raises:
+        ConfigError: no output.
+    """
+
+    def __init__(self, size: int, outputs: int = 1, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        if outputs < 1:
+            raise ConfigError("outputs", got=str(outputs), wanted="at least 1")
+        self.outputs = outputs
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(size, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The numbers for ``x`` ``[..., size]``."""
+        found = self.linear(self.dropout(x))
+        return found.squeeze(-1) if self.outputs == 1 else found
+
+
+class PerStep(nn.Module):
+    """An answer at every step: a packed sequence stays packed, a padded one stays padded.
+
+    Args:
+        output: what turns ``[..., F]`` into an answer, :class:`Classify` or :class:`Regress`.
+        batch_first: padded input is ``[B, T, F]``; by default ``[T, B, F]``.
+    """
+
+    def __init__(self, output: nn.Module, *, batch_first: bool = False) -> None:
+        super().__init__()
+        self.output, self.batch_first = output, batch_first
+
+    def forward(
+        self, sequence: Tensor | PackedSequence, lengths: Tensor | None = None
+    ) -> Tensor | PackedSequence:
+        """Answers in the layout of the input; zeros beyond each length when lengths are given."""
+        if isinstance(sequence, PackedSequence):
+            return PackedSequence(
+                self.output(sequence.data),
+                sequence.batch_sizes,
+                sequence.sorted_indices,
+                sequence.unsorted_indices,
+            )
+        answers = self.output(sequence)
+        if lengths is None:
+            return answers
+        valid = _valid(sequence, lengths, self.batch_first)
+        return torch.where(valid if answers.dim() == 2 else valid[:, :, None], answers, 0.0)
+
+
+class Head(nn.Module):
+    """A pooled sequence, with static features beside it, and an output layer.
+
+    Args:
+        pool: from steps to one vector.
+        output: :class:`Classify` or :class:`Regress` of width ``pool.output_size + static size``.
+    """
+
+    def __init__(self, pool: Pool, output: nn.Module) -> None:
+        super().__init__()
+        self.pool, self.output = pool, output
+
+    def forward(
+        self,
+        sequence: Tensor | PackedSequence,
+        lengths: Tensor | None = None,
+        static: Tensor | None = None,
+    ) -> Tensor:
+        """The answer for each sequence, in the order of the batch; ``static`` is ``[B, S]``."""
+        pooled = self.pool(sequence, lengths)
+        return self.output(pooled if static is None else torch.cat([pooled, static], dim=1))
