@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from sequela.errors import ConfigError, LabelError, LeakageError
-from sequela.settings import checked
 from sequela.signals import SignalDeclaration, SignalSet
 
 PLAIN = {
@@ -19,7 +18,7 @@ PLAIN = {
 
 
 def declare(**changes) -> SignalDeclaration:
-    return checked(SignalDeclaration, {**PLAIN, **changes}, "task toy")
+    return SignalDeclaration.parse({**PLAIN, **changes})
 
 
 def signals(label=(1, 2, 3, 1), subject=None):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sequela
-from sequela.settings import checked, read_yaml
+from sequela.settings import read_yaml
 from sequela.signals import SignalDeclaration, SignalSet
 
 ROOM = Path(sequela.__file__).parent / "tasks" / "seizure"
@@ -16,7 +16,7 @@ ROOM = Path(sequela.__file__).parent / "tasks" / "seizure"
 @pytest.mark.parametrize("classes", [2, 5])
 def test_the_example_gets_its_targets(classes):
     values = {**read_yaml(ROOM / "task.yaml"), "classes": classes}
-    declaration = checked(SignalDeclaration, values, "task seizure")
+    declaration = SignalDeclaration.parse(values)
     with (ROOM / "example" / "labels.csv").open() as file:
         rows = list(csv.DictReader(file))
     signals = SignalSet(
@@ -34,6 +34,6 @@ def test_the_example_gets_its_targets(classes):
 
 
 def test_seizure_is_the_positive_class():
-    declaration = checked(SignalDeclaration, read_yaml(ROOM / "task.yaml"), "task seizure")
+    declaration = SignalDeclaration.parse(read_yaml(ROOM / "task.yaml"))
     assert declaration.classes == 2
     assert declaration.class_names[1] == "seizure"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from sequela.errors import LabelError, LeakageError
+from sequela.settings import checked
 from sequela.signals.records import SignalSet
 
 __all__ = ["SignalClass", "SignalDeclaration"]
@@ -108,3 +110,12 @@ class SignalDeclaration(BaseModel):
                 todo="Set unit=recording, and say in the report that subjects may be shared.",
             )
         return signals.subject
+
+    @classmethod
+    def parse(cls, declaration: Mapping[str, Any]) -> SignalDeclaration:
+        """Reads what a ``task.yaml`` says.
+
+        Raises:
+            ConfigError: an unknown key, a wrong type or a choice that is not offered.
+        """
+        return checked(cls, declaration, f"task {declaration.get('name', '')}".rstrip())
