@@ -47,7 +47,7 @@ def read_labels(path: Path | str) -> pl.DataFrame:
 
     Returns:
         Columns ``subject_id`` int64, ``prediction_time`` datetime[us], and those of
-        ``boolean_value``, ``integer_value``, ``float_value``, ``categorical_value`` that are filled;
+        ``boolean_value``, ``integer_value``, ``float_value``, ``categorical_value`` with content;
         sorted by subject and time.
 
     Raises:

@@ -1,0 +1,52 @@
+"""Readers of data sets: each room turns one publisher's files into events or signals.
+
+A room is a folder with ``read.py``, ``README.md`` and ``example/``; nothing else knows it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+from sequela.errors import ConfigError, DataError
+from sequela.settings import nearest
+
+__all__ = ["names", "read"]
+
+_FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The sources there are."""
+    return sorted(file.parent.name for file in _FOLDER.glob("*/read.py"))
+
+
+def read(name: str, path: Path | str, **options: Any) -> Any:
+    """A data set through the named source; only that room is imported.
+
+    Args:
+        name: one of :func:`names`.
+        path: where the data lie.
+        options: what the room's ``read`` takes beside the path.
+
+    Returns:
+        ``EventData`` or ``SignalSet``, as the room says.
+
+    Raises:
+        ConfigError: no such source, or an option that it does not take.
+        DataError: no such path, or whatever the room finds wrong with the data.
+    """
+    if name not in names():
+        raise ConfigError(f"source '{name}'", got="no such source", todo=nearest(name, names()))
+    reader = importlib.import_module(f"sequela.sources.{name}.read").read
+    known = list(inspect.signature(reader).parameters)[1:]
+    for option in options:
+        if option not in known:
+            todo = nearest(option, known) if known else "It takes none."
+            raise ConfigError(f"option '{option}' of source {name}", got="unknown", todo=todo)
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise DataError(f"data {path}", got="no such file or folder", todo="Check the path.")
+    return reader(path, **options)

@@ -1,0 +1,7 @@
+"""Data sets in the MEDS standard."""
+
+from __future__ import annotations
+
+from sequela.sources.meds.read import read
+
+__all__ = ["read"]

@@ -1,0 +1,49 @@
+"""The source meds, and the register of sources."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from sequela import sources
+from sequela.errors import ConfigError, DataError
+from sequela.sources.meds import read
+
+EXAMPLE = Path(sources.__file__).parent / "meds" / "example"
+
+
+def test_the_example():
+    expected = (EXAMPLE / "expected.csv").read_text()
+    assert read(EXAMPLE / "events.csv").read().write_csv() == expected
+
+
+def test_the_example_as_parquet(tmp_path: Path):
+    pl.read_csv(EXAMPLE / "events.csv", infer_schema=False).write_parquet(tmp_path / "0.parquet")
+    expected = (EXAMPLE / "expected.csv").read_text()
+    for options in ({}, {"value_column": "value"}):
+        data = sources.read("meds", tmp_path, **options)
+        assert data.read().write_csv() == expected
+    assert "meds" in sources.names()
+
+
+def test_mistakes(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"source 'med': got no such source. Did you mean 'meds'"):
+        sources.read("med", tmp_path)
+    with pytest.raises(ConfigError, match=r"option 'value' of source meds: .* value_column"):
+        sources.read("meds", tmp_path, value="x")
+    with pytest.raises(DataError, match="no such file or folder"):
+        sources.read("meds", tmp_path / "absent")
+    with pytest.raises(DataError, match="not MEDS data"):
+        sources.read("meds", tmp_path)
+
+
+def test_no_tensors_are_imported():
+    code = "import sys, sequela.sources.meds, sequela.events; print('torch' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "False\n"
