@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from sequela.evaluate.baselines import (
+    Baseline,
+    gradient_boosting,
+    logistic_regression,
+    majority,
+    single_feature,
+)
 from sequela.evaluate.bootstrap import estimate, interval, replicate, resample
 from sequela.evaluate.classes import MulticlassMetrics, confusion_matrix, per_class
 from sequela.evaluate.curves import calibration_points, precision_recall_points, roc_points
@@ -20,6 +27,7 @@ from sequela.evaluate.subgroups import evaluate_subgroups
 from sequela.evaluate.threshold import UnreachableTarget, choose_threshold
 
 __all__ = [
+    "Baseline",
     "BinaryMetrics",
     "MulticlassMetrics",
     "Part",
@@ -38,10 +46,14 @@ __all__ = [
     "evaluate_binary",
     "evaluate_multiclass",
     "evaluate_subgroups",
+    "gradient_boosting",
     "interval",
+    "logistic_regression",
+    "majority",
     "per_class",
     "precision_recall_points",
     "replicate",
     "resample",
     "roc_points",
+    "single_feature",
 ]

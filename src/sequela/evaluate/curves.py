@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sequela.evaluate.metrics import CALIBRATION_BINS, calibration_bins
+from sequela.evaluate.metrics import calibration_bins
 
 __all__ = ["MAXIMUM_POINTS", "calibration_points", "precision_recall_points", "roc_points"]
 
@@ -56,9 +56,9 @@ def precision_recall_points(labels: np.ndarray, scores: np.ndarray) -> dict[str,
 
 
 def calibration_points(
-    labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, bins: int = CALIBRATION_BINS
+    labels: np.ndarray, scores: np.ndarray, groups: np.ndarray
 ) -> dict[str, list]:
-    """Mean predicted risk ``x`` and observed rate ``y`` in bins of equal mass.
+    """Mean predicted risk ``x`` and observed rate ``y`` in ten bins of equal mass.
 
     ``low`` and ``high`` are Wilson intervals whose sample size is the number of groups in the bin,
     not of rows: rows of one patient do not count twice. ``n`` is the number of rows.
@@ -67,9 +67,8 @@ def calibration_points(
         labels: 0 or 1, [n].
         scores: risks in [0, 1], [n].
         groups: the patient or recording of each row, [n].
-        bins: how many at most.
     """
-    member = calibration_bins(scores, bins)
+    member = calibration_bins(scores)
     size = np.bincount(member)
     predicted = np.bincount(member, weights=scores) / size
     observed = np.bincount(member, weights=labels) / size

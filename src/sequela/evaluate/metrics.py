@@ -16,7 +16,6 @@ from __future__ import annotations
 import numpy as np
 
 __all__ = [
-    "CALIBRATION_BINS",
     "BinaryMetrics",
     "Ranking",
     "at_threshold",
@@ -30,7 +29,7 @@ __all__ = [
 
 # Ten is what the calibration literature plots; equal mass keeps every bin's rate measurable when
 # almost all scores are small, as they are for a rare outcome.
-CALIBRATION_BINS = 10
+_BINS = 10
 
 # A score of exactly 0 or 1 has no logit; this bound is that of a float32 sigmoid.
 _SMALLEST = 1e-7
@@ -114,7 +113,7 @@ def brier(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
     return _like(weights, _divide(rows @ error, rows.sum(axis=1)))
 
 
-def calibration_bins(scores: np.ndarray, bins: int = CALIBRATION_BINS) -> np.ndarray:
+def calibration_bins(scores: np.ndarray, bins: int = _BINS) -> np.ndarray:
     """The bin, 0 and up, of each row: bins of equal mass; equal scores always share a bin.
 
     Args:
@@ -137,7 +136,7 @@ def calibration_error(
     scores: np.ndarray,
     weights: np.ndarray | None = None,
     *,
-    bins: int = CALIBRATION_BINS,
+    bins: int = _BINS,
 ):
     """Expected calibration error over bins of equal mass. The bins are those of the unweighted
     rows. See :func:`auroc`.
@@ -275,7 +274,7 @@ class BinaryMetrics:
         self._ranking = Ranking(labels, scores)
         self._line = _CalibrationLine(labels, scores)
         excess = self._labels - self._scores
-        bins = _bin_indicator(self._scores, CALIBRATION_BINS) * excess[:, None]
+        bins = _bin_indicator(self._scores, _BINS) * excess[:, None]
         self._columns = np.concatenate([bins, (excess**2)[:, None]], axis=1)
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:

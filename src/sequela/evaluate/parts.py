@@ -9,9 +9,9 @@ import numpy as np
 
 from sequela.errors import ConfigError, DataError, LabelError, LeakageError
 
-__all__ = ["ROLES", "Part", "Scores", "check_parts", "check_scores"]
+__all__ = ["Part", "Scores", "check_parts", "check_scores"]
 
-ROLES = ("model", "baseline", "best possible")
+_ROLES = ("model", "baseline", "best possible")
 
 # A float32 softmax or sigmoid may leave [0, 1], or sum to 1, only by rounding.
 _ROUNDING = 1e-5
@@ -161,13 +161,13 @@ def check_scores(
     if len(set(names)) != len(names):
         raise ConfigError("names of the models", got=f"{len(names)} names, some twice")
     for entry in scores:
-        if entry.role not in ROLES:
-            raise ConfigError(f"role of {entry.name!r}", got=repr(entry.role), wanted=ROLES)
+        if entry.role not in _ROLES:
+            raise ConfigError(f"role of {entry.name!r}", got=repr(entry.role), wanted=_ROLES)
     if not any(entry.role == "model" for entry in scores):
         raise ConfigError("scores to evaluate", got="no model", wanted="at least one")
     width = () if classes == 2 else (classes,)
     checked = []
-    for entry in sorted(scores, key=lambda entry: ROLES.index(entry.role)):
+    for entry in sorted(scores, key=lambda entry: _ROLES.index(entry.role)):
         arrays = [
             _checked_array(array, f"scores of {entry.name!r} on the {where} part", (n, *width))
             for array, where, n in (
