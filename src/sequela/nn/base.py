@@ -1,0 +1,395 @@
+"""What the three recurrent layers share: parameters, options, layouts and the stack of layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
+
+from sequela.cells import CELLS, CellWeights
+from sequela.nn.checks import (
+    check_constructor,
+    check_flags,
+    check_hidden,
+    check_hidden_dimensions,
+    check_input,
+    check_lengths,
+    check_sequence_length,
+)
+from sequela.nn.initialise import initialise
+from sequela.nn.layout import DenseLayout, Layout, PackedLayout, RaggedLayout
+from sequela.nn.options import check_options, merge_directions, zoneout_rates
+from sequela.ops.recurrent import Result, run
+
+__all__ = ["RecurrentLayer"]
+
+# Names of torch, and of what goes beyond it, for each field of CellWeights.
+_PARAMETERS = {
+    "w_ih": "weight_ih",
+    "w_hh": "weight_hh",
+    "b_ih": "bias_ih",
+    "b_hh": "bias_hh",
+    "w_hr": "weight_hr",
+    "w_peephole": "weight_peephole",
+    "norm_ih": "norm_ih",
+    "norm_hh": "norm_hh",
+    "norm_c": "norm_c",
+    "norm_c_bias": "norm_c_bias",
+}
+_TORCH_FIELDS = ("w_ih", "w_hh", "b_ih", "b_hh", "w_hr")
+
+
+class _Pass(NamedTuple):
+    """One layer in one direction: what it computed and the packed rows of its initial state."""
+
+    result: Result
+    start: tuple[Tensor, ...]
+    reverse: bool
+
+
+class RecurrentLayer(nn.Module):
+    """Base of :class:`RNN`, :class:`LSTM` and :class:`GRU`; not to be used on its own."""
+
+    _states_type: type
+    _hidden_names = "hx"
+
+    def __init__(
+        self,
+        mode: str,
+        cell: str,
+        sizes: tuple[int, int, int],
+        bias: bool,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        proj_size: int,
+        device: Any,
+        dtype: Any,
+        *,
+        peephole: bool = False,
+        merge: str | None = "concat",
+        return_sequences: bool = True,
+        return_all_states: bool = False,
+        go_backwards: bool = False,
+        zoneout: float | Sequence[float] = 0.0,
+        recurrent_dropout: float = 0.0,
+        layer_norm: bool = False,
+        masked_output: str = "repeat",
+        initialisation: str | Sequence[str] = "torch",
+    ):
+        super().__init__()
+        self.input_size, self.hidden_size, self.num_layers = sizes
+        check_constructor(*sizes, bias, batch_first, dropout, proj_size)
+        self.mode = mode
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bidirectional
+        self.proj_size = proj_size
+        self.peephole = peephole
+        self.merge = merge
+        self.return_sequences = return_sequences
+        self.return_all_states = return_all_states
+        self.go_backwards = go_backwards
+        self.recurrent_dropout = recurrent_dropout
+        self.layer_norm = layer_norm
+        self.masked_output = masked_output
+        self.initialisation = initialisation
+        self._cell = cell
+        self.zoneout = zoneout_rates(zoneout, CELLS[cell].state._fields)
+        check_options(self)
+        self._names: list[dict[str, str]] = []
+        self._all_weights: list[list[str]] = []
+        self._make_parameters({"device": device, "dtype": dtype})
+        self.reset_parameters()
+
+    # Parameters ---------------------------------------------------------------------------------
+
+    @property
+    def _width(self) -> int:
+        return self.proj_size or self.hidden_size
+
+    @property
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    @property
+    def output_size(self) -> int:
+        """Features of the output (of each half of the pair with ``merge=None``)."""
+        merged = self.bidirectional and self.merge == "concat"
+        return self._width * (2 if merged else 1)
+
+    def _shapes(self, layer: int) -> dict[str, tuple[int, ...]]:
+        hidden, width = self.hidden_size, self._width
+        rows = CELLS[self._cell].gate_count * hidden
+        # Two directions meet in the next layer's input: side by side unless they are merged.
+        joined = self._directions if self.merge in ("concat", None) else 1
+        size = self.input_size if layer == 0 else width * joined
+        shapes: dict[str, tuple[int, ...]] = {"w_ih": (rows, size), "w_hh": (rows, width)}
+        if self.bias:
+            shapes |= {"b_ih": (rows,), "b_hh": (rows,)}
+        if self.proj_size:
+            shapes["w_hr"] = (width, hidden)
+        if self.peephole:
+            shapes["w_peephole"] = (3, hidden)
+        if self.layer_norm:
+            shapes |= {"norm_ih": (rows,), "norm_hh": (rows,)}
+            if self._cell == "lstm":
+                shapes["norm_c"] = (hidden,)
+                if self.bias:
+                    shapes["norm_c_bias"] = (hidden,)
+        return shapes
+
+    def _make_parameters(self, factory: dict[str, Any]) -> None:
+        extra: list[tuple[str, tuple[int, ...]]] = []
+        for layer in range(self.num_layers):
+            shapes = self._shapes(layer)
+            for suffix in ("", "_reverse")[: self._directions]:
+                names = {field: f"{_PARAMETERS[field]}_l{layer}{suffix}" for field in shapes}
+                self._names.append(names)
+                self._all_weights.append([names[f] for f in shapes if f in _TORCH_FIELDS])
+                for field, name in names.items():
+                    if field in _TORCH_FIELDS:
+                        empty = torch.empty(shapes[field], **factory)
+                        self.register_parameter(name, nn.Parameter(empty))
+                    else:
+                        extra.append((name, shapes[field]))
+        # Behind torch's, so that torch's parameters draw the same random numbers.
+        for name, shape in extra:
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, **factory)))
+
+    def reset_parameters(self) -> None:
+        """Draws new weights: torch's uniform distribution, then the named initialisations."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for name, parameter in self.named_parameters(recurse=False):
+            if not name.startswith("norm"):
+                nn.init.uniform_(parameter, -bound, bound)
+            elif name.startswith("norm_c_bias"):
+                nn.init.zeros_(parameter)
+            else:
+                nn.init.ones_(parameter)
+        initialise(self, self.initialisation)
+
+    @property
+    def all_weights(self) -> list[list[Tensor]]:
+        """Torch's parameters of each layer and direction."""
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
+
+    def flatten_parameters(self) -> None:
+        """Does nothing; there so that code written for torch runs."""
+
+    def _weights(self, index: int) -> CellWeights:
+        names = self._names[index]
+        return CellWeights(**{field: getattr(self, name) for field, name in names.items()})
+
+    # Forward ------------------------------------------------------------------------------------
+
+    def _forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: tuple[Tensor, ...] | None,
+        lengths: Any,
+        mask: Tensor | None,
+        reset: Tensor | None,
+    ) -> tuple[Any, tuple[Tensor, ...], Any]:
+        """Output, final states ``[layers * directions, B, ...]``, named states or None."""
+        packed, batched = None, True
+        if isinstance(input, PackedSequence):
+            packed, x = input, input.data
+        else:
+            x, hx, batched = self._batched(input, hx)
+        check_input(x, getattr(self, self._names[0]["w_ih"]), self.input_size, packed is not None)
+        layout = self._layout(x, packed, batched, lengths, mask, reset)
+        initial = self._initial(x, hx, layout)
+        passes = self._run_layers(layout.pack(x), initial, layout)
+        final = self._final(passes, layout)
+        hold = mask is not None and self.masked_output == "repeat"
+        output = self._output(passes, layout, hold)
+        states = self._states(passes, layout, hold) if self.return_all_states else None
+        if packed is not None and self.return_sequences:
+            output = _rewrap(output, packed)
+        elif not batched:
+            output, final, states = self._unbatched(output, final, states)
+        return output, final, states
+
+    def _batched(self, input: Tensor, hx: tuple[Tensor, ...] | None):
+        if input.dim() not in (2, 3):
+            kind = type(self).__name__
+            tensor = " tensor" if kind == "RNN" else ""
+            raise ValueError(
+                f"{kind}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead"
+            )
+        batched = input.dim() == 3
+        if hx is not None:
+            check_hidden_dimensions(self._hidden_names, batched, hx)
+        if batched:
+            return input, hx, True
+        hx = None if hx is None else tuple(part.unsqueeze(1) for part in hx)
+        return input.unsqueeze(0 if self.batch_first else 1), hx, False
+
+    def _layout(self, x, packed, batched, lengths, mask, reset) -> Layout:
+        if packed is not None:
+            if lengths is not None or mask is not None or reset is not None:
+                raise RuntimeError(
+                    "a PackedSequence carries its own lengths: got lengths=, mask= or reset= "
+                    "beside it. Give the padded tensor instead"
+                )
+            return PackedLayout(packed)
+        batch, steps = (x.shape[0], x.shape[1]) if self.batch_first else (x.shape[1], x.shape[0])
+        check_sequence_length(steps, lengths is not None or mask is not None)
+        if lengths is None and mask is None and reset is None:
+            return DenseLayout(batch, steps, self.batch_first)
+        present = torch.ones(batch, steps, dtype=torch.bool, device=x.device)
+        if lengths is not None:
+            lengths = check_lengths(lengths, batch, steps).to(x.device)
+            present = torch.arange(steps, device=x.device) < lengths[:, None]
+        valid = present
+        if mask is not None:
+            valid = present & self._flags(mask, "mask", present, batched)
+        if reset is not None:
+            reset = present & self._flags(reset, "reset", present, batched)
+        return RaggedLayout(valid, present, reset, self.batch_first)
+
+    def _flags(self, flags: Tensor, name: str, present: Tensor, batched: bool) -> Tensor:
+        """Flags given in the layout of the input, as ``[B, T]``."""
+        batch, steps = present.shape
+        if not batched:
+            check_flags(flags, (steps,), name)
+            return flags.to(present.device)[None]
+        check_flags(flags, (batch, steps) if self.batch_first else (steps, batch), name)
+        flags = flags.to(present.device)
+        return flags if self.batch_first else flags.t()
+
+    def _state_widths(self) -> tuple[int, ...]:
+        widths = {"h": self._width, "c": self.hidden_size}
+        return tuple(widths[name] for name in CELLS[self._cell].state._fields)
+
+    def _initial(self, x: Tensor, hx: tuple[Tensor, ...] | None, layout: Layout):
+        count = self.num_layers * self._directions
+        widths = self._state_widths()
+        if hx is None:
+            return tuple(x.new_zeros(count, layout.batch, width) for width in widths)
+        names = ("hidden",) if len(widths) == 1 else ("hidden[0]", "hidden[1]")
+        for part, width, name in zip(hx, widths, names, strict=True):
+            check_hidden(part, (count, layout.batch, width), name, x)
+        return hx
+
+    def _run_layers(self, x: Tensor, initial: tuple[Tensor, ...], layout: Layout):
+        """What every layer and direction computed, in the order of torch's h_n."""
+        passes: list[_Pass] = []
+        for layer in range(self.num_layers):
+            if layer:
+                outputs = [done.result.output for done in passes[-self._directions :]]
+                x = merge_directions(outputs, self.merge or "concat")
+                x = functional.dropout(x, self.dropout, self.training)
+            for direction in range(self._directions):
+                index = layer * self._directions + direction
+                reverse = direction == 1 or self.go_backwards
+                start = tuple(layout.to_rows(part[index], reverse) for part in initial)
+                result = run(
+                    self._cell,
+                    x,
+                    layout.batch_sizes,
+                    start,
+                    self._weights(index),
+                    reverse=reverse,
+                    mask=self._drop_mask(x, layout),
+                    keep=self._keep(x),
+                    everything=self.return_all_states,
+                )
+                passes.append(_Pass(result, start, reverse))
+        return passes
+
+    def _drop_mask(self, x: Tensor, layout: Layout) -> Tensor | None:
+        rate = self.recurrent_dropout
+        if not self.training or rate == 0:
+            return None
+        return layout.spread(functional.dropout(x.new_ones(layout.batch, self._width), rate))
+
+    def _keep(self, x: Tensor) -> tuple[Tensor | float | None, ...]:
+        rates = self.zoneout
+        if not self.training:
+            return tuple(rate or None for rate in rates)
+        return tuple(
+            x.new_empty(x.shape[0], width).bernoulli_(rate) if rate else None
+            for rate, width in zip(rates, self._state_widths(), strict=True)
+        )
+
+    # What is returned ---------------------------------------------------------------------------
+
+    def _final(self, passes: list[_Pass], layout: Layout) -> tuple[Tensor, ...]:
+        ends = [
+            [layout.from_rows(part, done.reverse) for part in done.result.final] for done in passes
+        ]
+        return tuple(torch.stack(parts) for parts in zip(*ends, strict=True))
+
+    def _output(self, passes: list[_Pass], layout: Layout, hold: bool):
+        last = passes[-self._directions :]
+        if self.return_sequences:
+            outputs = [
+                layout.unpack(done.result.output, done.start[0] if hold else None, done.reverse)
+                for done in last
+            ]
+        else:
+            outputs = [layout.from_rows(done.result.final[0], done.reverse) for done in last]
+        return merge_directions(outputs, self.merge)
+
+    def _states(self, passes: list[_Pass], layout: Layout, hold: bool):
+        """Every state (held where masked, if outputs are) and gate (zero where masked)."""
+        fields: dict[str, list[Tensor]] = {name: [] for name in self._states_type._fields}
+        carried = CELLS[self._cell].state._fields
+        for done in passes:
+            starts = dict(zip(carried, done.start, strict=True)) if hold else {}
+            for name, steps in done.result.everything.items():
+                fields[name].append(layout.unpack(steps, starts.get(name), done.reverse))
+        return self._states_type(**{name: torch.stack(parts) for name, parts in fields.items()})
+
+    def _unbatched(self, output, final, states):
+        axis = 0 if self.batch_first or not self.return_sequences else 1
+        final = tuple(part.squeeze(1) for part in final)
+        if isinstance(output, tuple):
+            output = tuple(part.squeeze(axis) for part in output)
+        else:
+            output = output.squeeze(axis)
+        if states is not None:
+            states = type(states)(*(part.squeeze(1 if self.batch_first else 2) for part in states))
+        return output, final, states
+
+    def extra_repr(self) -> str:
+        """Torch's, then what goes beyond torch."""
+        shown = [f"{self.input_size}, {self.hidden_size}"]
+        for name, default in (
+            ("proj_size", 0),
+            ("num_layers", 1),
+            ("bias", True),
+            ("batch_first", False),
+            ("dropout", 0),
+            ("bidirectional", False),
+            ("peephole", False),
+            ("merge", "concat"),
+            ("return_sequences", True),
+            ("return_all_states", False),
+            ("go_backwards", False),
+            ("recurrent_dropout", 0),
+            ("layer_norm", False),
+            ("masked_output", "repeat"),
+        ):
+            value = getattr(self, name)
+            if value != default:
+                shown.append(f"{name}={value}")
+        if any(self.zoneout):
+            shown.append(f"zoneout={self.zoneout}")
+        return ", ".join(shown)
+
+
+def _rewrap(output: Any, packed: PackedSequence):
+    if isinstance(output, tuple):
+        return tuple(_rewrap(part, packed) for part in output)
+    return PackedSequence(
+        output, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
+    )

@@ -1,0 +1,211 @@
+"""How the steps of an input lie, and how they become packed rows and come back.
+
+Three layouts with the same methods: a ``PackedSequence`` as it is, a dense input, and a ragged one
+(lengths, masks with holes, resets) whose valid steps are gathered. So one packed operator is all
+that the layers need.
+
+- ``pack(x)``: the steps ``[N, D]`` in packed order.
+- ``to_rows(state, reverse)``: initial state ``[B, W]``, in batch order, to packed rows ``[R, W]``.
+- ``from_rows(state, reverse)``: final state of the packed rows back to ``[B, W]``.
+- ``spread(x)``: a value per sequence ``[B, W]`` to each of its packed rows ``[R, W]``.
+- ``unpack(steps, initial, reverse)``: ``[N, W]`` to the shape of the input; ``initial`` ``[R, W]``
+  is what a held step shows before the first valid one, None writes zeros instead of holding.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+__all__ = ["DenseLayout", "Layout", "PackedLayout", "RaggedLayout"]
+
+
+class Layout(Protocol):
+    """What the layers ask of a layout; the module's docstring says what each method does."""
+
+    batch: int
+    batch_sizes: Tensor
+
+    def pack(self, x: Tensor) -> Tensor: ...  # noqa: D102
+    def to_rows(self, state: Tensor, reverse: bool) -> Tensor: ...  # noqa: D102
+    def from_rows(self, state: Tensor, reverse: bool) -> Tensor: ...  # noqa: D102
+    def spread(self, x: Tensor) -> Tensor: ...  # noqa: D102
+    def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor: ...  # noqa: D102
+
+
+class PackedLayout:
+    """A ``PackedSequence``; ``sorted_indices`` longer than ``batch_sizes[0]`` means empty rows."""
+
+    def __init__(self, packed: PackedSequence):
+        sizes = packed.batch_sizes
+        order = packed.sorted_indices
+        filled = int(sizes[0]) if sizes.numel() else 0
+        self.batch = filled if order is None else order.shape[0]
+        if self.batch < filled:
+            raise RuntimeError(
+                f"batch_sizes[0] is {filled}, but sorted_indices has {self.batch} entries"
+            )
+        self.batch_sizes = sizes
+        self._order = order
+        self._back = packed.unsorted_indices
+
+    def pack(self, x: Tensor) -> Tensor:
+        """The data are packed already."""
+        return x
+
+    def to_rows(self, state: Tensor, reverse: bool) -> Tensor:
+        """Batch order to sorted order."""
+        return state if self._order is None else state.index_select(0, self._order)
+
+    def from_rows(self, state: Tensor, reverse: bool) -> Tensor:
+        """Sorted order to batch order."""
+        return state if self._back is None else state.index_select(0, self._back)
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Batch order to sorted order."""
+        return self.to_rows(x, False)
+
+    def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
+        """The output stays packed."""
+        return steps
+
+
+class DenseLayout:
+    """Every sequence has all T steps: the batch is one block."""
+
+    def __init__(self, batch: int, steps: int, batch_first: bool):
+        self.batch, self._steps, self._batch_first = batch, steps, batch_first
+        self.batch_sizes = torch.full((steps,), batch, dtype=torch.int64)
+
+    def pack(self, x: Tensor) -> Tensor:
+        """Time-major, without the batch axis."""
+        return (x.transpose(0, 1) if self._batch_first else x).flatten(0, 1)
+
+    def to_rows(self, state: Tensor, reverse: bool) -> Tensor:
+        """Rows are in batch order."""
+        return state
+
+    def from_rows(self, state: Tensor, reverse: bool) -> Tensor:
+        """Rows are in batch order."""
+        return state
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Rows are in batch order."""
+        return x
+
+    def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
+        """The axes of the input again."""
+        dense = steps.unflatten(0, (self._steps, self.batch))
+        return dense.transpose(0, 1) if self._batch_first else dense
+
+
+class RaggedLayout:
+    """Some steps are valid; the others are gone (beyond a length) or hold the state (masked).
+
+    A reset cuts a sequence into segments, and every segment is a packed row of its own. A segment
+    without a valid step is a row of length 0, which returns the state it starts with.
+
+    Args:
+        valid: bool ``[B, T]``, the steps that are computed.
+        present: bool ``[B, T]``, valid or masked; false beyond a length.
+        reset: bool ``[B, T]`` or None, false where not present.
+        batch_first: whether the input is ``[B, T, D]`` or ``[T, B, D]``.
+    """
+
+    def __init__(self, valid: Tensor, present: Tensor, reset: Tensor | None, batch_first: bool):
+        self.batch, self._steps = valid.shape
+        self._batch_first = batch_first
+        self._valid, self._present = valid, present
+        self._number_rows(reset)
+        self._order_steps()
+
+    def _number_rows(self, reset: Tensor | None) -> None:
+        device = self._valid.device
+        self._cleared = None
+        if reset is None or self._steps == 0:
+            self._first = self._last = torch.arange(self.batch, device=device)
+            self._row = self._first[:, None].expand(self.batch, self._steps)
+            self._owner = self._first
+            return
+        # A reset before the very first step starts no new segment: it clears the initial state.
+        self._cleared = reset[:, :1]
+        segment = reset.index_fill(1, torch.zeros(1, dtype=torch.int64, device=device), False)
+        segment = segment.cumsum(1)
+        count = segment[:, -1] + 1
+        self._last = count.cumsum(0) - 1
+        self._first = self._last - count + 1
+        self._row = self._first[:, None] + segment
+        self._owner = torch.arange(self.batch, device=device).repeat_interleave(count)
+
+    def _order_steps(self) -> None:
+        valid, device = self._valid, self._valid.device
+        rows = self._owner.shape[0]
+        row = self._row[valid]
+        lengths = torch.bincount(row, minlength=rows)
+        descending, self._order = torch.sort(lengths, descending=True, stable=True)
+        self._rank = torch.empty_like(self._order)
+        self._rank[self._order] = torch.arange(rows, device=device)
+        longest = int(descending[0]) if rows else 0
+        times = torch.arange(longest, device=device)
+        sizes = torch.searchsorted(-descending, -times)
+        self.batch_sizes = sizes.cpu()
+        # Valid steps in [B, T] order are sorted by row, and by time within a row.
+        time = torch.arange(row.shape[0], device=device) - (lengths.cumsum(0) - lengths)[row]
+        self._position = (sizes.cumsum(0) - sizes)[time] + self._rank[row]
+        b, t = valid.nonzero(as_tuple=True)
+        flat = b * self._steps + t if self._batch_first else t * self.batch + b
+        self._source = torch.empty_like(flat)
+        self._source[self._position] = flat
+
+    def pack(self, x: Tensor) -> Tensor:
+        """The valid steps, gathered."""
+        return x.flatten(0, 1).index_select(0, self._source)
+
+    def to_rows(self, state: Tensor, reverse: bool) -> Tensor:
+        """The segment that is processed first gets the state, the others start from zero."""
+        if self._cleared is None:
+            return state.index_select(0, self._order)
+        if not reverse:
+            state = state.masked_fill(self._cleared, 0.0)
+        rows = state.new_zeros(self._owner.shape[0], state.shape[1])
+        rows = rows.index_copy(0, self._last if reverse else self._first, state)
+        return rows.index_select(0, self._order)
+
+    def from_rows(self, state: Tensor, reverse: bool) -> Tensor:
+        """The state of the segment that was processed last."""
+        return state.index_select(0, self._rank[self._first if reverse else self._last])
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Every segment gets the value of its sequence."""
+        return x.index_select(0, self._owner[self._order])
+
+    def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
+        """The shape of the input: masked steps hold or are zero, steps beyond a length are zero."""
+        if initial is None:
+            flat = steps.new_zeros(self.batch * self._steps, steps.shape[1])
+            flat = flat.index_copy(0, self._source, steps)
+        else:
+            shown = torch.cat([steps, initial, steps.new_zeros(1, steps.shape[1])])
+            held = self._held(steps.shape[0], reverse)
+            flat = shown.index_select(0, (held if self._batch_first else held.t()).flatten())
+        axes = (self.batch, self._steps) if self._batch_first else (self._steps, self.batch)
+        return flat.unflatten(0, axes)
+
+    def _held(self, steps: int, reverse: bool) -> Tensor:
+        # Which row of [steps; initial; zero] each (b, t) shows.
+        valid, row = self._valid, self._row
+        times = torch.arange(self._steps, device=valid.device)
+        if reverse:
+            nearest = torch.where(valid, times, self._steps).flip(1).cummin(1).values.flip(1)
+            found = nearest < self._steps
+        else:
+            nearest = torch.where(valid, times, -1).cummax(1).values
+            found = nearest >= 0
+        nearest = nearest.clamp(0, max(self._steps - 1, 0))
+        position = torch.zeros_like(nearest).masked_scatter(valid, self._position)
+        same = found & (row.gather(1, nearest) == row)
+        shown = torch.where(same, position.gather(1, nearest), steps + self._rank[row])
+        return torch.where(self._present, shown, steps + self._owner.shape[0])

@@ -1,0 +1,165 @@
+"""Who computes a call: one table, one choice, and the reason in words.
+
+The rows are tried from the fastest to the plainest; the first without an objection computes the
+call. One can be forced by ``SEQUELA_BACKEND`` or, over that, by :func:`force`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import torch
+
+from sequela.errors import ConfigError
+from sequela.ops import aten, reference
+from sequela.ops.call import Call, Facts, Result, describe
+
+__all__ = ["BACKENDS", "VARIABLE", "Backend", "choose", "explain", "force"]
+
+VARIABLE = "SEQUELA_BACKEND"
+
+
+class Backend(NamedTuple):
+    """One row of the table.
+
+    Args:
+        name: what it is forced by.
+        reason: why it is taken when it can be.
+        objection: says why it cannot compute a call, or None.
+        run: computes a call with at least one step.
+    """
+
+    name: str
+    reason: str
+    objection: Callable[[Facts], str | None]
+    run: Callable[[Call], Result] | None
+
+
+BACKENDS = {
+    row.name: row
+    for row in (
+        Backend(
+            "native",
+            "our own kernels for this processor are the fastest",
+            lambda facts: "its recurrent kernels are not part of this version",
+            None,
+        ),
+        Backend(
+            "cuda",
+            "our own kernels for this GPU are the fastest",
+            lambda facts: "its recurrent kernels are not part of this version",
+            None,
+        ),
+        Backend("aten", "torch's own kernels compute this call", aten.objection, aten.run),
+        Backend("reference", "plain PyTorch, step by step", reference.objection, reference.run),
+    )
+}
+
+_forced: ContextVar[str | None] = ContextVar("sequela_backend", default=None)
+
+
+def _by_name(name: str, where: str) -> Backend:
+    if name not in BACKENDS:
+        raise ConfigError(
+            where, got=repr(name), wanted=f"one of {', '.join(BACKENDS)}", todo="Correct the name."
+        )
+    return BACKENDS[name]
+
+
+@contextmanager
+def force(name: str | None) -> Iterator[None]:
+    """Within this context every call is computed by one backend; None leaves the choice free.
+
+    Raises:
+        ConfigError: the name is unknown; and, at a call, the backend cannot compute it.
+    """
+    if name is not None:
+        _by_name(name, "ops.force")
+    token = _forced.set(name)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def _forced_backend() -> tuple[Backend, str] | None:
+    name = _forced.get()
+    if name is not None:
+        return BACKENDS[name], "forced by ops.force"
+    name = os.environ.get(VARIABLE)
+    return (_by_name(name, VARIABLE), f"forced by {VARIABLE}") if name else None
+
+
+def choose(facts: Facts) -> Backend:
+    """The backend for a call.
+
+    Raises:
+        ConfigError: the forced backend cannot compute it.
+    """
+    forced = _forced_backend()
+    if forced is None:
+        return next(row for row in BACKENDS.values() if row.objection(facts) is None)
+    row, how = forced
+    objection = row.objection(facts)
+    if objection is not None:
+        raise ConfigError(
+            f"backend '{row.name}', {how}, cannot compute {describe(facts)}",
+            got=objection,
+            todo="Force 'reference', which computes everything, or nothing.",
+        )
+    return row
+
+
+def explain(
+    cell: str,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    projection: bool = False,
+    peephole: bool = False,
+    layer_norm: bool = False,
+    recurrent_dropout: bool = False,
+    zoneout: bool = False,
+    everything: bool = False,
+) -> str:
+    """Says in words who would compute a call, why, and why not the faster ones.
+
+    Args:
+        cell: ``rnn_tanh``, ``rnn_relu``, ``rnn_sigmoid``, ``lstm``, ``gru_after``, ``gru_before``.
+        device: the type of the device ("cpu", "cuda").
+        dtype: of data and weights.
+        projection: whether the call has each of these options, as the following arguments.
+        peephole: see ``projection``.
+        layer_norm: see ``projection``.
+        recurrent_dropout: see ``projection``; in training only.
+        zoneout: see ``projection``.
+        everything: whether every state and gate is returned.
+
+    Raises:
+        ConfigError: the forced backend is unknown or cannot compute such a call.
+    """
+    facts = Facts(
+        cell,
+        device,
+        dtype,
+        projection,
+        peephole,
+        layer_norm,
+        recurrent_dropout,
+        zoneout,
+        everything,
+    )
+    chosen = choose(facts)
+    forced = _forced_backend()
+    if forced is not None:
+        return f"{describe(facts)}: {chosen.name}, {forced[1]}."
+    passed = []
+    for row in BACKENDS.values():
+        if row is chosen:
+            break
+        passed.append(f"{row.name} not: {row.objection(facts)}")
+    return f"{describe(facts)}: {chosen.name}, because {chosen.reason}; {'; '.join(passed)}."

@@ -1,0 +1,89 @@
+"""One call of the recurrent operator: its arguments, its facts and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sequela.cells import Cell, CellWeights
+
+__all__ = ["Call", "Facts", "Result", "describe"]
+
+
+class Facts(NamedTuple):
+    """What a backend must know to say whether it can compute a call; no tensor is needed."""
+
+    cell: str
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float32
+    projection: bool = False
+    peephole: bool = False
+    layer_norm: bool = False
+    recurrent_dropout: bool = False
+    zoneout: bool = False
+    everything: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """One layer in one direction; shapes as in :func:`sequela.ops.recurrent.run`.
+
+    ``sizes`` are the batch sizes as a list, positive and never increasing.
+    """
+
+    cell: Cell
+    data: Tensor
+    sizes: list[int]
+    initial: tuple[Tensor, ...]
+    weights: CellWeights
+    reverse: bool
+    mask: Tensor | None
+    keep: tuple[Tensor | float | None, ...]
+    everything: bool
+
+    @property
+    def facts(self) -> Facts:
+        """What the choice of a backend depends on."""
+        weights = self.weights
+        return Facts(
+            cell=self.cell.name,
+            device=self.data.device.type,
+            dtype=self.data.dtype,
+            projection=weights.w_hr is not None,
+            peephole=weights.w_peephole is not None,
+            layer_norm=weights.norm_ih is not None,
+            recurrent_dropout=self.mask is not None,
+            zoneout=any(keep is not None for keep in self.keep),
+            everything=self.everything,
+        )
+
+
+class Result(NamedTuple):
+    """What the operator returns; nothing in it aliases an input or another part.
+
+    Args:
+        output: ``[N, P]``, h after each step, in the order of the data (also in reverse).
+        final: the state of each row after its last processed step, ``[B, ...]`` each.
+        everything: the states and gates by name, ``[N, ...]`` each; empty unless asked for.
+    """
+
+    output: Tensor
+    final: tuple[Tensor, ...]
+    everything: dict[str, Tensor]
+
+
+def describe(facts: Facts) -> str:
+    """The call in words: "lstm with peephole, float64 on cpu"."""
+    options = [
+        name.replace("_", " ").replace("everything", "every state and gate returned")
+        for name in ("projection", "peephole", "layer_norm", "recurrent_dropout", "zoneout")
+        + ("everything",)
+        if getattr(facts, name)
+    ]
+    with_options = f" with {', '.join(options)}" if options else ""
+    return (
+        f"{facts.cell}{with_options}, {str(facts.dtype).removeprefix('torch.')} on {facts.device}"
+    )

@@ -1,0 +1,176 @@
+"""The recurrent operator: one layer, one direction, over packed time-major ragged data.
+
+Everything that ``nn`` offers (padding, lengths, masks with holes, resets, stacks, two directions)
+is this one operator. Its arguments are checked here, so that no backend ever sees a call that does
+not fit: torch's own kernels read beyond the end of a weight that is too small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from sequela.cells import CELLS, Cell, CellWeights
+from sequela.ops.backends import choose
+from sequela.ops.call import Call, Result
+
+__all__ = ["Result", "check_weights", "run"]
+
+
+def run(
+    cell: str,
+    data: Tensor,
+    batch_sizes: Tensor,
+    initial: Sequence[Tensor],
+    weights: CellWeights,
+    *,
+    reverse: bool = False,
+    mask: Tensor | None = None,
+    keep: Sequence[Tensor | float | None] = (),
+    everything: bool = False,
+) -> Result:
+    """Computes one layer in one direction.
+
+    Args:
+        cell: a name in :data:`sequela.cells.CELLS`.
+        data: ``[N, D]``, the steps of all rows, time-major: first step 0 of every row, then step 1
+            of those that have one, the longest row first (as in ``PackedSequence.data``).
+        batch_sizes: int64 ``[T]`` on the CPU, never increasing, summing to N: the rows that have
+            step t. Zeros may follow.
+        initial: the state ``[B, P]`` (and ``[B, H]`` for c of the LSTM). ``B`` may exceed
+            ``batch_sizes[0]``: those rows are empty and return their initial state.
+        weights: see :class:`CellWeights`.
+        reverse: each row from its last step to its first.
+        mask: ``[B, P]``, recurrent dropout: scales h inside the recurrent product only.
+        keep: zoneout for each part of the state: a drawn mask ``[N, ...]``, a probability or None.
+        everything: also return every state and gate.
+
+    Raises:
+        RuntimeError: something does not fit, by name, with what was got and wanted.
+        ConfigError: the cell is unknown, or a forced backend cannot compute the call.
+    """
+    row = CELLS.get(cell)
+    if row is None:
+        raise RuntimeError(f"unknown cell {cell!r}: wanted one of {', '.join(CELLS)}")
+    states = len(row.state._fields)
+    sizes = _sizes(batch_sizes)
+    call = Call(
+        cell=row,
+        data=data,
+        sizes=sizes,
+        initial=tuple(initial),
+        weights=weights,
+        reverse=reverse,
+        mask=mask,
+        keep=tuple(keep) or (None,) * states,
+        everything=everything,
+    )
+    _check(call)
+    if not sizes:
+        return _without_steps(call)
+    backend = choose(call.facts)
+    assert backend.run is not None
+    return backend.run(call)
+
+
+def _sizes(batch_sizes: Tensor) -> list[int]:
+    sizes = batch_sizes.tolist()
+    if any(later > earlier for earlier, later in pairwise(sizes)):
+        raise RuntimeError("batch_sizes must not increase: the longest row comes first")
+    if sizes and sizes[-1] < 0:
+        raise RuntimeError("batch_sizes must not be negative")
+    while sizes and sizes[-1] == 0:
+        sizes.pop()
+    return sizes
+
+
+def _without_steps(call: Call) -> Result:
+    output = call.data.new_zeros(0, call.weights.w_hh.shape[1])
+    names = (*call.cell.state._fields, *call.cell.gates._fields) if call.everything else ()
+    wide = call.weights.w_hh.shape[0] // call.cell.gate_count
+    everything = {
+        name: output.clone() if name == "h" else call.data.new_zeros(0, wide) for name in names
+    }
+    return Result(output, tuple(part.clone() for part in call.initial), everything)
+
+
+def check_weights(cell: Cell, weights: CellWeights, suffix: str = "") -> tuple[int, int, int]:
+    """Makes sure that the weights fit each other; returns ``D``, ``H`` and ``P``.
+
+    Raises:
+        RuntimeError: a weight has another shape, type or device than its neighbours imply.
+    """
+    w_ih, w_hh = weights.w_ih, weights.w_hh
+    for name, weight in (("w_ih", w_ih), ("w_hh", w_hh)):
+        if weight.dim() != 2:
+            raise RuntimeError(f"{name}{suffix} must have 2 dimensions, got {weight.dim()}")
+    gates = cell.gate_count
+    hidden = w_hh.shape[0] // gates
+    projected = w_hh.shape[1]
+    rows = gates * hidden
+    wanted = {
+        "w_ih": (rows, w_ih.shape[1]),
+        "w_hh": (rows, projected if weights.w_hr is not None else hidden),
+        "b_ih": (rows,),
+        "b_hh": (rows,),
+        "w_hr": (projected, hidden),
+        "w_peephole": (3, hidden),
+        "norm_ih": (rows,),
+        "norm_hh": (rows,),
+        "norm_c": (hidden,),
+        "norm_c_bias": (hidden,),
+    }
+    for name, shape in wanted.items():
+        weight = getattr(weights, name)
+        if weight is None:
+            continue
+        if weight.shape != shape:
+            raise RuntimeError(
+                f"{name}{suffix} must have shape {list(shape)} for hidden size {hidden}, "
+                f"got {list(weight.shape)}"
+            )
+        if weight.dtype != w_hh.dtype or weight.device != w_hh.device:
+            raise RuntimeError(
+                f"{name}{suffix} must be {w_hh.dtype} on {w_hh.device} as w_hh is, "
+                f"got {weight.dtype} on {weight.device}"
+            )
+    if (weights.b_ih is None) != (weights.b_hh is None):
+        raise RuntimeError("b_ih and b_hh must both be given or both be None")
+    return w_ih.shape[1], hidden, projected
+
+
+def _check(call: Call) -> None:
+    size, hidden, projected = check_weights(call.cell, call.weights)
+    data, initial = call.data, call.initial
+    if data.dim() != 2 or data.shape[1] != size:
+        raise RuntimeError(f"data must have shape [N, {size}], got {list(data.shape)}")
+    if data.shape[0] != sum(call.sizes):
+        raise RuntimeError(f"batch_sizes sum to {sum(call.sizes)}, got {data.shape[0]} steps")
+    names = call.cell.state._fields
+    if len(initial) != len(names):
+        raise RuntimeError(f"{call.cell.name} has the state {names}, got {len(initial)} tensors")
+    batch = initial[0].shape[0] if initial[0].dim() else 0
+    widths = [projected if name == "h" else hidden for name in names]
+    for name, width, part in zip(names, widths, initial, strict=True):
+        _check_part(f"initial {name}", part, (batch, width), data)
+    if call.sizes and call.sizes[0] > batch:
+        raise RuntimeError(f"initial state has {batch} rows, batch_sizes[0] is {call.sizes[0]}")
+    if call.mask is not None:
+        _check_part("mask", call.mask, (batch, projected), data)
+    if len(call.keep) != len(names):
+        raise RuntimeError(f"keep must have one entry for each of {names}, got {len(call.keep)}")
+    for name, width, keep in zip(names, widths, call.keep, strict=True):
+        if isinstance(keep, Tensor):
+            _check_part(f"keep of {name}", keep, (data.shape[0], width), data)
+
+
+def _check_part(name: str, part: Tensor, shape: tuple[int, int], data: Tensor) -> None:
+    if part.shape != shape:
+        raise RuntimeError(f"{name} must have shape {list(shape)}, got {list(part.shape)}")
+    if part.device != data.device:
+        raise RuntimeError(f"{name} must be on {data.device}, got {part.device}")
+    if part.dtype != data.dtype and not torch._C._is_any_autocast_enabled():
+        raise RuntimeError(f"{name} must be {data.dtype}, got {part.dtype}")
