@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from sequela.errors import ConfigError, DataError
-from sequela.nn.heads import POOLINGS, Classify, Head, PerStep, Pool, Regress
+from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
 
-KINDS = [*POOLINGS, "mean+max", "last+attention"]
+KINDS = ["last", "mean", "max", "attention", "mean+max", "last+attention"]
 
 
 def pack(rows: list[torch.Tensor]) -> PackedSequence:

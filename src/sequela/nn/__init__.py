@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from sequela.nn.convert import flip_update_gate, from_concatenated, from_transposed
+from sequela.nn.embed import CodeBag
+from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
 from sequela.nn.recurrent import GRU, LSTM, RNN, GRUStates, LSTMStates, RNNStates
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Classify",
+    "CodeBag",
     "GRUStates",
+    "Head",
     "LSTMStates",
+    "PerStep",
+    "Pool",
     "RNNStates",
+    "Regress",
+    "flip_update_gate",
+    "from_concatenated",
+    "from_transposed",
 ]

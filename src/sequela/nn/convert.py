@@ -19,7 +19,7 @@ from sequela.errors import ConfigError
 
 __all__ = ["flip_update_gate", "from_concatenated", "from_transposed"]
 
-Layer = TypeVar("Layer", bound=nn.Module)
+_Layer = TypeVar("_Layer", bound=nn.Module)
 
 # torch's order of the gates, by the letters of the alphabet.
 _ORDERS: dict[frozenset[str], str] = {
@@ -61,7 +61,7 @@ def _flip_layer(state: dict[str, Tensor], prefix: str, suffix: str) -> None:
 
 
 @overload
-def flip_update_gate(source: Layer) -> Layer: ...
+def flip_update_gate(source: _Layer) -> _Layer: ...
 @overload
 def flip_update_gate(source: Mapping[str, Tensor]) -> dict[str, Tensor]: ...
 def flip_update_gate(source: nn.Module | Mapping[str, Tensor]) -> object:

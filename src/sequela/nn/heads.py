@@ -15,9 +15,9 @@ from torch.nn.utils.rnn import PackedSequence
 
 from sequela.errors import ConfigError, DataError
 
-__all__ = ["POOLINGS", "Classify", "Head", "PerStep", "Pool", "Regress"]
+__all__ = ["Classify", "Head", "PerStep", "Pool", "Regress"]
 
-POOLINGS = ("last", "mean", "max", "attention")
+_POOLINGS = ("last", "mean", "max", "attention")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class Pool(nn.Module):
     valid steps of ``v . tanh(W x_t + b)``. Rows of length 0 give zeros.
 
     Args:
-        kind: one of :data:`POOLINGS`, or several joined by ``+`` ("mean+max"), concatenated.
+        kind: "last", "mean", "max" or "attention", or several joined by ``+`` ("mean+max"), whose
+            results are concatenated.
         size: the width F of a step.
         directions: 2 when the steps are the concatenated outputs of a bidirectional layer; only
             ``last`` looks at it.
@@ -124,11 +125,11 @@ class Pool(nn.Module):
         super().__init__()
         self.kinds = tuple(kind.split("+"))
         for name in self.kinds:
-            if name not in POOLINGS:
+            if name not in _POOLINGS:
                 raise ConfigError(
                     "pooling",
                     got=repr(kind),
-                    wanted=f"{', '.join(POOLINGS)}, or several of them joined by '+'",
+                    wanted=f"{', '.join(_POOLINGS)}, or several of them joined by '+'",
                 )
         if len(set(self.kinds)) != len(self.kinds):
             raise ConfigError("pooling", got=f"{kind!r}, which names a kind twice")

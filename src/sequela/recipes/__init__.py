@@ -1,0 +1,106 @@
+"""Named, published models: one file each, built by name from plain numbers.
+
+A recipe is a module whose ``forward(batch)`` returns logits in the order of the batch. Its
+arguments are numbers, texts and None only, so that a bundle can hold them as JSON and nothing else
+is needed to build the model again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from typing import Any
+
+from torch import nn
+
+from sequela.errors import ConfigError
+from sequela.recipes.onset_gru import OnsetGRU
+from sequela.recipes.seizure_bilstm import SeizureBiLSTM
+from sequela.settings import nearest
+
+__all__ = ["OnsetGRU", "SeizureBiLSTM", "arguments", "build", "names"]
+
+_RECIPES: dict[str, type[nn.Module]] = {
+    "onset_gru": OnsetGRU,
+    "seizure_bilstm": SeizureBiLSTM,
+}
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def names() -> list[str]:
+    """The names of all recipes, sorted."""
+    return sorted(_RECIPES)
+
+
+def _recipe(name: str) -> type[nn.Module]:
+    if name not in _RECIPES:
+        raise ConfigError(f"recipe '{name}'", got="an unknown name", todo=nearest(name, _RECIPES))
+    return _RECIPES[name]
+
+
+def arguments(name: str) -> dict[str, inspect.Parameter]:
+    """What :func:`build` accepts for a recipe: its constructor's parameters, by name.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    return dict(inspect.signature(_recipe(name)).parameters)
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is type(None):
+        return value is None
+    if typing.get_origin(kind) is typing.Literal:
+        return value in typing.get_args(kind)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    # bool is an int to Python; nobody who writes hidden_size=true means 1.
+    return type(value) is kind
+
+
+def _wanted(kinds: tuple[Any, ...]) -> str:
+    words = []
+    for kind in kinds:
+        if typing.get_origin(kind) is typing.Literal:
+            words += [str(choice) for choice in typing.get_args(kind)]
+        else:
+            words.append("null" if kind is type(None) else _WORDS[kind])
+    return " or ".join(words)
+
+
+def build(name: str, **values: Any) -> nn.Module:
+    """The model of a recipe, freshly initialised from torch's generator.
+
+    Args:
+        name: one of :func:`names`.
+        values: the recipe's arguments (:func:`arguments`).
+
+    Raises:
+        ConfigError: an unknown name or argument (with the nearest known one), a missing argument,
+            a wrong type or a value out of range.
+    """
+    recipe = _recipe(name)
+    parameters = arguments(name)
+    hints = typing.get_type_hints(recipe.__init__)
+    for key, value in values.items():
+        where = f"argument '{key}' of recipe '{name}'"
+        if key not in parameters:
+            raise ConfigError(where, got="an unknown argument", todo=nearest(key, parameters))
+        kinds = _members(hints[key])
+        if not any(_fits(value, kind) for kind in kinds):
+            raise ConfigError(where, got=repr(value)[:80], wanted=_wanted(kinds))
+    for key, parameter in parameters.items():
+        if key not in values and parameter.default is inspect.Parameter.empty:
+            raise ConfigError(
+                f"argument '{key}' of recipe '{name}'",
+                got="nothing",
+                wanted=_wanted(_members(hints[key])),
+            )
+    return recipe(**values)

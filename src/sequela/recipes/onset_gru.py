@@ -1,0 +1,96 @@
+"""Early detection of the onset of a disease: a recurrent layer over the codes of each visit.
+
+Choi, Schuetz, Stewart, Sun: Using recurrent neural network models for early detection of heart
+failure onset. JAMIA 24 (2017) 361. For visit t with the codes C_t, its time features d_t and the
+static features s of a patient:
+
+    e_t = sum over v in C_t of E[v]            the multi-hot visit times the embedding matrix
+    x_t = [e_t, d_t]
+    h_t = GRU(x_t, h_{t-1})                    h_0 = 0; a patient without visits keeps it
+    y   = w . [pool(h_1 ... h_T), s] + b       the logit of onset; pool is h_T in the paper
+
+The paper's d_t is the time since the last visit; here it is whatever the samples bring.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from sequela.nn import GRU, LSTM, RNN
+from sequela.nn.embed import CodeBag
+from sequela.nn.heads import Classify, Head, Pool
+from sequela.recipes.sizes import at_least, probability
+
+__all__ = ["OnsetGRU"]
+
+
+class OnsetGRU(nn.Module):
+    """One logit for each patient from the codes and times of the visits and the static features.
+
+    Args:
+        vocabulary_size: V, the unknown code (index 0) included.
+        step_size: F, the width of a step's features (times); may be 0.
+        static_size: S, the width of the static features; may be 0.
+        embedding_size: the width of a code's vector.
+        hidden_size: H.
+        layers: stacked recurrent layers.
+        dropout: in training, between the layers and before the output.
+        pooling: "last" (the paper), "mean", "max", "attention", or several ("last+max").
+        cell: "gru" (reset after the product), "gru_before" (the textbook form), "lstm" or "rnn".
+
+    Raises:
+        ConfigError: a size or probability out of range, or an unknown pooling.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        step_size: int,
+        static_size: int,
+        embedding_size: int = 64,
+        hidden_size: int = 64,
+        layers: int = 1,
+        dropout: float = 0.0,
+        pooling: str = "last",
+        cell: Literal["gru", "gru_before", "lstm", "rnn"] = "gru",
+    ) -> None:
+        super().__init__()
+        at_least(1, vocabulary_size=vocabulary_size, embedding_size=embedding_size)
+        at_least(1, hidden_size=hidden_size, layers=layers)
+        at_least(0, step_size=step_size, static_size=static_size)
+        probability(dropout=dropout)
+        self.embedding = CodeBag(vocabulary_size, embedding_size)
+        kind = {"gru": GRU, "gru_before": GRU, "lstm": LSTM, "rnn": RNN}[cell]
+        extra: dict[str, Any] = {"reset_after": False} if cell == "gru_before" else {}
+        self.recurrent = kind(
+            embedding_size + step_size,
+            hidden_size,
+            num_layers=layers,
+            # torch warns about dropout between layers where there is only one.
+            dropout=dropout if layers > 1 else 0.0,
+            **extra,
+        )
+        pool = Pool(pooling, hidden_size)
+        self.head = Head(pool, Classify(pool.output_size + static_size, dropout=dropout))
+
+    def forward(self, batch: Any) -> Tensor:
+        """Logits ``[B]`` in the order of the batch.
+
+        Args:
+            batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
+                and ``static`` ``[B, S]``.
+        """
+        steps = batch.steps
+        codes = self.embedding(batch.codes, batch.code_offsets)
+        x = PackedSequence(
+            torch.cat([codes, steps.data.to(codes.dtype)], dim=1),
+            steps.batch_sizes,
+            steps.sorted_indices,
+            steps.unsorted_indices,
+        )
+        states = self.recurrent(x)[0]
+        return self.head(states, static=batch.static.to(codes.dtype))
