@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sequela.nn.cells import GRUCell, LSTMCell, RNNCell
 from sequela.nn.convert import flip_update_gate, from_concatenated, from_transposed
 from sequela.nn.embed import CodeBag
 from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
@@ -13,11 +14,14 @@ __all__ = [
     "RNN",
     "Classify",
     "CodeBag",
+    "GRUCell",
     "GRUStates",
     "Head",
+    "LSTMCell",
     "LSTMStates",
     "PerStep",
     "Pool",
+    "RNNCell",
     "RNNStates",
     "Regress",
     "flip_update_gate",

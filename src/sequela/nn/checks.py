@@ -16,6 +16,7 @@ __all__ = [
     "check_input",
     "check_lengths",
     "check_sequence_length",
+    "dtype_phrase",
 ]
 
 
@@ -119,17 +120,18 @@ def check_hidden(part: Tensor, wanted: tuple[int, int, int], name: str, input: T
             f"{input.device} and hidden tensor at {part.device}"
         )
     if part.dtype != input.dtype and not torch._C._is_any_autocast_enabled():
-        got, own = (str(t.dtype).removeprefix("torch.") for t in (part, input))
-        raise RuntimeError(
-            f"mat1 and mat2 must have the same dtype, but got {_c_name(got)} and {_c_name(own)}. "
-            f"Convert the initial state: hx.to({input.dtype})"
-        )
+        raise RuntimeError(dtype_phrase("hx", part.dtype, input.dtype))
 
 
-def _c_name(dtype: str) -> str:
+def dtype_phrase(what: str, got: torch.dtype, wanted: torch.dtype) -> str:
+    """The message for a tensor of another type than the weights."""
     # torch's kernels call float64 Double and float32 Float.
-    names = {"float64": "Double", "float32": "Float", "float16": "Half", "bfloat16": "BFloat16"}
-    return names.get(dtype, dtype)
+    names = {torch.float64: "Double", torch.float32: "Float", torch.float16: "Half"}
+    first, second = (names.get(dtype, str(dtype).removeprefix("torch.")) for dtype in (got, wanted))
+    return (
+        f"mat1 and mat2 must have the same dtype, but got {first} and {second}. "
+        f"Convert it: {what}.to({wanted})"
+    )
 
 
 def check_lengths(lengths: object, batch: int, steps: int) -> Tensor:
