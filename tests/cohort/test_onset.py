@@ -1,0 +1,257 @@
+"""The cohort of an onset task against a plain patient-by-patient reading of its rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sequela.cohort import OnsetDeclaration, build_cohort, observation_events, subgroups
+from sequela.errors import ConfigError, DataError
+from sequela.events import COLUMNS, EventData
+
+START = dt.datetime(2000, 1, 1)
+HOUR = dt.timedelta(hours=1)
+DAY = dt.timedelta(days=1)
+
+
+class Frames(EventData):
+    """A data set in memory: each frame is a shard."""
+
+    def __init__(self, frames: Iterable[pl.DataFrame]):
+        super().__init__(Path("memory"), ())
+        self.frames = [frame for frame in frames if frame.height]
+
+    def shards(self, subjects: Any = None):
+        """The frames."""
+        for frame in self.frames:
+            kept = frame if subjects is None else frame.filter(pl.col("subject_id").is_in(subjects))
+            if kept.height:
+                yield kept
+
+
+def table(rows: list[tuple[int, dt.datetime | None, str]]) -> pl.DataFrame:
+    frame = pl.DataFrame(
+        rows,
+        schema={"subject_id": pl.Int64, "time": pl.Datetime("us"), "code": pl.String},
+        orient="row",
+    ).with_columns(numeric_value=pl.lit(None, pl.Float32), text_value=pl.lit(None, pl.String))
+    return frame.select(list(COLUMNS)).sort("subject_id", "time", maintain_order=True)
+
+
+Event = tuple[dt.datetime | None, str]
+
+
+def naive_index(events: list[Event], declared: OnsetDeclaration) -> dt.datetime | None:
+    contacts = sorted(t for t, code in events if t and not code.startswith("MEDS_"))
+    if not contacts:
+        return None
+    earliest = contacts[0] + declared.index.days * DAY
+    if declared.index.rule == "landmark":
+        return earliest
+    for day in sorted({t.date() for t in contacts}):
+        visit = min(t for t in contacts if t.date() == day)
+        if visit >= earliest:
+            return visit
+    return None
+
+
+def naive_label(events: list[Event], declared: OnsetDeclaration) -> tuple[dt.datetime, bool] | None:
+    """The rules as the README says them, for one subject."""
+    index = naive_index(events, declared)
+    if index is None:
+        return None
+    gap_end = index + declared.gap_days * DAY
+    end = gap_end + declared.prediction_days * DAY
+    births = [t for t, code in events if code == "MEDS_BIRTH" and t]
+    deaths = [t for t, code in events if code == "MEDS_DEATH" and t]
+    if deaths and min(deaths) <= index:
+        return None
+    age = (index - min(births)) / DAY / 365.25 if births else -1
+    if declared.min_age and age < declared.min_age:
+        return None
+    days = {
+        t.date()
+        for t, code in events
+        if t and not code.startswith("MEDS_") and t <= index
+        and (declared.observation_days is None or t > index - declared.observation_days * DAY)
+    }  # fmt: skip
+    if len(days) < declared.min_visits:
+        return None
+    outcomes = [t for t, code in events if code.startswith("HF")]
+    if None in outcomes or any(t <= gap_end for t in outcomes if t):
+        return None
+    if any(t <= end for t in outcomes if t):
+        return index, True
+    if deaths and min(deaths) <= end:
+        return None if declared.death == "exclude" else (index, False)
+    followed = max(t for t, _ in events if t) >= end
+    return (index, False) if followed or declared.censoring == "negative" else None
+
+
+# Six-hour steps with few values, so that events often fall on the very edges of the windows.
+moments = st.one_of(st.none(), st.integers(0, 160).map(lambda step: START + step * 6 * HOUR))
+codes = st.sampled_from(["A", "A", "B", "HF1", "HF2", "MEDS_DEATH"])
+births = st.one_of(st.none(), st.integers(-8000, -5000).map(lambda day: START + day * DAY))
+subjects = st.tuples(st.lists(st.tuples(moments, codes), max_size=9), births)
+declarations = st.fixed_dictionaries(
+    {
+        "outcome": st.just({"name": "hf", "prefix": ["HF"]}),
+        "index": st.fixed_dictionaries(
+            {"rule": st.sampled_from(["landmark", "visit"]), "days": st.integers(0, 12)}
+        ),
+        "observation_days": st.one_of(st.none(), st.integers(1, 12)),
+        "gap_days": st.integers(0, 4),
+        "prediction_days": st.integers(1, 15),
+        "min_age": st.sampled_from([0, 18]),
+        "min_visits": st.integers(0, 2),
+        "censoring": st.sampled_from(["exclude", "negative"]),
+        "death": st.sampled_from(["exclude", "negative"]),
+    }
+)
+
+
+def as_frames(people: list[tuple[list[Event], dt.datetime | None]], shards: int) -> Frames:
+    rows: list[list[tuple[int, dt.datetime | None, str]]] = [[] for _ in range(shards)]
+    for number, (events, birth) in enumerate(people):
+        whole = events + ([(birth, "MEDS_BIRTH")] if birth else [])
+        rows[number % shards] += [(number, time, code) for time, code in whole]
+    return Frames(table(part) for part in rows)
+
+
+@settings(max_examples=150, deadline=None)
+@given(people=st.lists(subjects, max_size=8), values=declarations, shards=st.integers(1, 3))
+def test_labels_equal_the_plain_reading(
+    people: list[tuple[list[Event], dt.datetime | None]], values: dict[str, Any], shards: int
+):
+    declared = OnsetDeclaration.parse(values)
+    expected = []
+    for number, (events, birth) in enumerate(people):
+        found = naive_label(events + ([(birth, "MEDS_BIRTH")] if birth else []), declared)
+        if found:
+            expected.append((number, *found))
+    data = as_frames(people, shards)
+    if not expected:
+        with pytest.raises(DataError, match="no subject is left"):
+            build_cohort(data, declared)
+        return
+    cohort = build_cohort(data, declared)
+    assert cohort.labels.rows() == expected
+    assert cohort.subgroups["subject_id"].to_list() == [row[0] for row in expected]
+    steps = cohort.attrition
+    assert steps[-1]["subjects"] == len(expected)
+    for before, after in pairwise(steps):
+        assert before["subjects"] - after["excluded"] == after["subjects"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(people=st.lists(subjects, min_size=1, max_size=6), values=declarations, data=st.data())
+def test_nothing_after_the_prediction_changes_a_feature(
+    people: list[tuple[list[Event], dt.datetime | None]],
+    values: dict[str, Any],
+    data: st.DataObject,
+):
+    whole = as_frames(people, 2)
+    try:
+        labels = build_cohort(whole, values).labels
+    except DataError:
+        return
+    days = values["observation_days"]
+    features = observation_events(whole, labels, days)
+    groups = subgroups(whole, labels)
+    late = [
+        (row["subject_id"], row["prediction_time"] + data.draw(st.integers(1, 9)) * HOUR, code)
+        for row in labels.rows(named=True)
+        for code in ("A", "HF1", "GENDER//F", "MEDS_BIRTH//TWIN", "MEDS_DEATH")
+    ]
+    index = labels.select("subject_id", "prediction_time")
+    cut, changed = [], []
+    for frame in whole.frames:
+        kept = frame.join(index, on="subject_id", how="left", maintain_order="left")
+        kept = kept.filter(
+            pl.col("time").is_null()
+            | pl.col("prediction_time").is_null()
+            | (pl.col("time") <= pl.col("prediction_time"))
+        ).drop("prediction_time")
+        mine = [row for row in late if row[0] in set(frame["subject_id"])]
+        cut.append(kept)
+        changed.append(
+            pl.concat([kept, table(mine)]).sort("subject_id", "time", maintain_order=True)
+        )
+    for other in (Frames(cut), Frames(changed)):
+        assert observation_events(other, labels, days).equals(features)
+        assert subgroups(other, labels).equals(groups)
+    assert (
+        features.join(labels.with_row_index("sample"), on="sample")
+        .filter(pl.col("time") > pl.col("prediction_time"))
+        .is_empty()
+    )
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    return {
+        "outcome": {"name": "hf", "prefix": ["HF"]},
+        "index": {"rule": "landmark", "days": 10},
+        "gap_days": 5,
+        "prediction_days": 20,
+        **changes,
+    }
+
+
+def test_the_windows_are_open_at_the_start_and_closed_at_the_end():
+    start, tick = START, dt.timedelta(microseconds=1)
+    index = start + 10 * DAY
+    people = {
+        1: index,  # prevalent
+        2: index + tick,  # in the gap
+        3: index + 5 * DAY,  # the last moment of the gap
+        4: index + 5 * DAY + tick,  # a case
+        5: index + 25 * DAY,  # the last moment of the window: a case
+        6: index + 25 * DAY + tick,  # after it
+    }
+    rows = [(number, start, "A") for number in people]
+    rows += [(number, time, "HF") for number, time in people.items()]
+    cohort = build_cohort(Frames([table(rows)]), plain())
+    assert cohort.labels["subject_id"].to_list() == [4, 5, 6]
+    assert cohort.labels["boolean_value"].to_list() == [True, True, False]
+    assert {step["step"]: step["excluded"] for step in cohort.attrition} == {
+        "in the data": 0,
+        "with a dated event": 0,
+        "with an index date": 0,
+        "alive at the index date": 0,
+        "1 or more visits in the observation window": 0,
+        "no hf by the index date": 1,
+        "no hf in the gap": 2,
+        "followed to the end of the prediction window, or a case, or dead": 0,
+    }
+
+
+def test_labels_are_sorted_whatever_the_shards():
+    rows = [(number, START + day * DAY, "A") for number in range(6) for day in (0, 60)]
+    frames = [table([row for row in rows if row[0] % 2 == odd]) for odd in (1, 0)]
+    births = [table([(n, START - (20 + n) * 365 * DAY, "MEDS_BIRTH")]) for n in range(2)]
+    frames = [pl.concat([frames[0], births[1]]), pl.concat([frames[1], births[0]])]
+    cohort = build_cohort(Frames(frames), plain())
+    assert cohort.labels["subject_id"].to_list() == list(range(6))
+    assert cohort.subgroups["age"].round(0).to_list() == [20, 21, None, None, None, None]
+    assert cohort.subgroups.equals(subgroups(Frames(frames), cohort.labels))
+
+
+def test_a_note_when_no_code_is_the_outcome():
+    rows = [(1, START, "A"), (1, START + 60 * DAY, "A")]
+    assert build_cohort(Frames([table(rows)]), plain()).notes == ("No code of the data means hf.",)
+
+
+def test_an_empty_cohort_says_where_everyone_went():
+    rows = [(1, START, "A"), (2, START, "A"), (2, START + DAY, "HF")]
+    with pytest.raises(DataError, match=r"1 not 'no hf by the index date', 1 not 'followed to"):
+        build_cohort(Frames([table(rows)]), plain())
+    with pytest.raises(ConfigError, match="unknown key"):
+        build_cohort(Frames([table(rows)]), plain(unknown=1))
