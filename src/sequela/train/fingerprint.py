@@ -1,0 +1,81 @@
+"""Whether a run that goes on is the run that was begun: same settings, same data, same model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from sequela.batches import Samples
+from sequela.errors import ConfigError
+from sequela.train.settings import TrainingSettings
+
+__all__ = ["check_same", "fingerprint"]
+
+# These change no bit of the result.
+_FREE = {"progress", "checkpoint_every_steps"}
+_LOOKED_AT = 64  # samples whose content is read; lengths and targets are read of all
+
+
+def _samples_digest(samples: Samples) -> str:
+    digest = hashlib.sha256()
+    sizes = (len(samples), samples.step_size, samples.static_size, samples.vocabulary_size)
+    digest.update(repr((sizes, str(samples.target.dtype))).encode())
+    digest.update(np.ascontiguousarray(samples.lengths, dtype=np.int64).tobytes())
+    digest.update(np.ascontiguousarray(samples.target).tobytes())
+    count = min(len(samples), _LOOKED_AT)
+    chosen = np.unique(np.linspace(0, len(samples) - 1, count).astype(np.int64))
+    batch = samples.batch(chosen)
+    for tensor in (batch.steps.data, batch.codes, batch.code_offsets, batch.static):
+        if tensor is not None:
+            digest.update(np.ascontiguousarray(tensor.numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def fingerprint(
+    model: nn.Module, train: Samples, tuning: Samples, settings: TrainingSettings
+) -> dict[str, Any]:
+    """Plain data that are equal for two runs which do the same.
+
+    Args:
+        model: its class, and the names and shapes of its tensors count; their values do not.
+        train: the training part.
+        tuning: the tuning part.
+        settings: all that change the result.
+    """
+    shapes = [
+        (name, str(tensor.dtype), list(tensor.shape)) for name, tensor in model.state_dict().items()
+    ]
+    described = repr((type(model).__name__, shapes))
+    return {
+        "settings": settings.model_dump(exclude=_FREE),
+        "the training part": _samples_digest(train),
+        "the tuning part": _samples_digest(tuning),
+        "the model": hashlib.sha256(described.encode()).hexdigest(),
+    }
+
+
+def check_same(begun: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
+    """Raises when a run would go on as another one.
+
+    Args:
+        begun: the fingerprint in the checkpoint.
+        now: that of this call.
+        directory: the run's folder, for the message.
+
+    Raises:
+        ConfigError: something differs; the first difference is named.
+    """
+    before, after = begun.get("settings", {}), now["settings"]
+    differing = [f"setting '{key}'" for key in after if before.get(key) != after[key]]
+    differing += [name for name in now if name != "settings" and begun.get(name) != now[name]]
+    if differing:
+        raise ConfigError(
+            f"the run in {directory}",
+            got=f"{differing[0]} is not what the run was begun with",
+            todo="Go on with the same settings and data, or choose another folder.",
+        )

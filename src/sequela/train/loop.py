@@ -1,0 +1,386 @@
+"""The training loop.
+
+The same settings, data, model, machine and number of threads give the same bits, and so does a run
+that was killed anywhere and resumed: the order of samples, dropout and the learning rate are
+functions of the seed and the step number, and all else is in the checkpoint. On the CPU torch's
+deterministic algorithms are switched on meanwhile; on a GPU cuDNN's are, which leaves a few
+operations that torch itself calls non-deterministic.
+
+The loop sees the training and the tuning part. The held-out part is not an argument.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from sequela import seeds
+from sequela.batches import Batch, EpochSampler, Samples, balanced_weights
+from sequela.errors import Interrupted, OutputError, TrainingError
+from sequela.train import checkpoint
+from sequela.train.deterministic import deterministic
+from sequela.train.fingerprint import check_same, fingerprint
+from sequela.train.losses import objective, sample_losses
+from sequela.train.optimise import clip, learning_rate, load_state, make_optimiser, state_tensors
+from sequela.train.processes import run_in_processes, single_process
+from sequela.train.progress import Progress, SilentProgress, make_progress
+from sequela.train.recalibrate import logit_shift
+from sequela.train.record import MetricsFile
+from sequela.train.settings import TrainingSettings
+from sequela.train.state import History, Job, Position
+from sequela.train.stopping import StopRequest, listen_for_stop
+from sequela.train.tuning import Tuning, choose_metric, is_better
+
+__all__ = ["fit", "run_process"]
+
+
+class _Opaque:
+    """Hides a batch from Fabric, which would walk through it and cannot rebuild a frozen one."""
+
+    def __init__(self, batch: Batch):
+        self.batch = batch
+
+
+class _Forward(nn.Module):
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, opaque: _Opaque) -> Tensor:
+        return self.model(opaque.batch)
+
+
+class _Run:
+    """One process's share of a run."""
+
+    def __init__(self, fabric: Fabric, model: nn.Module, job: Job, stop: StopRequest):
+        settings = job.settings
+        self.fabric, self.model, self.job, self.stop = fabric, model, job, stop
+        self.fingerprint = fingerprint(model, job.train, job.tuning, settings)
+        model.to(fabric.device)
+        self.optimiser = make_optimiser(model, settings)
+        self.forward, self.stepper = fabric.setup(_Forward(model), self.optimiser)
+        weights = balanced_weights(job.train.target) if settings.balance == "sampler" else None
+        self.sampler = EpochSampler(
+            job.train.lengths,
+            settings.batch_size,
+            seeds.derive(settings.seed, "order"),
+            bucket=settings.bucket,
+            weights=weights,
+        )
+        self.tuning = Tuning(job.tuning, job.aim, job.metric_name)
+        self.position = Position()
+        self.best: dict[str, Tensor] | None = None
+        self.first = fabric.global_rank == 0
+        self.saved_at: tuple[int, int] | None = None
+        self.metrics = MetricsFile(None)
+        self.progress: Progress = SilentProgress()
+        self.resumed_from: int | None = None
+        self.began = time.perf_counter()
+
+    @property
+    def root(self) -> Path | None:
+        return None if self.job.directory is None else self.job.directory / "checkpoints"
+
+    def run(self) -> History:
+        """The loop."""
+        self._begin()
+        position = self.position
+        try:
+            while not self._finished():
+                while position.step_in_epoch < self.sampler.steps_per_epoch:
+                    self._step()
+                    self._obey_stop()
+                    self._save_when_due()
+                self._end_epoch()
+                self._save()
+                self._obey_stop()
+        finally:
+            self.metrics.close()
+            self.progress.close()
+        return self._history()
+
+    def _begin(self) -> None:
+        """Goes on from the newest checkpoint, or makes the first one."""
+        settings, root = self.job.settings, self.root
+        messages: list[str] = []
+        if root is not None:
+            self._restore(root, messages)
+        if self.first:
+            total = self.sampler.steps_per_epoch * settings.epochs
+            self.progress = make_progress(total, self.position.step, settings.progress)
+            for message in messages:
+                self.progress.say(message)
+            directory = self.job.directory
+            path = None if directory is None else directory / "metrics.jsonl"
+            self.metrics = MetricsFile(path, self.position.lines)
+        if self.resumed_from is None:
+            # Before the first step, so that a place that cannot be written is known at once.
+            self._save()
+
+    def _restore(self, root: Path, messages: list[str]) -> None:
+        found = None
+        if self.first:
+            checkpoint.remove_leftovers(root)
+            if not self.job.resume and checkpoint.checkpoint_folders(root):
+                raise OutputError(
+                    f"folder {root.parent}",
+                    got="the checkpoints of a run",
+                    todo="Choose another folder, or resume that run.",
+                )
+            found = checkpoint.load_newest(root, messages.append)
+        self.fabric.barrier()  # the first process may have removed a damaged one
+        if not self.first:
+            found = checkpoint.load_newest(root, messages.append)
+        if found is None:
+            return
+        check_same(found.state["fingerprint"], self.fingerprint, root.parent)
+        self.model.load_state_dict(found.tensors["model"])
+        load_state(self.optimiser, found.tensors["optimiser"])
+        self.best = found.tensors.get("best")
+        self.position = Position(**found.state["position"])
+        self.saved_at = (self.position.step, self.position.epoch)
+        self.resumed_from = self.position.step
+        messages.append(f"going on from step {self.position.step}")
+
+    def _finished(self) -> bool:
+        return self.position.epoch >= self.job.settings.epochs or self._out_of_patience()
+
+    def _out_of_patience(self) -> bool:
+        patience, position = self.job.settings.patience, self.position
+        return patience is not None and position.epoch - position.best_epoch >= patience
+
+    def _step(self) -> None:
+        """One step of the optimiser; nothing is changed by a step that is not finite."""
+        settings, position = self.job.settings, self.position
+        rate = learning_rate(position.step, self.sampler.steps_per_epoch, settings)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        rank = self.fabric.global_rank
+        torch.manual_seed(seeds.derive(settings.seed, "step", position.step, "rank", rank))
+        indices = self.sampler.batch(position.epoch, position.step_in_epoch)
+        self.forward.train()
+        loss = self._share_of_loss(indices)
+        value = self._mean(loss.detach())
+        self._check_finite(value, "loss", rate)
+        self.stepper.zero_grad()
+        self.fabric.backward(loss)
+        norm = clip(self.model.parameters(), settings)
+        self._check_finite(norm, "gradient", rate)
+        self.stepper.step()
+        position.step += 1
+        position.step_in_epoch += 1
+        position.loss_sum += value * len(indices)
+        position.loss_count += len(indices)
+        line = {
+            "kind": "step",
+            "epoch": position.epoch + 1,
+            "step": position.step,
+            "loss": value,
+            "lr": rate,
+            "gradient_norm": norm,
+            "seconds": self._seconds(),
+        }
+        self._report(line)
+        self.progress.step(position.step, line)
+
+    def _share_of_loss(self, indices: Any) -> Tensor:
+        """This process's part of the mean loss, so that the mean over processes is the whole."""
+        world = self.fabric.world_size
+        mine = indices[self.fabric.global_rank :: world]
+        idle = len(mine) == 0  # it still has to meet the others in the backward pass
+        batch = self.job.train.batch(indices[:1] if idle else mine).to(self.fabric.device)
+        losses = sample_losses(self.forward(_Opaque(batch)), batch.target, self.job.aim)
+        return losses.sum() * (0.0 if idle else world / len(indices))
+
+    def _mean(self, value: Tensor) -> float:
+        """The mean over the processes."""
+        if self.fabric.world_size == 1:
+            return float(value)
+        reduced = self.fabric.all_reduce(value, reduce_op="mean")
+        assert isinstance(reduced, Tensor)
+        return float(reduced)
+
+    def _check_finite(self, value: float, what: str, rate: float) -> None:
+        if math.isfinite(value):
+            return
+        position, settings = self.position, self.job.settings
+        tries = [f"learning_rate={rate / 10:.1g}"]
+        tries += ["clip_norm=1"] if settings.clip_norm is None else []
+        kept = "" if self.root is None else " The last good checkpoint is kept."
+        raise TrainingError(
+            f"training, epoch {position.epoch + 1}, step {position.step + 1}, "
+            f"learning rate {rate:.3g}",
+            got=f"a {what} that is not finite",
+            todo=f"Try {' and '.join(tries)} in a new folder.{kept}",
+        )
+
+    def _end_epoch(self) -> None:
+        """Judges the epoch on the tuning part and keeps the weights when they are the best."""
+        position = self.position
+        found = self.tuning.judge(self.model) if self.first else (0.0, 0.0)
+        tuning_loss, metric = self.fabric.broadcast(found)
+        rate = learning_rate(position.step - 1, self.sampler.steps_per_epoch, self.job.settings)
+        self._check_finite(tuning_loss, "loss on the tuning part", rate)
+        best = not position.best_epoch or is_better(
+            metric, position.epochs[position.best_epoch - 1]["tuning_metric"], self.job.metric_name
+        )
+        line = {
+            "kind": "epoch",
+            "epoch": position.epoch + 1,
+            "step": position.step,
+            "train_loss": position.loss_sum / position.loss_count,
+            "tuning_loss": tuning_loss,
+            "tuning_metric": metric,
+            "metric_name": self.job.metric_name,
+            "best": best,
+            "seconds": self._seconds(),
+        }
+        position.epochs.append(line)
+        position.epoch += 1
+        position.step_in_epoch, position.loss_sum, position.loss_count = 0, 0.0, 0
+        if best:
+            position.best_epoch = position.epoch
+            self.best = {
+                name: tensor.detach().to("cpu", copy=True)
+                for name, tensor in self.model.state_dict().items()
+            }
+        self._report(line)
+        self.progress.epoch(line)
+
+    def _report(self, line: dict[str, Any]) -> None:
+        if not self.first:
+            return
+        self.metrics.add(line)
+        if self.job.callback is not None:
+            self.job.callback(line)
+
+    def _seconds(self) -> float:
+        return self.position.seconds + time.perf_counter() - self.began
+
+    def _save_when_due(self) -> None:
+        every, position = self.job.settings.checkpoint_every_steps, self.position
+        at_end = position.step_in_epoch == self.sampler.steps_per_epoch
+        if every is not None and position.step % every == 0 and not at_end:
+            self._save()
+
+    def _save(self) -> None:
+        position, root = self.position, self.root
+        place = (position.step, position.epoch)
+        if root is None or place == self.saved_at:
+            return
+        self.saved_at = place
+        if not self.first:
+            return
+        self.metrics.synchronise()
+        state = {**asdict(position), "lines": self.metrics.lines, "seconds": self._seconds()}
+        tensors = {
+            "model": self.model.state_dict(),
+            "optimiser": state_tensors(self.optimiser),
+            **({} if self.best is None else {"best": self.best}),
+        }
+        content = {"fingerprint": self.fingerprint, "position": state}
+        checkpoint.save(root, position.step, tensors, content)
+
+    def _obey_stop(self) -> None:
+        # All processes leave at the same step, or none does.
+        if not self._mean(torch.tensor(float(bool(self.stop)), device=self.fabric.device)):
+            return
+        self._save()
+        name = self.stop.signal_name or "another process"
+        saved = self.root is not None
+        raise Interrupted(
+            f"training was stopped by {name} after step {self.position.step}",
+            got=None if saved else "no folder to save in",
+            todo="Run the same again to go on from there." if saved else None,
+        )
+
+    def _history(self) -> History:
+        settings, position, aim = self.job.settings, self.position, self.job.aim
+        assert self.best is not None or not self.first
+        if self.best is not None:
+            self.model.load_state_dict(self.best)
+        moved = settings.balance != "none" and settings.recalibrate and aim.shares
+        uniform = [1 / max(1, len(aim.shares))] * len(aim.shares)
+        return History(
+            kind=aim.kind,
+            metric_name=self.job.metric_name,
+            epochs=position.epochs,
+            best_epoch=position.best_epoch,
+            best_metric=position.epochs[position.best_epoch - 1]["tuning_metric"],
+            logit_shift=logit_shift(aim.shares, uniform) if moved else [],
+            steps=position.step,
+            stopped_early=position.epoch < settings.epochs,
+            resumed_from=self.resumed_from,
+            seconds=self._seconds(),
+        )
+
+
+def run_process(fabric: Fabric, model: nn.Module, job: Job) -> History:
+    """What one process of a run does; ``fabric`` is launched."""
+    with deterministic(fabric.device), listen_for_stop() as stop:
+        return _Run(fabric, model, job, stop).run()
+
+
+def fit(
+    model: nn.Module,
+    train: Samples,
+    tuning: Samples,
+    settings: TrainingSettings | None = None,
+    directory: Path | str | None = None,
+    resume: bool = True,
+    callback: Callable[[Mapping[str, Any]], None] | None = None,
+) -> History:
+    """Trains a model in place and leaves the weights of the best epoch in it.
+
+    Args:
+        model: ``forward(batch)`` gives logits ``[B]`` (yes/no) or ``[B, C]`` (classes), or numbers
+            ``[B]`` (regression), in batch order.
+        train: the training part.
+        tuning: the part that chooses the best epoch and stops early. Never the held-out part.
+        settings: the defaults of :class:`TrainingSettings` when None.
+        directory: the run's folder, for ``metrics.jsonl`` and ``checkpoints/``; None keeps nothing.
+        resume: go on from the newest checkpoint of the folder. False refuses a folder that has one.
+        callback: called with each line of the metrics, by the first process. With more than one
+            device it runs in a process of its own and has to be picklable, as the model has.
+
+    Returns:
+        The history; equal bits for equal arguments, but for ``seconds``.
+
+    Raises:
+        LabelError: a label is wrong, or a class is missing from the training part.
+        DataError: a part is empty, or a target is not finite.
+        ConfigError: settings that do not fit the target, or differ from those of the run begun.
+        TrainingError: the loss or the gradient is not finite, or the output has a wrong shape.
+        Interrupted: SIGTERM or SIGINT came; the state is saved.
+        BundleError: every checkpoint of the folder is damaged.
+        OutputError: the disk is full, or the folder cannot be written.
+    """
+    settings = settings or TrainingSettings()
+    aim = objective(
+        train.target,
+        tuning.target,
+        kind=settings.kind,
+        balance=settings.balance,
+        label_smoothing=settings.label_smoothing,
+    )
+    metric_name = choose_metric(settings.metric, aim.kind, tuning.target)
+    folder = None if directory is None else Path(directory)
+    job = Job(train, tuning, settings, aim, metric_name, folder, resume, callback)
+    if settings.devices > 1:
+        history, state = run_in_processes(run_process, model, job, settings)
+        model.load_state_dict(state)
+        return history
+    home = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    try:
+        return run_process(single_process(settings), model, job)
+    finally:
+        model.to(home)

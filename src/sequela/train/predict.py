@@ -1,0 +1,72 @@
+"""Predictions of a model, in the order of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from sequela.batches import Samples
+from sequela.train.recalibrate import probabilities
+
+__all__ = ["outputs", "predict"]
+
+
+def outputs(model: nn.Module, samples: Samples, batch_size: int = 256) -> np.ndarray:
+    """What the model gives for each sample, float32 ``[n]`` or ``[n, C]``: logits, or numbers.
+
+    The model is in evaluation mode while this runs, and no gradient is kept. Samples are taken in
+    the order of their lengths, so that a long one does not wait for short ones.
+
+    Args:
+        model: ``forward(batch)`` gives ``[B]`` or ``[B, C]``.
+        samples: what to predict.
+        batch_size: samples at a time; speed only.
+    """
+    parameter = next(model.parameters(), None)
+    device = torch.device("cpu") if parameter is None else parameter.device
+    order = np.argsort(-samples.lengths, kind="stable")
+    was_training = model.training
+    model.eval()
+    pieces = []
+    try:
+        with torch.no_grad():
+            for first in range(0, len(order), batch_size):
+                batch = samples.batch(order[first : first + batch_size]).to(device)
+                pieces.append(model(batch).float().cpu().numpy())
+    finally:
+        model.train(was_training)
+    if not pieces:
+        return np.zeros(0, np.float32)
+    found = np.concatenate(pieces)
+    result = np.empty_like(found)
+    result[order] = found
+    return result
+
+
+def predict(
+    model: nn.Module,
+    samples: Samples,
+    batch_size: int = 256,
+    *,
+    logit_shift: Sequence[float] = (),
+    kind: str = "auto",
+) -> np.ndarray:
+    """Probabilities of the samples, in their order.
+
+    Args:
+        model: ``forward(batch)`` gives logits ``[B]`` (yes/no) or ``[B, C]`` (classes).
+        samples: what to predict; their target is not looked at.
+        batch_size: samples at a time; speed only.
+        logit_shift: the recalibration, ``History.logit_shift`` or ``Bundle.logit_shift``.
+        kind: "regression" returns the model's numbers as they are.
+
+    Returns:
+        float64 ``[n]``, the probability of yes; or ``[n, C]``.
+    """
+    found = outputs(model, samples, batch_size)
+    if kind == "regression":
+        return found.astype(np.float64)
+    return probabilities(found, logit_shift)

@@ -1,0 +1,79 @@
+"""The settings of a training run, with their defaults and why."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["TrainingSettings"]
+
+
+class TrainingSettings(BaseModel):
+    """How a model is trained. Make one from a user's table with ``sequela.settings.checked``.
+
+    Args:
+        seed: the run's seed; order, dropout and everything else are derived from it.
+        epochs: passes over the training part at most.
+        batch_size: samples of one step, over all devices together.
+        bucket: batches that are sorted by length together (see ``batches.EpochSampler``).
+        optimiser: "adam", "adamw" (decoupled weight decay) or "sgd" (with ``momentum``).
+        learning_rate: the largest one of the schedule. .001 is Adam's customary default.
+        weight_decay: for all weights.
+        momentum: of "sgd" only; Nesterov's form when above 0.
+        schedule: "constant"; "cosine" (falls to 0 over all epochs); "warmup_cosine" (rises
+            linearly over ``warmup_fraction`` of all steps first); "step" (times ``step_factor``
+            every ``step_epochs`` epochs).
+        warmup_fraction: part of all steps, for "warmup_cosine".
+        step_epochs: for "step".
+        step_factor: for "step".
+        clip_norm: the largest norm of the gradient, or None. 1 tames the rare huge gradients of
+            recurrent networks and leaves the others alone.
+        clip_value: the largest absolute value of an entry of the gradient, or None; applied first.
+        patience: epochs without a better tuning metric before training stops, or None: never.
+        metric: what is better on the tuning part. "auto" is the AUROC for yes/no (the loss where
+            the tuning part has one class only) and the loss otherwise.
+        balance: "none"; "weights" (each class gets the same share of the loss) or "sampler" (each
+            class is drawn equally often).
+        recalibrate: with a balance, bring probabilities back to the true prevalence.
+        label_smoothing: for classes: the share of the target that is spread over all of them.
+        kind: what the target is: yes/no, classes or a number. "auto" reads it from the type of the
+            target: bool is yes/no, integers are classes, floats are yes/no when they are only 0
+            and 1 and numbers otherwise.
+        checkpoint_every_steps: a checkpoint each so many steps, beside the one of every epoch.
+        accelerator: "auto" takes a GPU when there is one.
+        devices: processes, one per device.
+        strategy: "ddp" for more than one device; "auto" chooses it by itself.
+        precision: "32-true", or "bf16-mixed" (products in bfloat16). Half precision with a loss
+            scale is left out: its scale would be one more state to keep.
+        progress: a progress bar on a terminal, plain lines elsewhere.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    seed: int = Field(0, ge=0)
+    epochs: int = Field(20, ge=1, le=100_000)
+    batch_size: int = Field(128, ge=1, le=1_000_000)
+    bucket: int = Field(16, ge=1)
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0, le=100)
+    weight_decay: float = Field(0.0, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    schedule: Literal["constant", "cosine", "warmup_cosine", "step"] = "constant"
+    warmup_fraction: float = Field(0.05, ge=0, le=1)
+    step_epochs: int = Field(10, ge=1)
+    step_factor: float = Field(0.1, gt=0, le=1)
+    clip_norm: float | None = Field(1.0, gt=0)
+    clip_value: float | None = Field(None, gt=0)
+    patience: int | None = Field(5, ge=1)
+    metric: Literal["auto", "loss", "auroc", "macro_f1"] = "auto"
+    balance: Literal["none", "weights", "sampler"] = "none"
+    recalibrate: bool = True
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    kind: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    checkpoint_every_steps: int | None = Field(None, ge=1)
+    accelerator: Literal["auto", "cpu", "cuda", "gpu", "mps"] = "auto"
+    devices: int = Field(1, ge=1)
+    strategy: Literal["auto", "ddp"] = "auto"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    progress: bool = True
