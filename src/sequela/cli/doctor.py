@@ -81,7 +81,7 @@ def _promises() -> dict[str, dict[str, Any]]:
             "on": True,
             "why": "on one machine with one number of threads",
         },
-        "no pickle, no code in data": {"on": True, "why": None},
+        "no code in data": {"on": True, "why": None},
         "no network but for sequela fetch": {"on": True, "why": None},
     }
 
