@@ -38,31 +38,37 @@ def _quantiles(values: np.ndarray, subjects: int, min_subjects: int) -> dict[str
 
 
 def _count_shard(shard: pl.DataFrame) -> dict[str, Any]:
-    """What one shard adds; a subject lies in one shard only."""
+    """What one shard, sorted by subject and time, adds; a subject lies in one shard only."""
     timed = shard.filter(pl.col("time").is_not_null())
-    visits = timed.select("subject_id", "time").unique().sort("subject_id", "time")
-    subject, time = visits["subject_id"].to_numpy(), visits["time"].to_physical().to_numpy()
+    subject, time = timed["subject_id"].to_numpy(), timed["time"].to_physical().to_numpy()
+    # A visit is a time of a subject: in sorted events it begins where either changes.
+    begins = np.ones(timed.height, bool)
+    begins[1:] = (subject[1:] != subject[:-1]) | (time[1:] != time[:-1])
+    visits = timed.select("subject_id", "time").filter(pl.Series(begins, dtype=pl.Boolean))
+    subject, time = subject[begins], time[begins]
     same = subject[1:] == subject[:-1]
-    distinct = visits.select("subject_id", pl.col("time").dt.year().alias("year")).unique()
+    years = visits.select("subject_id", pl.col("time").dt.year().alias("year")).unique()
     everyone = shard["subject_id"].n_unique()
-    per_subject = timed.group_by("subject_id").agg(pl.len(), pl.col("time").n_unique())
-    nothing = np.zeros(everyone - per_subject.height, np.int64)
+    absent = np.zeros(everyone - visits["subject_id"].n_unique(), np.int64)
+    by_code = shard.group_by("code").agg(pl.len().cast(pl.Int64).alias("events"))
+    bearers = shard.select("code", "subject_id").unique().group_by("code").len("subjects")
     return {
         "subjects": everyone,
         "events": shard.height,
         "static_events": shard.height - timed.height,
         "numeric": shard["numeric_value"].count(),
         "text": shard["text_value"].count(),
-        "events_per_subject": np.concatenate([per_subject["len"].to_numpy(), nothing]),
-        "visits_per_subject": np.concatenate([per_subject["time"].to_numpy(), nothing]),
+        "events_per_subject": np.concatenate([_per_subject(timed), absent]),
+        "visits_per_subject": np.concatenate([_per_subject(visits), absent]),
         "gaps": ((time[1:] - time[:-1])[same] / _DAY).astype(np.float32),
         "subjects_with_gaps": len(np.unique(subject[1:][same])),
-        "codes": shard.group_by("code").agg(
-            pl.len().cast(pl.Int64).alias("events"),
-            pl.col("subject_id").n_unique().cast(pl.Int64).alias("subjects"),
-        ),
-        "years": distinct.group_by("year").agg(pl.len().cast(pl.Int64).alias("subjects")),
+        "codes": by_code.join(bearers.with_columns(pl.col("subjects").cast(pl.Int64)), on="code"),
+        "years": years.group_by("year").agg(pl.len().cast(pl.Int64).alias("subjects")),
     }
+
+
+def _per_subject(frame: pl.DataFrame) -> np.ndarray:
+    return frame.group_by("subject_id").len()["len"].to_numpy()
 
 
 def _codes(frame: pl.DataFrame, data: EventData, min_subjects: int) -> dict[str, Any]:
