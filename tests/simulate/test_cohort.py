@@ -17,14 +17,14 @@ from sequela import simulate
 from sequela.errors import ConfigError, DataError, OutputError, SchemaError
 from sequela.events import EventData
 
-SUBJECTS = 12_000
+SUBJECTS = 8_000
 HEART_FAILURE = pl.col("code").str.starts_with("ICD10CM//I50")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> EventData:
     root = tmp_path_factory.mktemp("simulate") / "cohort"
-    return simulate.cohort(root, subjects=SUBJECTS, seed=3, shard_subjects=5000)
+    return simulate.cohort(root, subjects=SUBJECTS, seed=3, shard_subjects=3000)
 
 
 @pytest.fixture(scope="module")

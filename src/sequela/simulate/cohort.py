@@ -16,8 +16,8 @@ from sequela.errors import ConfigError, DataError, SchemaError
 from sequela.events import BIRTH_CODE, DEATH_CODE, EventData, write_events
 from sequela.files import publish_directory
 from sequela.simulate.codes import DESCRIPTIONS
-from sequela.simulate.disease import PAIRS, RISK_CODES, linear_predictor, window_risk
-from sequela.simulate.histories import CODES, NUMBERS, Histories, draw
+from sequela.simulate.disease import RISK_CODES, RISK_ORDERS, linear_predictor, window_risk
+from sequela.simulate.histories import CODES, NUMBERS, Shard, draw
 
 __all__ = ["TRUTH_FILE", "cohort", "expected_auroc", "true_risk"]
 
@@ -87,7 +87,7 @@ def _times(minutes: np.ndarray) -> pl.Series:
     return pl.Series(minutes * _MICROSECONDS_PER_MINUTE).cast(pl.Datetime("us"))
 
 
-def _events(histories: Histories, first_id: int) -> pl.DataFrame:
+def _events(histories: Shard, first_id: int) -> pl.DataFrame:
     """The shard as MEDS events, sorted by subject and time, static ones first."""
     count = len(histories.birth)
     everyone = np.arange(count)
@@ -122,7 +122,7 @@ def _events(histories: Histories, first_id: int) -> pl.DataFrame:
     ).with_columns(pl.when(dated).then(pl.col("time")).alias("time"))
 
 
-def _truth(histories: Histories, first_id: int) -> pl.DataFrame:
+def _truth(histories: Shard, first_id: int) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "subject_id": np.arange(len(histories.birth)) + first_id,
@@ -185,7 +185,7 @@ def _shard_eta(events: pl.DataFrame, wanted: pl.DataFrame) -> tuple[np.ndarray, 
         here = here.join(static.unique("subject_id"), on="subject_id", how="left")
     here = here.sort("place")
     told = {risk.code for risk in RISK_CODES}
-    told |= {code for pair in PAIRS for code in (pair.first, pair.second)}
+    told |= {code for pair in RISK_ORDERS for code in (pair.first, pair.second)}
     known = pl.DataFrame({"code": sorted(told), "number": [NUMBERS[code] for code in sorted(told)]})
     history = (
         events.join(known, on="code")

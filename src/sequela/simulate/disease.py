@@ -27,10 +27,10 @@ import numpy as np
 
 __all__ = [
     "DEATH_PER_DAY",
-    "PAIRS",
     "RISK_CODES",
-    "OrderedPair",
+    "RISK_ORDERS",
     "RiskCode",
+    "RiskOrder",
     "hazard",
     "linear_predictor",
     "window_risk",
@@ -64,7 +64,7 @@ class RiskCode:
 
 
 @dataclass(frozen=True)
-class OrderedPair:
+class RiskOrder:
     """Two codes of one episode whose order decides what the episode means.
 
     Args:
@@ -94,15 +94,15 @@ RISK_CODES = (
     RiskCode("ATC//C10AA05", -0.15, 0.40, 0.30),
 )
 
-PAIRS = (
+RISK_ORDERS = (
     # An anti-inflammatory drug on top of an ACE inhibitor, against its replacement.
-    OrderedPair("ATC//C09AA05", "ATC//M01AE01", "ICD10CM//I10", (0.35, 0.65), 0.5),
+    RiskOrder("ATC//C09AA05", "ATC//M01AE01", "ICD10CM//I10", (0.35, 0.65), 0.5),
     # Angina despite a beta blocker, against angina answered by one.
-    OrderedPair("ATC//C07AB02", "ICD10CM//I20.0", "ICD10CM//I25.10", (0.40, 0.80), 0.5),
+    RiskOrder("ATC//C07AB02", "ICD10CM//I20.0", "ICD10CM//I25.10", (0.40, 0.80), 0.5),
     # Atrial fibrillation that comes back under amiodarone.
-    OrderedPair("ATC//C01BD01", "ICD10CM//I48.0", "ICD10CM//I10", (0.40, 0.60), 0.5),
+    RiskOrder("ATC//C01BD01", "ICD10CM//I48.0", "ICD10CM//I10", (0.40, 0.60), 0.5),
     # Sugar out of control under an SGLT2 inhibitor.
-    OrderedPair("ATC//A10BK03", "ICD10CM//E11.65", "ICD10CM//E11.9", (0.35, 0.85), 0.5),
+    RiskOrder("ATC//A10BK03", "ICD10CM//E11.65", "ICD10CM//E11.9", (0.35, 0.85), 0.5),
 )
 
 
@@ -134,7 +134,7 @@ def linear_predictor(
         code: int ``[M]``, the numbers of the codes.
         age: ``[n]``, years at the prediction time.
         male: bool ``[n]``.
-        numbers: the number of each code of :data:`RISK_CODES` and :data:`PAIRS`.
+        numbers: the number of each code of :data:`RISK_CODES` and :data:`RISK_ORDERS`.
     """
     count = len(age)
     eta = _PER_DECADE_OF_AGE * (age - 65.0) / 10.0 + _MALE * male
@@ -142,7 +142,7 @@ def linear_predictor(
         told = code == numbers[risk.code]
         fading = np.exp(days[told] / _RECENCY_DAYS)
         eta = eta + risk.effect * np.bincount(subject[told], fading, minlength=count)
-    for pair in PAIRS:
+    for pair in RISK_ORDERS:
         first, second = numbers[pair.first], numbers[pair.second]
         kept = (code == first) | (code == second)
         sign = np.where(code[kept] == first, 1, -1)

@@ -13,13 +13,13 @@ from sequela.seeds import generator
 from sequela.simulate.codes import COMMON, DESCRIPTIONS, HEART_FAILURE, LABORATORY, REGISTRATION
 from sequela.simulate.disease import (
     DEATH_PER_DAY,
-    PAIRS,
     RISK_CODES,
+    RISK_ORDERS,
     hazard,
     linear_predictor,
 )
 
-__all__ = ["CODES", "LANDMARK_DAYS", "NUMBERS", "Histories", "draw"]
+__all__ = ["CODES", "LANDMARK_DAYS", "NUMBERS", "Shard", "draw"]
 
 #: From the first event to the prediction time.
 LANDMARK_DAYS = 730
@@ -41,7 +41,7 @@ _NONE = -1
 
 
 @dataclass(frozen=True)
-class Histories:
+class Shard:
     """``n`` patients with ``M`` events; all times in minutes since 1970.
 
     Args:
@@ -85,7 +85,7 @@ class _Patients:
         return len(self.entry)
 
 
-def draw(seed: int, shard: int, size: int) -> Histories:
+def draw(seed: int, shard: int, size: int) -> Shard:
     """One shard; a pure function of its arguments.
 
     Args:
@@ -114,7 +114,7 @@ def draw(seed: int, shard: int, size: int) -> Histories:
     events = [np.concatenate(pair) for pair in zip((subject, time, code, value), late, strict=True)]
     kept = events[1] <= end[events[0]]
     subject, time, code, value = _sorted(*(column[kept] for column in events))
-    return Histories(
+    return Shard(
         birth=patients.birth,
         male=patients.male,
         landmark=landmark,
@@ -136,7 +136,7 @@ def _patients(random: np.random.Generator, size: int) -> _Patients:
     for risk in RISK_CODES:
         share = np.clip(risk.carriers * (1 + 0.02 * (age - 63.0)), 0.02, 0.9)
         carriers[risk.code] = random.random(size) < share
-    for pair in PAIRS:
+    for pair in RISK_ORDERS:
         share = np.where(carriers[pair.condition], pair.carriers[1], pair.carriers[0])
         carriers[pair.first] = random.random(size) < share
     return _Patients(
@@ -164,7 +164,7 @@ def _visits(
     parts.append((subject, day, np.full(len(day), _NONE)))
     # The last contact makes the end of follow-up visible in the data.
     parts.append((everyone, patients.last_day, np.full(count, _NONE)))
-    for pair in PAIRS:
+    for pair in RISK_ORDERS:
         rate = patients.carriers[pair.first] * _EPISODES_PER_YEAR / _YEAR
         subject, day = _process(random, rate, patients.last_day)
         later = day + random.integers(*_EPISODE_DAYS, len(day))
