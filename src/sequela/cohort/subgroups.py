@@ -13,7 +13,7 @@ DAYS_PER_YEAR = 365.25
 #: Spellings of sex in MEDS data sets: ``GENDER//F``, ``SEX//female``, ``Gender/8507`` (OMOP).
 SEX_PATTERN = r"(?i)^(?:gender|sex)[/|:]+(.+)$"
 
-_SEXES = {
+_SEXES: dict[str, str | None] = {
     "f": "female",
     "female": "female",
     "8532": "female",
@@ -22,6 +22,10 @@ _SEXES = {
     "male": "male",
     "8507": "male",
     "248153007": "male",
+    "0": None,
+    "u": None,
+    "unk": None,
+    "unknown": None,
 }
 
 
