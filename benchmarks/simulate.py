@@ -30,6 +30,7 @@ print(json.dumps({"seconds": round(seconds, 1), "events": events, "peak_gib": ro
 
 
 def main() -> None:
+    """Runs the child and stores what it said, with the machine and the commit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subjects", type=int, default=100_000)
     subjects = parser.parse_args().subjects

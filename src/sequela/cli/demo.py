@@ -15,7 +15,7 @@ __all__ = ["run"]
 _SUBJECTS = 20_000
 
 
-def _clear(folder: Path, mark: str) -> None:
+def _clear(folder: Path, mark: Path | str) -> None:
     # Only what an earlier demo left is removed, never a folder of the user's.
     if not folder.exists():
         return

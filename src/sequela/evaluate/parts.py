@@ -142,8 +142,8 @@ def check_scores_of(scores: np.ndarray, where: str, rows: int, classes: int) -> 
             where, got=f"shape {scores.shape} of type {scores.dtype}", wanted=f"numbers {shape}"
         )
     scores = scores.astype(np.float64)
-    rows = scores.reshape(len(scores), -1)
-    bad = np.any(~np.isfinite(rows), axis=1)
+    flat = scores.reshape(len(scores), -1)
+    bad = np.any(~np.isfinite(flat), axis=1)
     if bad.any():
         raise DataError(
             where, got=f"NaN or infinite in {_row_report(bad)}", wanted="finite numbers"

@@ -48,8 +48,8 @@ def prepare(experiment: Experiment) -> Prepared:
     return (from_signals if kind == "signal" else from_events).prepare(experiment)
 
 
-def model_arguments(experiment: Experiment, sizes: dict[str, int]) -> dict[str, Any]:
-    """What the recipe is built with: the experiment's arguments and the sizes it asks for."""
+def _model_arguments(experiment: Experiment, sizes: dict[str, int]) -> dict[str, Any]:
+    # What the recipe is built with: the experiment's arguments and the sizes it asks for.
     known = recipes.arguments(experiment.model["recipe"])
     given = {key: value for key, value in experiment.model.items() if key not in _NOT_ARGUMENTS}
     return {**{key: value for key, value in sizes.items() if key in known}, **given}
@@ -59,7 +59,7 @@ def build_model(experiment: Experiment, sizes: dict[str, int]) -> nn.Module:
     """The model, initialised as a pure function of the experiment's seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.derive(experiment.seed, "initialisation"))
-        return recipes.build(experiment.model["recipe"], **model_arguments(experiment, sizes))
+        return recipes.build(experiment.model["recipe"], **_model_arguments(experiment, sizes))
 
 
 def _settings(experiment: Experiment) -> TrainingSettings:
@@ -113,7 +113,7 @@ def _save_bundle(folder: Path, experiment, prepared: Prepared, history, evaluati
     bundle.save(
         folder,
         model_name=experiment.model["recipe"],
-        model_arguments=model_arguments(experiment, prepared.sizes),
+        model_arguments=_model_arguments(experiment, prepared.sizes),
         state_dict=model.state_dict(),
         preparation={**prepared.preparation, "threshold": threshold},
         card=_card(experiment, prepared, evaluation),
@@ -159,11 +159,11 @@ def run(
     trained = time.perf_counter()
     say("judging on the held-out part, beside the baselines")
     title = experiment.model.get("title", experiment.model["recipe"])
-    risks = [
-        predict(model, prepared.parts[name].samples, logit_shift=history.logit_shift)
+    risks = {
+        name: predict(model, prepared.parts[name].samples, logit_shift=history.logit_shift)
         for name in ("tuning", "held_out")
-    ]
-    scores = evaluate.Scores(title, *risks)
+    }
+    scores = evaluate.Scores(title, risks["tuning"], risks["held_out"])
     evaluation = judge(prepared, scores, experiment.evaluation, experiment.seed)
     seconds = {
         "reading": round(ready - start, 1),

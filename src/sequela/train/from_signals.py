@@ -19,7 +19,7 @@ from sequela.train.prepared import Prepared, PreparedPart, check_classes
 __all__ = ["prepare", "samples_for"]
 
 
-def _read(source: str, path: Path | None) -> SignalSet:
+def _read(source: str, path: Path) -> SignalSet:
     signals = sources.read(source, path)
     if not isinstance(signals, SignalSet):
         raise ConfigError(
@@ -47,6 +47,7 @@ def prepare(experiment: Experiment) -> Prepared:
         ConfigError: a wrong setting of the task or the encoding.
         DataError: the data cannot be used; LabelError where a class is missing from a part.
     """
+    assert experiment.data is not None
     overrides = {key: value for key, value in experiment.task.items() if key != "name"}
     task = tasks.declaration(experiment.task["name"], **overrides)
     declaration = SignalDeclaration.parse(task)
@@ -100,8 +101,8 @@ def _single(names: list[str]) -> str:
 def _description(signals: SignalSet, declaration: SignalDeclaration) -> str:
     recordings = len(np.unique(signals.recording))
     return (
-        f"{len(signals):,} records of {recordings:,} recordings, "
-        f"{len(signals.channels)} channel(s) at {signals.sampling_rate:g} Hz. {declaration.description}"
+        f"{len(signals):,} records of {recordings:,} recordings, {len(signals.channels)} "
+        f"channel(s) at {signals.sampling_rate:g} Hz. {declaration.description}"
     )
 
 

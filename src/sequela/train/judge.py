@@ -42,8 +42,8 @@ def fit_baselines(prepared: Prepared, seed: int) -> list[evaluate.Scores]:
             count,
             name=f"{prepared.single_feature} alone",
         )
-        inputs = (part.features[:, column] for part in (tuning, held_out))
-        scores.append(evaluate.Scores(rival.name, *map(rival.predict, inputs), "baseline"))
+        risks = [rival.predict(part.features[:, column]) for part in (tuning, held_out)]
+        scores.append(evaluate.Scores(rival.name, risks[0], risks[1], "baseline"))
     return scores
 
 
