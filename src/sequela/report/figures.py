@@ -185,7 +185,10 @@ def pr_figure(
         style = {"markeredgecolor": "white", "markeredgewidth": 1.2, "zorder": 20}
         axes.plot(*point, "o", color=MODEL_COLOUR, markersize=8, label="chosen threshold", **style)
     _unit_square(axes, "recall (sensitivity)", "precision (PPV)")
-    _legend(axes, loc="upper right" if prevalence < 0.3 else "lower left")
+    model = curves[next(iter(looks))]
+    middle = [y for x, y in zip(model["x"], model["y"], strict=True) if x > 0.5]
+    # A good curve leaves no room above it.
+    _legend(axes, loc="upper right" if middle[0] < 0.6 else "center left")
     words = "Precision-recall curves; the areas are in the table."
     return _inline(figure, "pr", words)
 
@@ -223,7 +226,7 @@ def calibration_figure(curves: Mapping[str, Any], looks: Mapping[str, Any]) -> s
             axes.plot(curve["x"], curve["y"], marker=".", label=_literal(name), **thin)
     top = min(1.0, 1.05 * top) or 1.0
     axes.plot([0, 1], [0, 1], color="#c9ced3", linewidth=0.9, zorder=1)
-    axes.set(xlim=(-0.01 * top, top), ylim=(-0.01 * top, top))
+    axes.set(xlim=(-0.02 * top, 1.02 * top), ylim=(-0.02 * top, 1.02 * top))
     axes.set(xlabel="predicted risk", ylabel="observed rate")
     axes.set_aspect("equal")
     axes.xaxis.set_major_formatter(_plain_number)

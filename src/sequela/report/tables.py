@@ -128,10 +128,13 @@ def differences(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What each threshold flags and finds."""
+    values = [row["threshold"] for row in evaluation.get("thresholds", [])]
+    # Risks near 0 or 1 need more places before they differ.
+    places = next((p for p in (3, 4, 5) if len({f"{v:.{p}f}" for v in values}) == len(values)), 6)
     return [
         {
             "chosen": bool(row.get("chosen")),
-            "threshold": words.decimal(row["threshold"]),
+            "threshold": words.decimal(row["threshold"], places),
             "flagged": words.count(round(row["flagged_per_1000"])),
             "cells": [
                 words.decimal(row.get(key)) for key in ("sensitivity", "specificity", "ppv", "npv")

@@ -83,15 +83,22 @@ def number_or_text(value: Any) -> str:
 
 
 def per_thousand(held_out: Mapping[str, Any]) -> dict[str, int]:
-    """Found, false alarms, missed and rightly left alone, of 1,000; they add up to 1,000."""
+    """Found, false alarms, missed and rightly left alone, of 1,000; they add up to 1,000.
+
+    Flagged and positive are rounded first, so that they agree with the other tables.
+    """
     names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
-    counts = [held_out[name] for name in names]
-    shares = [1000 * value / sum(counts) for value in counts]
-    whole = [int(share) for share in shares]
-    by_remainder = sorted(range(4), key=lambda k: whole[k] - shares[k])
-    for k in by_remainder[: 1000 - sum(whole)]:
-        whole[k] += 1
-    return dict(zip(("found", "false_alarms", "missed", "left_alone"), whole, strict=True))
+    found, false_alarms, missed, left_alone = (held_out[name] for name in names)
+    share = 1000 / (found + false_alarms + missed + left_alone)
+    flagged, positives = round(share * (found + false_alarms)), round(share * (found + missed))
+    # Where nobody is left alone, rounding up both could count more than 1,000.
+    both = max(round(share * found), flagged + positives - 1000)
+    return {
+        "found": both,
+        "false_alarms": flagged - both,
+        "missed": positives - both,
+        "left_alone": 1000 - flagged - positives + both,
+    }
 
 
 def _have(number: int, positive: str) -> str:
