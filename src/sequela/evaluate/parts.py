@@ -148,7 +148,7 @@ def check_scores_of(scores: np.ndarray, where: str, rows: int, classes: int) -> 
         raise DataError(
             where, got=f"NaN or infinite in {_row_report(bad)}", wanted="finite numbers"
         )
-    bad = np.any((rows < -_ROUNDING) | (rows > 1 + _ROUNDING), axis=1)
+    bad = np.any((flat < -_ROUNDING) | (flat > 1 + _ROUNDING), axis=1)
     if bad.any():
         raise DataError(
             where, got=f"outside [0, 1] in {_row_report(bad)}", wanted="probabilities, not logits"
