@@ -9,7 +9,7 @@ import numpy as np
 
 from sequela.errors import ConfigError, DataError, LabelError, LeakageError
 
-__all__ = ["Part", "Scores", "check_parts", "check_scores"]
+__all__ = ["Part", "Scores", "check_part", "check_parts", "check_scores", "check_scores_of"]
 
 _ROLES = ("model", "baseline", "best possible")
 
