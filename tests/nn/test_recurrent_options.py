@@ -292,6 +292,24 @@ def test_recurrent_dropout_is_one_mask_per_sequence(cell):
     torch.testing.assert_close(layer.eval()(x), plain(x), **REFERENCE)
 
 
+def test_recurrent_dropout_follows_its_sequence():
+    # Whatever the order of the lengths and the number of resets: the sequence keeps its mask.
+    layer = make("gru_before", recurrent_dropout=0.5)
+    x = draw(6, 4, D)
+    reset = torch.zeros(6, 4, dtype=torch.bool)
+    reset[1, 2] = reset[4, 2] = reset[3, 0] = True
+    lengths = torch.tensor([4, 1, 6, 5])
+    torch.manual_seed(2)
+    ragged = layer(x, lengths=lengths, reset=reset)[0]
+    for b, length in enumerate(lengths.tolist()):
+        torch.manual_seed(2)
+        dense = layer(x, reset=reset)[0]
+        torch.testing.assert_close(ragged[:length, b], dense[:length, b], **REFERENCE)
+    torch.manual_seed(2)
+    plain = layer(x)[0]
+    torch.testing.assert_close(dense[:, [1, 3]], plain[:, [1, 3]], **REFERENCE)
+
+
 @pytest.mark.parametrize("cell", KINDS)
 def test_layer_norm(cell):
     layer = make(cell, layer_norm=True, num_layers=2)
