@@ -75,10 +75,9 @@ def _headline(record: RunRecord, unit: str) -> dict[str, Any]:
 def _tiles(record: RunRecord, unit: str) -> list[dict[str, str]]:
     evaluation = record.evaluation
     row = evaluation["table"][0]
-    tiles = [
-        {"label": name, **tables.cell(row[key])}
-        for key, name in tables.MEASURES[evaluation["kind"]][:2]
-    ]
+    leading = tables.MEASURES[evaluation["kind"]]
+    leading = leading[:2] if evaluation["kind"] == "binary" else leading
+    tiles = [{"label": name, **tables.cell(row[key])} for key, name in leading]
     groups = evaluation.get("groups")
     note = ""
     if groups and groups != evaluation["n"]:
