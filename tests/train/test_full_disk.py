@@ -40,8 +40,8 @@ def test_a_disk_that_is_really_full(small_disk: Path):
     names = sorted(os.listdir(small_disk / "checkpoints"))
     assert names
     assert not [name for name in names if name.startswith(".")]
+    big = {"w": tiny_model(hidden=200).gru.weight_hh_l0}
     with pytest.raises(OutputError, match="no space left"):
-        big = {"w": tiny_model(hidden=200).gru.weight_hh_l0}
         bundle.save(small_disk / "model", "tiny", {}, big, {}, {})
     assert sorted(os.listdir(small_disk)) == ["ballast", "checkpoints", "metrics.jsonl"]
     ballast.unlink()
