@@ -100,9 +100,11 @@ def _single(names: list[str]) -> str:
 
 def _description(signals: SignalSet, declaration: SignalDeclaration) -> str:
     recordings = len(np.unique(signals.recording))
+    count = len(signals.channels)
+    channels = "one channel" if count == 1 else f"{count} channels"
     return (
-        f"{len(signals):,} records of {recordings:,} recordings, {len(signals.channels)} "
-        f"channel(s) at {signals.sampling_rate:g} Hz. {declaration.description}"
+        f"{len(signals):,} records of {recordings:,} recordings, {channels} at "
+        f"{signals.sampling_rate:g} Hz. {declaration.description}"
     )
 
 
