@@ -59,7 +59,7 @@ def _demo(
     subjects: Annotated[int, typer.Option(min=500, help="Simulated patients.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of simulation and training.")] = 0,
 ) -> None:
-    """Simulate a cohort, train a GRU for heart-failure onset, judge it, write the report."""
+    """Simulate patients, train a GRU on them, judge it, write the report."""
     from sequela.cli.demo import run
 
     run(out, subjects=subjects or None, seed=seed)
@@ -71,7 +71,10 @@ def _train(
     words: _Words = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in out=...")] = False,
 ) -> None:
-    """Run an experiment from raw data to report, e.g. train heart_failure data=PATH out=DIR."""
+    """Run an experiment, from raw data to report.
+
+    For example: sequela train heart_failure data=PATH out=runs/mine
+    """
     from sequela.cli.train import run
 
     run(experiment, words or [], resume=resume)
@@ -83,7 +86,10 @@ def _evaluate(
     words: _Words = None,
     json: _Json = False,
 ) -> None:
-    """Judge a model on a data set that has labels, e.g. evaluate runs/x/model data=PATH."""
+    """Judge a model on data with labels.
+
+    For example: sequela evaluate runs/mine/model data=PATH
+    """
     from sequela.cli.evaluate import run
 
     run(model, words or [], as_json=json)
@@ -94,7 +100,10 @@ def _predict(
     model: Annotated[Path, typer.Argument(help="A model folder, e.g. runs/x/model.")],
     words: _Words = None,
 ) -> None:
-    """Write a model's scores, e.g. predict runs/x/model data=PATH out=scores.parquet."""
+    """Write a model's scores for a data set.
+
+    For example: sequela predict runs/mine/model data=PATH out=scores.parquet
+    """
     from sequela.cli.predict import run
 
     run(model, words or [])
@@ -116,7 +125,7 @@ def _simulate(
     subjects: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
 ) -> None:
-    """Write a simulated cohort (MEDS) whose true risk is known."""
+    """Write a simulated cohort whose true risk is known."""
     from sequela.cli.simulate import run
 
     run(out, subjects=subjects, seed=seed)
@@ -129,7 +138,10 @@ def _inspect(
     source: Annotated[str, typer.Option(help="Which reader; see 'sequela list'.")] = "meds",
     json: _Json = False,
 ) -> None:
-    """What is in this data set: subjects, events, codes, lengths, gaps, classes."""
+    """Say what is in a data set.
+
+    Subjects, events, codes, lengths, gaps, classes; never a value of one subject.
+    """
     from sequela.cli.inspect import run
 
     run(path, source, words or [], as_json=json)
@@ -137,7 +149,7 @@ def _inspect(
 
 @app.command("doctor")
 def _doctor(json: _Json = False) -> None:
-    """What is installed, which backend is used and why, which promises hold here."""
+    """Say what is installed, chosen and promised here."""
     from sequela.cli.doctor import run
 
     run(as_json=json)
@@ -145,7 +157,7 @@ def _doctor(json: _Json = False) -> None:
 
 @app.command("list")
 def _list(json: _Json = False) -> None:
-    """The built-in experiments, tasks, sources and recipes."""
+    """List experiments, tasks, sources and recipes."""
     from sequela.cli.list import run
 
     run(as_json=json)
@@ -157,7 +169,10 @@ def _fetch(
         str | None, typer.Argument(help="A data set; without it all are listed.")
     ] = None,
 ) -> None:
-    """Download a public data set; the only verb that uses the network."""
+    """Download a public data set.
+
+    The only verb that uses the network. Without a name, lists what there is.
+    """
     from sequela.cli.fetch import run
 
     run(name)
