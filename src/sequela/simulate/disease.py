@@ -96,13 +96,13 @@ RISK_CODES = (
 
 RISK_ORDERS = (
     # An anti-inflammatory drug on top of an ACE inhibitor, against its replacement.
-    RiskOrder("ATC//C09AA05", "ATC//M01AE01", "ICD10CM//I10", (0.35, 0.65), 0.48),
+    RiskOrder("ATC//C09AA05", "ATC//M01AE01", "ICD10CM//I10", (0.35, 0.65), 0.42),
     # Angina despite a beta blocker, against angina answered by one.
-    RiskOrder("ATC//C07AB02", "ICD10CM//I20.0", "ICD10CM//I25.10", (0.40, 0.80), 0.48),
+    RiskOrder("ATC//C07AB02", "ICD10CM//I20.0", "ICD10CM//I25.10", (0.40, 0.80), 0.42),
     # Atrial fibrillation that comes back under amiodarone.
-    RiskOrder("ATC//C01BD01", "ICD10CM//I48.0", "ICD10CM//I10", (0.40, 0.60), 0.48),
+    RiskOrder("ATC//C01BD01", "ICD10CM//I48.0", "ICD10CM//I10", (0.40, 0.60), 0.42),
     # Sugar out of control under an SGLT2 inhibitor.
-    RiskOrder("ATC//A10BK03", "ICD10CM//E11.65", "ICD10CM//E11.9", (0.35, 0.85), 0.48),
+    RiskOrder("ATC//A10BK03", "ICD10CM//E11.65", "ICD10CM//E11.9", (0.35, 0.85), 0.42),
 )
 
 
