@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from sequela import sources, tasks
-from sequela.batches import RaggedSamples
-from sequela.batches.signals import SignalEncoder
+from sequela.batches import RaggedSamples, SignalEncoder
 from sequela.errors import ConfigError, DataError
 from sequela.events import PARTS, assign_splits, check_disjoint
 from sequela.experiments import Experiment
