@@ -63,6 +63,15 @@ def test_override_reaches_into_tables_and_copies():
     assert before == {"training": {"epochs": 1}, "seed": 0}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-3", 0.001), ("1E3", 1000.0), ("3", 3), (".5", 0.5), ("e3", "e3")]
+)
+def test_numbers_are_numbers(text, value):
+    found = settings.override({}, [f"x={text}"])["x"]
+    assert found == value
+    assert type(found) is type(value)
+
+
 @pytest.mark.parametrize("word", ["epochs", "=3", "seed.a=1", "a=[1"])
 def test_bad_words(word):
     with pytest.raises(ConfigError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from sequela.errors import ConfigError
+from sequela.errors import ConfigError, nearest
 
 __all__ = ["checked", "nearest", "override", "read_yaml"]
 
@@ -34,13 +34,6 @@ _WANTED = {
     "model_type": "a table of keys and values",
     "path_type": "a path",
 }
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What to do about an unknown name: the nearest known one, or all of them."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."
 
 
 def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
@@ -85,6 +78,17 @@ def checked(model: type[_Model], values: Mapping[str, Any], where: str) -> _Mode
     raise ConfigError(what, got=repr(first["input"])[:80], wanted=wanted, todo="Correct it.")
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain data; numbers as YAML 1.2 has them, since 1.1 takes 1e-3 for a text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """A YAML file that holds a table of keys and values; plain data only, never code.
 
@@ -93,7 +97,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
         raise ConfigError(f"file {path}", got="no such file", todo="Check the path.") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -123,7 +127,7 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
         if not separator or not key:
             raise ConfigError(f"argument '{word}'", wanted="key=value", todo="Write key=value.")
         try:
-            value = yaml.safe_load(text)
+            value = yaml.load(text, _Loader)
         except yaml.YAMLError as error:
             raise ConfigError(
                 f"argument '{key}'", got="unreadable", wanted="a YAML value"

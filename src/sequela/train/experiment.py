@@ -154,7 +154,7 @@ def run(
     model = build_model(experiment, prepared.sizes)
     open_folder(folder, _description(experiment, prepared, command), resume=resume)
     write_json(folder / "cohort.json", _cohort(prepared))
-    ready = time.perf_counter()
+    reading = round(time.perf_counter() - start, 1)
     say(_parts_line(prepared))
     with limited_threads(settings.threads):
         history, scores = _train(experiment, settings, prepared, model, folder, resume)
@@ -162,8 +162,8 @@ def run(
         say("judging on the held-out part, beside the baselines")
         evaluation = judge(prepared, scores, experiment.evaluation, experiment.seed)
     seconds = {
-        "reading": round(ready - start, 1),
-        "training": round(trained - ready, 1),
+        "reading": reading,
+        "training": round(history.seconds, 1),  # of all legs of a resumed run
         "judging": round(time.perf_counter() - trained, 1),
     }
     write_predictions(folder / "predictions.parquet", prepared, scores)
