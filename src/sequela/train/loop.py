@@ -64,7 +64,8 @@ class _Run:
     def __init__(self, fabric: Fabric, model: nn.Module, job: Job, stop: StopRequest):
         settings = job.settings
         self.fabric, self.model, self.job, self.stop = fabric, model, job, stop
-        self.fingerprint = fingerprint(model, job.train, job.tuning, settings)
+        keeps = job.directory is not None
+        self.fingerprint = fingerprint(model, job.train, job.tuning, settings) if keeps else {}
         model.to(fabric.device)
         self.optimiser = make_optimiser(model, settings)
         self.forward, self.stepper = fabric.setup(_Forward(model), self.optimiser)
@@ -142,7 +143,7 @@ class _Run:
             found = checkpoint.load_newest(root, messages.append)
         if found is None:
             return
-        check_same(found.state["fingerprint"], self.fingerprint, root.parent)
+        messages += check_same(found.state["fingerprint"], self.fingerprint, root.parent)
         self.model.load_state_dict(found.tensors["model"])
         load_state(self.optimiser, found.tensors["optimiser"])
         self.best = found.tensors.get("best")
