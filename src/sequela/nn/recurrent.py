@@ -35,6 +35,9 @@ Options of the calls:
 - ``reset``: bool, the same shape; true sets the state to zero before that step. In the reverse
   direction the segments are the same ones.
 
+Under autocast the results have torch's types, with one exception: torch's LSTM on the CPU returns
+bfloat16 for a dense input but float32 for a ``PackedSequence``; here it is bfloat16 for both.
+
 Errors are torch's type and begin with torch's phrase; those about our own options are
 ``ConfigError`` (a ``ValueError``).
 """
