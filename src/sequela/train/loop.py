@@ -28,6 +28,7 @@ from sequela.errors import Interrupted, OutputError, TrainingError
 from sequela.train import checkpoint
 from sequela.train.deterministic import deterministic, limited_threads, seed_device
 from sequela.train.fingerprint import check_same, fingerprint
+from sequela.train.leftovers import remove_leftovers
 from sequela.train.losses import objective, sample_losses
 from sequela.train.optimise import clip, learning_rate, load_state, make_optimiser, state_tensors
 from sequela.train.processes import run_in_processes, single_process
@@ -131,6 +132,7 @@ class _Run:
         found = None
         if self.first:
             checkpoint.remove_leftovers(root)
+            remove_leftovers(root.parent, ["metrics.jsonl"])
             if not self.job.resume and checkpoint.checkpoint_folders(root):
                 raise OutputError(
                     f"folder {root.parent}",

@@ -8,10 +8,21 @@ from typing import Any
 
 from sequela.errors import ConfigError, OutputError
 from sequela.files import atomic_write, publish_directory
+from sequela.train.leftovers import remove_leftovers
 
 __all__ = ["choose_folder", "open_folder", "write_json"]
 
 _EXPERIMENT = "experiment.json"
+# What a run writes here; a report is written by another command.
+_WRITTEN = (
+    _EXPERIMENT,
+    "cohort.json",
+    "metrics.jsonl",
+    "predictions.parquet",
+    "evaluation.json",
+    "seconds.json",
+    "model",
+)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -77,6 +88,8 @@ def _check_same(folder: Path, settings: dict[str, Any]) -> None:
 def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> None:
     """Makes the run folder, or checks that an existing one holds the same run.
 
+    With ``resume``, what a kill left half-written in it is removed.
+
     Args:
         folder: the run folder.
         description: what goes to ``experiment.json``; its ``settings`` identify the run.
@@ -88,8 +101,11 @@ def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> N
     """
     if folder.exists() and not resume:
         _refuse(folder)
+    if resume:
+        remove_leftovers(folder.parent, [folder.name])
     if folder.exists():
         _check_same(folder, description["settings"])
+        remove_leftovers(folder, _WRITTEN)
         return
     # Published whole: a folder without its experiment.json could never be resumed.
     with publish_directory(folder) as temporary:
