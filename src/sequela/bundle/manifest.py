@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import stat
 from collections.abc import Mapping
@@ -107,10 +108,22 @@ def _entries(folder: Path) -> dict[str, dict[str, Any]]:
     return entries
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):  # Python reads NaN and 1e999; JSON knows neither
+        raise ValueError
+    return number
+
+
 def parse_json(raw: bytes, path: Path) -> Any:
-    """JSON of a file of a folder, or a :class:`DamagedError` that names the file."""
+    """JSON of a file of a folder, or a :class:`DamagedError` that names the file.
+
+    Args:
+        raw: the content; numbers that are not finite count as damage.
+        path: where it was, for the message.
+    """
     try:
-        return json.loads(raw)
+        return json.loads(raw, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"file {path}", got="damaged text", wanted="JSON", todo=_TODO) from error
 

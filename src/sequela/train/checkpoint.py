@@ -123,7 +123,7 @@ def _read(folder: Path) -> Checkpoint:
             name.removesuffix(".safetensors"): parse_tensors(content)
             for name, content in contents.items()
         }
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:  # KeyError: a type torch lacks
         raise BundleError(f"folder {folder}", got="damaged tensors") from error
     return Checkpoint(folder, tensors, state)
 
