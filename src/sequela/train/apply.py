@@ -12,6 +12,7 @@ from sequela import bundle, evaluate
 from sequela.errors import BundleError, DataError, LabelError
 from sequela.train import from_events, from_signals
 from sequela.train.predict import predict
+from sequela.train.prepared import groups_digest
 
 __all__ = ["Applied", "apply"]
 
@@ -28,6 +29,7 @@ class Applied:
         groups: the patient or recording of each row.
         keys: ``subject_id`` and ``prediction_time`` (events), or ``recording`` (signals).
         threshold: the operating point chosen in training, or None.
+        same_data: the groups are those the model was made from, training part included.
         ages: years at prediction, or None.
         sexes: or None.
     """
@@ -39,6 +41,7 @@ class Applied:
     groups: np.ndarray
     keys: pl.DataFrame
     threshold: float | None
+    same_data: bool = False
     ages: np.ndarray | None = None
     sexes: np.ndarray | None = None
 
@@ -93,6 +96,7 @@ def apply(
         groups=samples.groups,
         keys=keys,
         threshold=preparation.get("threshold"),
+        same_data=preparation.get("groups") == groups_digest(samples.groups),
         ages=ages,
         sexes=sexes,
     )

@@ -15,7 +15,7 @@ from sequela.batches import Samples
 from sequela.errors import ConfigError
 from sequela.train.settings import TrainingSettings
 
-__all__ = ["check_same", "fingerprint"]
+__all__ = ["check_same", "fingerprint", "samples_digest"]
 
 # These change no bit of the result.
 _FREE = {"progress", "checkpoint_every_steps"}
@@ -23,7 +23,8 @@ _AT_A_TIME = 256  # samples; memory only
 _MADE_WITH = "made with"
 
 
-def _samples_digest(samples: Samples) -> str:
+def samples_digest(samples: Samples) -> str:
+    """One hash of all that a model reads of these samples, and of their targets."""
     digest = hashlib.sha256()
     sizes = (len(samples), samples.step_size, samples.static_size, samples.vocabulary_size)
     digest.update(repr((sizes, str(samples.target.dtype))).encode())
@@ -56,8 +57,8 @@ def fingerprint(
     described = repr((type(model).__name__, shapes))
     return {
         "settings": settings.model_dump(exclude=_FREE),
-        "the training part": _samples_digest(train),
-        "the tuning part": _samples_digest(tuning),
+        "the training part": samples_digest(train),
+        "the tuning part": samples_digest(tuning),
         "the model": hashlib.sha256(described.encode()).hexdigest(),
         _MADE_WITH: {"torch": torch.__version__, "threads": torch.get_num_threads()},
     }

@@ -70,18 +70,26 @@ def _first_difference(old: dict[str, Any], new: dict[str, Any], prefix: str = ""
     return None
 
 
-def _check_same(folder: Path, settings: dict[str, Any]) -> None:
+def _check_same(folder: Path, description: dict[str, Any]) -> None:
     try:
-        stored = json.loads((folder / _EXPERIMENT).read_text())["settings"]
+        stored = json.loads((folder / _EXPERIMENT).read_text())
+        settings, held_out = stored["settings"], stored["held_out"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"folder {folder}", got="no readable experiment.json", wanted="a run to go on with"
         ) from error
-    if difference := _first_difference(stored, json.loads(json.dumps(settings))):
+    given = json.loads(json.dumps(description["settings"]))
+    if difference := _first_difference(settings, given):
         raise ConfigError(
             f"setting '{difference}'",
             got="another value than the run was started with",
             todo="Give the settings of the first call, or start a new run in another folder.",
+        )
+    if held_out != description["held_out"]:
+        raise ConfigError(
+            "the held-out part",
+            got="other data than the run was started with",
+            todo="Give the data of the first call, or start a new run in another folder.",
         )
 
 
@@ -92,7 +100,8 @@ def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> N
 
     Args:
         folder: the run folder.
-        description: what goes to ``experiment.json``; its ``settings`` identify the run.
+        description: what goes to ``experiment.json``; its ``settings`` and
+            ``held_out`` (a hash of the held-out samples) identify the run.
         resume: go on with an existing run.
 
     Raises:
@@ -104,7 +113,7 @@ def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> N
     if resume:
         remove_leftovers(folder.parent, [folder.name])
     if folder.exists():
-        _check_same(folder, description["settings"])
+        _check_same(folder, description)
         remove_leftovers(folder, _WRITTEN)
         return
     # Published whole: a folder without its experiment.json could never be resumed.
