@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import random
+import resource
 import shutil
 from pathlib import Path
 
@@ -362,3 +363,30 @@ def test_a_built_in_model_gives_the_same_scores(tmp_path):
     rewrite(path, lambda config: config["model"]["arguments"].update(hiden_size=4))
     with pytest.raises(ConfigError, match="hiden_size"):
         bundle.load(path)
+
+
+@pytest.mark.parametrize("size", [60_000, 10**6, 10**12, 10**30])
+@pytest.mark.parametrize(
+    ("recipe", "arguments"),
+    [
+        ("onset_gru", {"vocabulary_size": 3, "step_size": 2, "static_size": 0}),
+        ("seizure_bilstm", {"step_size": 2, "classes": 2}),
+    ],
+)
+def test_a_size_that_the_weights_do_not_have_takes_no_memory(tmp_path, recipe, arguments, size):
+    from sequela import recipes
+
+    model = recipes.build(recipe, **arguments, hidden_size=4)
+    path = save(
+        tmp_path / "model",
+        model_name=recipe,
+        model_arguments={**arguments, "hidden_size": 4},
+        state_dict=model.state_dict(),
+    )
+    bundle.load(path)
+    rewrite(path, lambda config: config["model"]["arguments"].update(hidden_size=size))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BundleError, match=r"wanted float32|a size that cannot be built") as caught:
+        bundle.load(path)
+    assert "\n" not in str(caught.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,8 +203,20 @@ def _not_finite(tensors: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def _fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    wanted = model.state_dict()
+def _check_weights(
+    make: Callable[[], nn.Module], tensors: Mapping[str, Tensor], path: Path
+) -> None:
+    """Compares the weights with those of the model, without the memory that these would take.
+
+    A configuration can claim any size; what is built after this is as large as the weights are.
+    """
+    try:
+        with torch.device("meta"):
+            wanted = make().state_dict()
+    except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
+        raise BundleError(
+            f"the model of {path.parent}", got="a size that cannot be built", todo="Make it again."
+        ) from error
     for name in [*sorted(set(wanted) - set(tensors)), *sorted(set(tensors) - set(wanted))]:
         got = "no such tensor" if name in wanted else "a tensor that the model does not have"
         raise BundleError(f"tensor '{name}' of {path}", got=got)
@@ -216,7 +229,6 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
             raise BundleError(f"tensor '{name}' of {path}", got=found, wanted=needed)
     if name := _not_finite(tensors):
         raise BundleError(f"tensor '{name}' of {path}", got=_BAD_WEIGHT, wanted=_GOOD_WEIGHT)
-    model.load_state_dict(dict(tensors))
 
 
 def load(path: Path | str, builder: Callable[..., nn.Module] | None = None) -> Bundle:
@@ -225,7 +237,8 @@ def load(path: Path | str, builder: Callable[..., nn.Module] | None = None) -> B
     Args:
         path: the folder that :func:`save` wrote.
         builder: makes the model of a name and arguments; ``sequela.recipes.build`` by default, so
-            that a bundle can name built-in models only.
+            that a bundle can name built-in models only. It is called twice, the first time on
+            torch's device "meta", to compare sizes before memory is taken.
 
     Raises:
         BundleError: a file is missing, damaged or of another format, or the weights do not fit.
@@ -238,10 +251,12 @@ def load(path: Path | str, builder: Callable[..., nn.Module] | None = None) -> B
         tensors = parse_tensors(contents[_WEIGHTS])
     except (SafetensorError, ValueError, KeyError) as error:  # KeyError: a type torch lacks
         raise BundleError(f"file {folder / _WEIGHTS}", got="damaged tensors") from error
+    make = partial(builder or _built_in, config["model"]["name"], **config["model"]["arguments"])
     # The first values of the weights are thrown away: the caller's generator must not move.
     with torch.random.fork_rng(devices=[]):
-        model = (builder or _built_in)(config["model"]["name"], **config["model"]["arguments"])
-    _fill(model, tensors, folder / _WEIGHTS)
+        _check_weights(make, tensors, folder / _WEIGHTS)
+        model = make()
+    model.load_state_dict(tensors)
     return Bundle(
         model=model.eval(),
         preparation=config["preparation"],
