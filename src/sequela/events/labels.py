@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from sequela.errors import DataError, LabelError, SchemaError
 from sequela.events.files import read_columns, tables_in
+from sequela.events.times import refuse_far_times
 from sequela.files import atomic_write
 
 __all__ = ["LABEL_COLUMNS", "PREDICTION_COLUMNS", "read_labels", "write_predictions"]
@@ -97,7 +98,9 @@ def _label_file(file: Path) -> pl.DataFrame:
         if name not in frame.columns:
             columns.append(pl.repeat(None, frame.height, dtype=kind, eager=True).alias(name))
             continue
-        columns.append(_label_column(frame[name], kind, file.name))
+        column = _label_column(frame[name], kind, file.name)
+        refuse_far_times(column, name, file.name)
+        columns.append(column)
     return pl.DataFrame(columns)
 
 
