@@ -56,6 +56,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from sequela.nn.base import RecurrentLayer
+from sequela.nn.checks import hidden_pair
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUStates", "LSTMStates", "RNNStates"]
 
@@ -233,7 +234,7 @@ class LSTM(RecurrentLayer):
         reset: Tensor | None = None,
     ) -> Any:
         """Returns ``(output, (h_n, c_n))``; with ``return_all_states`` also :class:`LSTMStates`."""
-        given = None if hx is None else (hx[0], hx[1])
+        given = None if hx is None else hidden_pair(hx, input)
         output, (h_n, c_n), states = self._forward(input, given, lengths, mask, reset)
         return (output, (h_n, c_n)) if states is None else (output, (h_n, c_n), states)
 
