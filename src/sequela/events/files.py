@@ -13,12 +13,41 @@ import pyarrow.parquet as pq
 from sequela.errors import DataError, SchemaError
 from sequela.events.times import plain_time_type, refuse_far_times
 
-__all__ = ["column_names", "from_arrow", "read_columns", "tables_in"]
+__all__ = ["column_names", "existing", "from_arrow", "read_columns", "tables_in"]
 
 _DAMAGE = (pl.exceptions.PolarsError, pa.ArrowException, OSError, UnicodeDecodeError)
 
+# Of a path in a message: more would fill the screen.
+_SHOWN = 200
+
 # So polars renames the second column of a name.
 _CSV_TWICE = re.compile(r"_duplicated_\d+$")
+
+
+def existing(path: Path | str, what: str) -> Path:
+    """The path, with ``~`` as the home folder, once it is known that something is there.
+
+    Args:
+        path: from the user.
+        what: lies there, for the message ("data").
+
+    Raises:
+        DataError: nothing is there, or the system cannot look it up (a name that is too long, a
+            folder that may not be entered).
+    """
+    shown = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}..."
+    try:
+        path = Path(path).expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(
+            f"{what} {shown}", got="no such file or folder", todo=f"Check the path ({what}=...)."
+        ) from error
+    # A home folder that is not known is a RuntimeError, a zero byte a ValueError.
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "a path that cannot be looked up"
+        raise DataError(f"{what} {shown}", got=reason, todo="Check the path.") from error
+    return path
 
 
 def tables_in(path: Path) -> list[Path]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sequela.errors import DataError, LabelError, SchemaError
-from sequela.events.files import read_columns, tables_in
+from sequela.events.files import existing, read_columns, tables_in
 from sequela.events.times import refuse_far_times
 from sequela.files import atomic_write
 
@@ -56,9 +56,7 @@ def read_labels(path: Path | str) -> pl.DataFrame:
         SchemaError: a column is missing or of the wrong type.
         LabelError: a label is missing in some rows, or one subject and time stands twice.
     """
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"labels {path}", got="no such file or folder", todo="Check the path.")
+    path = existing(path, "labels")
     files = tables_in(path)
     if not files:
         raise DataError(f"labels {path}", got="no Parquet file", wanted="MEDS labels (*.parquet)")
