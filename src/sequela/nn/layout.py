@@ -14,13 +14,13 @@ that the layers need.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-__all__ = ["DenseLayout", "Layout", "PackedLayout", "RaggedLayout"]
+__all__ = ["DenseLayout", "Layout", "PackedLayout", "RaggedLayout", "rewrap"]
 
 
 class Layout(Protocol):
@@ -71,6 +71,15 @@ class PackedLayout:
     def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
         """The output stays packed."""
         return steps
+
+
+def rewrap(output: Any, packed: PackedSequence) -> Any:
+    """Packed data ``[N, W]``, or a pair of them, as the sequence that the input was."""
+    if isinstance(output, tuple):
+        return tuple(rewrap(part, packed) for part in output)
+    return PackedSequence(
+        output, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
+    )
 
 
 class DenseLayout:
