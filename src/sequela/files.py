@@ -1,7 +1,8 @@
 """Writing files so that nothing half-written is ever left.
 
-Everything is written beside its final place and renamed when it is whole. A full disk, a missing
-permission or a kill leaves the old state, never a mixture.
+Everything is written beside its final place and renamed when it is whole. A full disk or a missing
+permission leaves the old state, never a mixture. So does a kill, which may also leave the hidden
+temporary (``.NAME.xxxx``) behind; whoever goes on with a run removes its own.
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ from sequela.train.prepared import Prepared, PreparedPart
 
 __all__ = ["fit_baselines", "judge", "write_predictions"]
 
+# With fewer rows of a class, resamples repeat a handful of people and intervals come out too short.
+_FEW = 20
+
 
 def fit_baselines(prepared: Prepared, seed: int) -> list[evaluate.Scores]:
     """The honest rivals, fitted on the training part, chosen on the tuning part."""
@@ -59,6 +62,17 @@ def _as_part(part: PreparedPart) -> evaluate.Part:
     return evaluate.Part(part.target, part.samples.groups, part.ages, part.sexes)
 
 
+def _few(prepared: Prepared) -> list[str]:
+    counts = np.bincount(prepared.parts["held_out"].target, minlength=len(prepared.classes))
+    least = int(counts.argmin())
+    if counts[least] >= _FEW:
+        return []
+    return [
+        f"Only {counts[least]} held-out rows are '{prepared.classes[least]}': neither the figures "
+        "nor their intervals are to be trusted."
+    ]
+
+
 def judge(
     prepared: Prepared,
     model: evaluate.Scores,
@@ -80,7 +94,7 @@ def judge(
         "group_name": prepared.group_name,
         "replicates": settings.replicates,
         "seed": seed,
-        "notes": prepared.notes,
+        "notes": [*prepared.notes, *_few(prepared)],
     }
     if prepared.kind == "multiclass":
         return evaluate.evaluate_multiclass(scores, *parts, prepared.classes, **common)
