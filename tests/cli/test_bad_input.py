@@ -87,7 +87,7 @@ def _changed(place: int, column: int, text: str):
     ("damage", "message"),
     [
         (_without_a_column, "X5"),
-        (_with_a_column, "note"),
+        (_with_a_column, "1 extra, the first is column 181"),
         (_changed(7, 3, CANARY), "X3"),
         (_changed(7, 3, ""), "X3"),
         (_changed(7, 3, "nan"), "X3"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -168,9 +169,21 @@ def test_missing_columns_are_named(table, save):
         read(save([row[:7] + row[8:] for row in table]))
 
 
-def test_extra_columns_are_named(table, save):
-    with pytest.raises(SchemaError, match="extra 'X179'"):
-        read(save([[*row[:-1], "X179" if row is table[0] else "0", row[-1]] for row in table]))
+def test_extra_columns_are_told_by_their_place(table, save):
+    with pytest.raises(SchemaError, match="1 extra, the first is column 180") as caught:
+        read(save([[*row[:-1], "SECRET" if row is table[0] else "0", row[-1]] for row in table]))
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_table_without_header_shows_no_cell(table, save):
+    for cells in (["-9753", " -9753"], ["-9753", "8642"]):
+        table[1][7:9] = cells
+        with pytest.raises(SchemaError) as caught:
+            read(save(table[1:]))
+        assert not re.search("9753|8642", str(caught.value))
+    table[1][7:9] = ["-9753", " -9753"]
+    with pytest.raises(SchemaError, match="a name twice, in columns 8 and 9"):
+        read(save(table[1:]))
 
 
 def test_a_column_name_twice_is_refused(table, save):

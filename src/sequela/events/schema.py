@@ -102,7 +102,7 @@ def _value_name(present: list[str], where: str, value_column: str | None) -> str
             f"column '{value_column}' of {where}",
             got="no such column",
             wanted="the column that value_column names",
-            todo=nearest(value_column, present),
+            todo=nearest(value_column, present) if present else None,
         )
     return value_column
 

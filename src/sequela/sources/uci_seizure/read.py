@@ -110,8 +110,15 @@ def _text_table(file: Path) -> pl.DataFrame:
     if names[0] in _ID_NAMES:
         names[0] = "id"
     if len(set(names)) < len(names):
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise SchemaError(f"columns of {file.name}", got=f"{twice!r} twice", wanted="each once")
+        place = next(place for place, name in enumerate(names) if name in names[:place])
+        # Without a header the names are a patient's values: an unknown one is told by its place.
+        known = names[place] in ("id", "recording", *_SAMPLE_COLUMNS, _LABEL)
+        what = repr(names[place]) if known else "a name"
+        raise SchemaError(
+            f"columns of {file.name}",
+            got=f"{what} twice, in columns {names.index(names[place]) + 1} and {place + 1}",
+            wanted="each once, under a header",
+        )
     return table.rename(dict(zip(table.columns, names, strict=True)))
 
 
@@ -121,7 +128,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _named_columns(table: pl.DataFrame, file: Path) -> pl.DataFrame:
-    """The columns id, X1 to X178 and y, in this order, or an error that names the others."""
+    """The columns id, X1 to X178 and y, in this order, or an error that tells the others."""
     wanted = ["id", *_SAMPLE_COLUMNS, _LABEL]
     what = f"columns of {file.name}"
     if missing := [name for name in wanted if name not in table.columns]:
@@ -133,7 +140,9 @@ def _named_columns(table: pl.DataFrame, file: Path) -> pl.DataFrame:
         )
     if extra := [name for name in table.columns if name not in wanted]:
         raise SchemaError(
-            what, got=f"extra {_listed(extra)}", wanted="an id first, then X1 to X178, then y"
+            what,
+            got=f"{len(extra)} extra, the first is column {table.columns.index(extra[0]) + 1}",
+            wanted="an id first, then X1 to X178, then y",
         )
     table = table.select(wanted)
     _refuse_cut_off(table, file)
