@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
 from tiny_training import metrics_without_seconds, tiny_model, tiny_samples, weights_digest
 
-from sequela.errors import Interrupted, TrainingError
-from sequela.train import TrainingSettings, fit
+from sequela.errors import Interrupted, OutputError, TrainingError
+from sequela.train import TrainingSettings, fit, processes
 
 # 61 = 4 x 15 + 1: the last batch has one sample, and the second process none.
 TRAIN, TUNING = tiny_samples(61, 0), tiny_samples(40, 1)
@@ -17,6 +18,17 @@ SETTINGS = TrainingSettings(
     clip_norm=0.1, progress=False,
 )  # fmt: skip
 TWO = SETTINGS.model_copy(update={"devices": 2, "strategy": "ddp"})
+
+
+class Failing:
+    """Raises in the first process only; picklable."""
+
+    def __init__(self, error: Exception):
+        self.error = error
+
+    def __call__(self, line) -> None:
+        if line["kind"] == "step" and line["step"] == 2:
+            raise self.error
 
 
 class Recorder:
@@ -57,3 +69,41 @@ def test_an_error_in_a_process_is_one_line():
     with pytest.raises(TrainingError, match="output of the model") as caught:
         fit(tiny_model(classes=2), TRAIN, TUNING, TWO)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.long
+def test_a_full_disk_in_the_first_process_is_what_is_said():
+    full = OutputError("writing x", got="no space left on the disk", todo="Free some space.")
+    with pytest.raises(OutputError) as caught:
+        fit(tiny_model(), TRAIN, TUNING, TWO, callback=Failing(full))
+    assert str(caught.value) == str(full)
+    assert (caught.value.what, caught.value.todo) == (full.what, full.todo)
+
+
+@pytest.mark.long
+def test_another_mistake_in_the_first_process_is_what_is_said():
+    with pytest.raises(TrainingError, match="got ZeroDivisionError: mine") as caught:
+        fit(tiny_model(), TRAIN, TUNING, TWO, callback=Failing(ZeroDivisionError("mine")))
+    assert "\n" not in str(caught.value)
+
+
+class Queue:
+    """As much of a queue as is asked for here."""
+
+    def __init__(self, errors: list):
+        self.put = errors.append
+
+
+def test_each_process_tells_its_error_before_it_ends():
+    def run(fabric, model, job):
+        raise job
+
+    first = SimpleNamespace(global_rank=0)
+    told = []
+    ours = OutputError("x", got="full")
+    sealed = processes._in_process(first, run, None, processes._Sealed((ours, Queue(told))))
+    assert (sealed.content, told) == ((None, {}), [(0, ours)])
+    other = processes._Sealed((ValueError("one\ntwo"), Queue(told)))
+    with pytest.raises(ValueError, match="one"):
+        processes._in_process(first, run, None, other)
+    assert str(told[1][1]).startswith("a training process: got two, wanted all to end well")

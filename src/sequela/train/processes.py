@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import operator
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -89,11 +90,32 @@ class _Sealed:
         self.__dict__.update(state)
 
 
-def _in_process(fabric: Fabric, run: Callable[..., Any], model: nn.Module, job: _Sealed) -> _Sealed:
+# Behind every rank: an error of ours explains more, whichever came first.
+_ENDED = 1 << 31
+
+
+def _failure(text: str) -> TrainingError:
+    return TrainingError(
+        "a training process",
+        got=(text.strip().splitlines() or ["no reason"])[-1][:200],
+        wanted="all to end well",
+        todo="Try devices=1.",
+    )
+
+
+def _in_process(
+    fabric: Fabric, run: Callable[..., Any], model: nn.Module, sealed: _Sealed
+) -> _Sealed:
+    job, errors = sealed.content
     try:
-        found = run(fabric, model, job.content)
+        found = run(fabric, model, job)
     except SequelaError as error:
-        return _Sealed((error, {}))
+        # Told before this process ends: the others then fail for want of it, which is no news.
+        errors.put((fabric.global_rank, error))
+        return _Sealed((None, {}))
+    except Exception as error:
+        errors.put((_ENDED, _failure(f"{type(error).__name__}: {error}")))
+        raise
     state = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
     return _Sealed((found, state))
 
@@ -120,25 +142,29 @@ def run_in_processes(
         What the first process returned, and its model's state.
 
     Raises:
-        SequelaError: what the first process raised.
+        SequelaError: what a process raised; where several did, the first of them.
         TrainingError: a process ended in another way.
     """
     environment = LightningEnvironment()
     strategy = DDPStrategy(start_method="spawn", cluster_environment=environment)
     fabric = _fabric(settings, strategy=strategy)
+    errors = multiprocessing.get_context("spawn").SimpleQueue()
+    failed: Exception | None = None
+    found, state = None, {}
     try:
         with _quiet(), handling(_forward_stop):
             launch: Any = fabric.launch  # its type hints forget the further arguments
-            found, state = launch(_in_process, run, model, _Sealed(job)).content
+            found, state = launch(_in_process, run, model, _Sealed((job, errors))).content
     except SequelaError:
         raise
     except Exception as error:
-        raise TrainingError(
-            "a training process",
-            got=str(error).strip().splitlines()[-1][:200],
-            wanted="all to end well",
-            todo="Try devices=1.",
-        ) from error
-    if isinstance(found, SequelaError):
-        raise found
+        failed = error
+    told = []
+    while not errors.empty():
+        told.append(errors.get())
+    errors.close()
+    if told:
+        raise min(told, key=operator.itemgetter(0))[1] from failed
+    if failed is not None:
+        raise _failure(str(failed)) from failed
     return found, {name: torch.from_numpy(item) for name, item in state.items()}
