@@ -11,7 +11,7 @@ from sequela.errors import ConfigError
 from sequela.train import TrainingSettings, fit, run_folder
 from sequela.train.run_folder import open_folder, write_json
 
-DESCRIPTION = {"settings": {"seed": 1}}
+DESCRIPTION = {"settings": {"seed": 1}, "held_out": "0"}
 
 
 class Killed(BaseException):
@@ -54,7 +54,7 @@ def test_what_kills_left_in_a_run_folder_is_removed(tmp_path, killing, monkeypat
         (folder / name).write_text("")
     assert len(os.listdir(folder)) == 1 + len(run_folder._WRITTEN) + len(kept)
     open_folder(folder, DESCRIPTION, resume=True)
-    assert sorted(os.listdir(folder)) == sorted(["experiment.json", *kept])
+    assert sorted(os.listdir(folder)) == sorted(["experiment.json", "checkpoints", *kept])
 
 
 def test_a_folder_that_was_never_finished_leaves_nothing(tmp_path, killing, monkeypatch):
@@ -74,7 +74,7 @@ def test_another_run_is_left_as_it_is(tmp_path):
     open_folder(folder, DESCRIPTION, resume=False)
     (folder / ".cohort.json.abcdefgh").write_text("")
     with pytest.raises(ConfigError, match="'seed'"):
-        open_folder(folder, {"settings": {"seed": 2}}, resume=True)
+        open_folder(folder, {**DESCRIPTION, "settings": {"seed": 2}}, resume=True)
     assert len(os.listdir(folder)) == 2
 
 

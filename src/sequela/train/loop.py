@@ -11,6 +11,7 @@ The loop sees the training and the tuning part. The held-out part is not an argu
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ from sequela.train import checkpoint
 from sequela.train.deterministic import deterministic, limited_threads, seed_device
 from sequela.train.fingerprint import check_same, fingerprint
 from sequela.train.leftovers import remove_leftovers
+from sequela.train.lock import locked
 from sequela.train.losses import objective, sample_losses
 from sequela.train.optimise import clip, learning_rate, load_state, make_optimiser, state_tensors
 from sequela.train.processes import run_in_processes, single_process
@@ -94,6 +96,12 @@ class _Run:
 
     def run(self) -> History:
         """The loop."""
+        with contextlib.ExitStack() as stack:
+            if self.root is not None and self.first:
+                stack.enter_context(locked(self.root))
+            return self._run()
+
+    def _run(self) -> History:
         try:
             self._begin()
             position = self.position
@@ -131,14 +139,14 @@ class _Run:
     def _restore(self, root: Path, messages: list[str]) -> None:
         found = None
         if self.first:
-            checkpoint.remove_leftovers(root)
-            remove_leftovers(root.parent, ["metrics.jsonl"])
             if not self.job.resume and checkpoint.checkpoint_folders(root):
                 raise OutputError(
                     f"folder {root.parent}",
                     got="the checkpoints of a run",
                     todo="Choose another folder, or resume that run.",
                 )
+            checkpoint.remove_leftovers(root)
+            remove_leftovers(root.parent, ["metrics.jsonl"])
             found = checkpoint.load_newest(root, messages.append)
         self.fabric.barrier()  # the first process may have removed a damaged one
         if not self.first:
@@ -368,7 +376,7 @@ def fit(
         TrainingError: the loss or the gradient is not finite, or the output has a wrong shape.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
         BundleError: every checkpoint of the folder is damaged.
-        OutputError: the disk is full, or the folder cannot be written.
+        OutputError: the disk is full, the folder cannot be written, or another run is in it.
     """
     settings = settings or TrainingSettings()
     aim = objective(

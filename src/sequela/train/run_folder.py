@@ -9,6 +9,7 @@ from typing import Any
 from sequela.errors import ConfigError, OutputError
 from sequela.files import atomic_write, publish_directory
 from sequela.train.leftovers import remove_leftovers
+from sequela.train.lock import locked
 
 __all__ = ["choose_folder", "open_folder", "write_json"]
 
@@ -44,6 +45,12 @@ def choose_folder(out: Path | None, name: str, *, resume: bool) -> Path:
     if out is not None:
         if out.exists() and not resume:
             _refuse(out)
+        if resume and not out.exists():
+            raise ConfigError(
+                f"folder {out}",
+                got="no run to go on with",
+                todo="Check the path, or leave --resume out to begin a run there.",
+            )
         return out
     number = 1
     while (folder := Path("runs") / f"{name}-{number}").exists():
@@ -52,10 +59,13 @@ def choose_folder(out: Path | None, name: str, *, resume: bool) -> Path:
 
 
 def _refuse(folder: Path) -> None:
+    begun = (folder / _EXPERIMENT).is_file()
     raise OutputError(
-        f"folder {folder}",
+        f"{'folder' if folder.is_dir() else 'file'} {folder}",
         got="it exists already",
-        todo="Choose another out=, or add --resume to go on with the run in it.",
+        todo="Choose another out=, or add --resume to go on with the run in it."
+        if begun
+        else "Choose another out=.",
     )
 
 
@@ -105,7 +115,8 @@ def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> N
         resume: go on with an existing run.
 
     Raises:
-        OutputError: the folder exists (and ``resume`` is off) or cannot be made.
+        OutputError: the folder exists (and ``resume`` is off), cannot be made, or another run is
+            at work in it.
         ConfigError: the folder's run was started with other settings, or is no run.
     """
     if folder.exists() and not resume:
@@ -114,7 +125,8 @@ def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> N
         remove_leftovers(folder.parent, [folder.name])
     if folder.exists():
         _check_same(folder, description)
-        remove_leftovers(folder, _WRITTEN)
+        with locked(folder / "checkpoints"):  # another run may be writing just now
+            remove_leftovers(folder, _WRITTEN)
         return
     # Published whole: a folder without its experiment.json could never be resumed.
     with publish_directory(folder) as temporary:
