@@ -97,6 +97,37 @@ def test_overrides():
     assert tasks.declaration("onset")["gap_days"] == 30
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"outcome": {"prefix": ["ICD10CM//M10"]}},
+        {"outcome": {"name": "heart_failure", "prefix": ["ICD10CM//M10"]}},
+        {"outcome": "heart_failure", "outcome.prefix": ["ICD10CM//M10"]},
+        {"outcome.prefix": ["ICD10CM//M10"]},
+    ],
+    ids=str,
+)
+def test_a_changed_outcome_keeps_the_rest_of_its_set_but_not_its_name(overrides):
+    usual = tasks.declaration("onset")["outcome"]
+    changed = tasks.declaration("onset", **overrides)["outcome"]
+    assert changed["name"] == "heart_failure_changed"
+    assert changed["title"] == "heart failure (changed codes)"
+    assert changed["prefix"] == ["ICD10CM//M10"]
+    assert changed["regex"] == usual["regex"]
+    # What was resolved once stays as it is.
+    assert tasks.declaration("onset", outcome=changed)["outcome"] == changed
+    assert tasks.declaration("onset", outcome=usual)["outcome"] == usual
+    again = tasks.declaration("onset", outcome={"prefix": usual["prefix"]})["outcome"]
+    assert again["name"] == "heart_failure"
+
+
+def test_other_words_do_not_change_an_outcome():
+    worded = tasks.declaration("onset", outcome={"title": "weak heart"})["outcome"]
+    assert (worded["name"], worded["title"]) == ("heart_failure", "weak heart")
+    with pytest.raises(ConfigError, match="outcome"):
+        OnsetDeclaration.parse(tasks.declaration("onset", outcome=5))
+
+
 def test_mistakes():
     with pytest.raises(ConfigError, match=r"task 'onsett': got no such task. Did you mean 'onset'"):
         tasks.declaration("onsett")

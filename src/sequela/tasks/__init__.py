@@ -17,6 +17,8 @@ __all__ = ["declaration", "names", "outcomes"]
 
 _FOLDER = Path(__file__).parent
 
+_CODES = ("exact", "prefix", "regex")
+
 
 def names() -> list[str]:
     """The tasks there are."""
@@ -35,7 +37,10 @@ def declaration(name: str, **overrides: Any) -> dict[str, Any]:
         name: one of :func:`names`.
         overrides: values by key, such as ``gap_days=90``; a key with dots reaches into a table
             (``**{"index.days": 365}``), and so does a table (``index={"days": 365}``).
-            ``outcome="heart_failure"`` stands for the code set in that file of the room.
+            ``outcome="heart_failure"`` stands for the code set in that file of the room; a table
+            with that name, or with none, changes keys of the set, one with another name is a set
+            of its own. A set with other codes than its file is called ``<name>_changed``, so that
+            nothing takes it for the one of that name.
 
     Returns:
         Plain data; whoever uses the task checks the keys.
@@ -46,13 +51,13 @@ def declaration(name: str, **overrides: Any) -> dict[str, Any]:
     if name not in names():
         raise ConfigError(f"task '{name}'", got="no such task", todo=nearest(name, names()))
     result = read_yaml(_FOLDER / name / "task.yaml")
-    # The named code set comes first, so that further keys can change it.
-    if "outcome" in overrides:
-        result["outcome"] = overrides.pop("outcome")
-    result = _with_outcome(result, name)
+    known = outcomes(name)
+    if known:
+        # The named code set comes first, so that further keys can change it.
+        result["outcome"] = _outcome(name, result["outcome"], overrides.pop("outcome", {}), known)
     for key, value in overrides.items():
         result = _merged(result, key.split("."), value, f"setting '{key}' of task {name}")
-    return result
+    return _renamed(result, name) if known else result
 
 
 def _merged(table: dict[str, Any], path: list[str], value: Any, what: str) -> dict[str, Any]:
@@ -70,13 +75,31 @@ def _merged(table: dict[str, Any], path: list[str], value: Any, what: str) -> di
     return {**table, head: value}
 
 
-def _with_outcome(values: dict[str, Any], name: str) -> dict[str, Any]:
-    known = outcomes(name)
-    chosen = values.get("outcome")
-    if not known or not isinstance(chosen, str):
-        return values
+def _named(task: str, outcome: str) -> dict[str, Any]:
+    content = read_yaml(_FOLDER / task / "outcomes" / f"{outcome}.yaml")
+    return {"name": outcome, **content}
+
+
+def _outcome(task: str, usual: str, chosen: Any, known: list[str]) -> Any:
+    if isinstance(chosen, Mapping):
+        base = chosen.get("name", usual)
+        return {**_named(task, base), **chosen} if base in known else chosen
+    if not isinstance(chosen, str):
+        return chosen
     if chosen not in known:
         todo = f"{nearest(chosen, known)} Or give a table with exact, prefix or regex codes."
-        raise ConfigError(f"outcome '{chosen}' of task {name}", got="no such outcome", todo=todo)
-    content = read_yaml(_FOLDER / name / "outcomes" / f"{chosen}.yaml")
-    return {**values, "outcome": {"name": chosen, **content}}
+        raise ConfigError(f"outcome '{chosen}' of task {task}", got="no such outcome", todo=todo)
+    return _named(task, chosen)
+
+
+def _renamed(values: dict[str, Any], task: str) -> dict[str, Any]:
+    outcome = values["outcome"]
+    if not isinstance(outcome, Mapping) or outcome.get("name") not in outcomes(task):
+        return values
+    named = _named(task, outcome["name"])
+    if all((outcome.get(key) or []) == named.get(key, []) for key in _CODES):
+        return values
+    renamed = {**outcome, "name": f"{outcome['name']}_changed"}
+    if "title" in named and outcome.get("title") == named["title"]:
+        renamed["title"] = f"{named['title']} (changed codes)"
+    return {**values, "outcome": renamed}
