@@ -287,6 +287,51 @@ def test_evaluate_on_other_data(finished, tmp_path, capsys):
     assert 0.3 < found["table"][0]["auroc"]["value"] < 1
 
 
+def test_foreign_codes_are_refused_or_said(finished, records, tmp_path, capsys):
+    import polars as pl
+
+    from sequela.events import EventData, write_events
+
+    events = EventData.open(records).read()
+    clinical = ~pl.col("code").str.contains("MEDS_|GENDER")
+    number = (pl.int_range(pl.len()) % 997).cast(pl.String)
+    # Every clinical code of another coding; or a fifth of them, in many spellings.
+    every = pl.when(clinical).then("OTHER//" + pl.col("code"))
+    fifth = pl.when(clinical & (pl.int_range(pl.len()) % 5 == 0)).then(pl.col("code") + number)
+    for name, foreign, status in (("every", every, 1), ("fifth", fifth, 0)):
+        write_events(
+            tmp_path / name, [events.with_columns(foreign.otherwise("code").alias("code"))]
+        )
+        words = [f"data={tmp_path / name}", f"out={tmp_path / name}.parquet"]
+        assert call("predict", finished / "model", *words) == status
+    said = capsys.readouterr()
+    assert "is known to the model" in said.err
+    assert "codes of the data are known to the model" in said.out
+
+
+def test_a_simulated_run_says_so(finished):
+    assert "SIMULATED PATIENTS" in (finished / "report.html").read_text()
+    assert "SIMULATED PATIENTS" in (finished / "model" / "MODEL_CARD.md").read_text()
+
+
+def test_resume_without_a_run(records, tmp_path, capsys):
+    words = [f"data={records}", f"out={tmp_path / 'typo'}", "--resume"]
+    assert call("train", "heart_failure", *words) == 2
+    assert "no run to go on with" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
+
+
+def test_too_few_cases_says_who_was_left_out(tmp_path, capsys):
+    from sequela import simulate
+
+    simulate.cohort(tmp_path / "few", subjects=12, seed=1)
+    words = [f"data={tmp_path / 'few'}", f"out={tmp_path / 'run'}"]
+    assert call("train", "heart_failure", *words, "task.prediction_days=1") == 1
+    said = capsys.readouterr().err
+    assert "Too few cases. Of 12 subjects were left out" in said
+    assert "task.prediction_days" in said
+
+
 def test_report_again(finished, capsys):
     (finished / "report.html").unlink()
     assert call("report", finished) == 0

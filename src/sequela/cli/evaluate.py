@@ -26,6 +26,7 @@ def run(model: Path, words: Sequence[str], *, as_json: bool) -> None:
         threshold=applied.threshold,
         group_name="patients" if "subject_id" in applied.keys.columns else "recordings",
     )
+    found["notes"] += [f"WARNING: {warning}" for warning in applied.warnings]
     if applied.same_data:
         found["notes"].insert(
             0,

@@ -31,6 +31,8 @@ def run(model: Path, words: Sequence[str]) -> None:
         _write_meds(out, applied)
     else:
         _write_table(out, applied)
+    for warning in applied.warnings:
+        print(f"WARNING: {warning}")
     print(f"{len(applied.scores):,} scores in {out}")
 
 

@@ -30,6 +30,7 @@ class Applied:
         keys: ``subject_id`` and ``prediction_time`` (events), or ``recording`` (signals).
         threshold: the operating point chosen in training, or None.
         same_data: the groups are those the model was made from, training part included.
+        warnings: what the reader of the scores must know.
         ages: years at prediction, or None.
         sexes: or None.
     """
@@ -42,6 +43,7 @@ class Applied:
     keys: pl.DataFrame
     threshold: float | None
     same_data: bool = False
+    warnings: tuple[str, ...] = ()
     ages: np.ndarray | None = None
     sexes: np.ndarray | None = None
 
@@ -73,9 +75,9 @@ def apply(
     if preparation.get("kind") == "signals":
         samples, signals = from_signals.samples_for(preparation, data)
         keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
-        labelled = signals.label is not None
+        labelled, warnings = signals.label is not None, []
     elif preparation.get("kind") == "events":
-        samples, table, groups = from_events.samples_for(
+        samples, table, groups, warnings = from_events.samples_for(
             preparation, data, labels, known_outcome=known_outcome
         )
         labelled = "boolean_value" in table.columns
@@ -96,6 +98,7 @@ def apply(
         groups=samples.groups,
         keys=keys,
         threshold=preparation.get("threshold"),
+        warnings=tuple(warnings),
         same_data=preparation.get("groups") == groups_digest(samples.groups),
         ages=ages,
         sexes=sexes,

@@ -176,7 +176,8 @@ def run(
     settings = _settings(experiment)
     folder = choose_folder(experiment.out, experiment.name, resume=resume)
     start = time.perf_counter()
-    say(f"reading {experiment.data}")
+    if experiment.data is not None:
+        say(f"reading {experiment.data}")
     prepared = prepare(experiment)
     model = build_model(experiment, prepared.sizes)
     choose_metric(settings.metric, prepared.kind, prepared.parts["tuning"].target)

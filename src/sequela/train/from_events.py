@@ -22,8 +22,15 @@ from sequela.train.prepared import Prepared, PreparedPart, check_classes
 
 __all__ = ["prepare", "samples_for"]
 
+# Below this share of known codes a score says little about the patient.
+_FEW_KNOWN = 0.5
 _ENCODING = ("min_subjects", "day")
 _SIMULATED_OUTCOME = "heart_failure"
+_SIMULATED_NOTES = (
+    "SIMULATED PATIENTS: nothing here is evidence about real ones.",
+    "'Best possible' is the true risk that the simulation drew the outcomes from; no model can be "
+    "expected to do better.",
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,15 @@ def _declaration(experiment: Experiment) -> tuple[dict[str, Any], OnsetDeclarati
     return task, OnsetDeclaration.parse(task)
 
 
+def _advice(attrition: list[dict[str, Any]]) -> str:
+    lost = [f"{step['excluded']} not '{step['step']}'" for step in attrition if step["excluded"]]
+    of = f"Of {attrition[0]['subjects']} subjects were left out: {', '.join(lost) or 'none'}. "
+    return of + (
+        "Use more data, or change task.index.days, task.observation_days, task.gap_days, "
+        "task.prediction_days, task.min_visits, task.censoring or task.outcome."
+    )
+
+
 def _notes(labelled: _Labelled, encoding: dict[str, Any], unplaced: int) -> tuple[str, ...]:
     notes = [*labelled.notes]
     if encoding["min_subjects"] < 11:
@@ -139,7 +155,8 @@ def prepare(experiment: Experiment) -> Prepared:
     target = labelled.labels["boolean_value"].to_numpy()
     check_disjoint({name: groups[rows[name]] for name in PARTS})
     classes = ("no", "yes")
-    check_classes({name: target[rows[name]] for name in PARTS}, classes, declaration.title)
+    targets = {name: target[rows[name]] for name in PARTS}
+    check_classes(targets, classes, declaration.title, _advice(labelled.attrition))
     events = observation_events(data, labelled.labels, declaration.observation_days)
     encoder = VisitEncoder.fit(
         events, labelled.labels, labelled.subgroups, rows=rows["train"], **encoding
@@ -160,7 +177,10 @@ def prepare(experiment: Experiment) -> Prepared:
             "encoder": encoder.to_dict(),
         },
         cohort={"description": labelled.description, "attrition": labelled.attrition},
-        notes=_notes(labelled, encoding, int((~np.isin(part_of, PARTS)).sum())),
+        notes=(
+            *(_SIMULATED_NOTES if (data.root / simulate.TRUTH_FILE).is_file() else ()),
+            *_notes(labelled, encoding, int((~np.isin(part_of, PARTS)).sum())),
+        ),
     )
 
 
@@ -198,13 +218,36 @@ def _part(
     )
 
 
+def _check_codes(events: pl.DataFrame, encoder: VisitEncoder) -> list[str]:
+    """Refuses data whose codes the model has never seen; it would score silence.
+
+    Returns:
+        A warning where it has seen few of them.
+
+    Raises:
+        DataError: no code of the histories is in the model's vocabulary.
+    """
+    codes = events.filter(pl.col("time").is_not_null())["code"].unique()
+    known = int((encoder.vocabulary.encode(codes) > 0).sum())
+    if codes.len() and not known:
+        raise DataError(
+            "the codes of the data",
+            got=f"none of {codes.len()} is known to the model",
+            wanted="the coding that the model was trained on",
+            todo="Map the codes first, or train a model on this data set.",
+        )
+    if known >= _FEW_KNOWN * codes.len():
+        return []
+    return [f"only {known} of {codes.len()} codes of the data are known to the model"]
+
+
 def samples_for(
     preparation: dict[str, Any],
     path: Path,
     labels: Path | None = None,
     *,
     known_outcome: bool = True,
-) -> tuple[VisitSamples, pl.DataFrame, pl.DataFrame]:
+) -> tuple[VisitSamples, pl.DataFrame, pl.DataFrame, list[str]]:
     """The samples of new data for a finished model.
 
     Args:
@@ -215,7 +258,7 @@ def samples_for(
             out for what happens after the prediction, and labels need no value.
 
     Returns:
-        The samples, their labels and their age and sex, row by row.
+        The samples, their labels, their age and sex, row by row; and warnings.
     """
     data = _read(preparation["source"], path)
     declaration = OnsetDeclaration.parse(preparation["task"])
@@ -223,4 +266,4 @@ def samples_for(
     events = observation_events(data, labelled.labels, declaration.observation_days)
     encoder = VisitEncoder.from_dict(preparation["encoder"])
     samples = encoder.encode(events, labelled.labels, labelled.subgroups)
-    return samples, labelled.labels, labelled.subgroups
+    return samples, labelled.labels, labelled.subgroups, _check_codes(events, encoder)

@@ -56,7 +56,10 @@ def prepare(experiment: Experiment) -> Prepared:
     rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
     check_disjoint({name: groups[rows[name]] for name in PARTS})
     check_classes(
-        {name: target[rows[name]] for name in PARTS}, declaration.class_names, declaration.title
+        {name: target[rows[name]] for name in PARTS},
+        declaration.class_names,
+        declaration.title,
+        "Use more recordings, or other task.classes.",
     )
     try:
         encoder = SignalEncoder.fit(signals.subset(rows["train"]), **experiment.encoding)

@@ -106,8 +106,16 @@ def groups_digest(groups: np.ndarray) -> str:
     return hashlib.sha256(names.encode()).hexdigest()
 
 
-def check_classes(targets: Mapping[str, np.ndarray], classes: tuple[str, ...], task: str) -> None:
+def check_classes(
+    targets: Mapping[str, np.ndarray], classes: tuple[str, ...], task: str, todo: str
+) -> None:
     """Every part has rows, and every class that is to be learnt occurs where it must.
+
+    Args:
+        targets: class numbers of each part.
+        classes: the names of the classes.
+        task: its title.
+        todo: what the user can change.
 
     Raises:
         LabelError: a part is empty, a class is missing from the training part, or a part has one
@@ -124,5 +132,5 @@ def check_classes(targets: Mapping[str, np.ndarray], classes: tuple[str, ...], t
             f"the {name.replace('_', '-')} part of {task}",
             got=f"{len(target)} rows ({found})",
             wanted="rows of every class",
-            todo="Too few cases for this task: use more data, a wider outcome or other windows.",
+            todo=f"Too few cases. {todo}",
         )
