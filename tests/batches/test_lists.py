@@ -60,6 +60,11 @@ def test_not_finite_is_named_by_place(bad, kind):
         ([[["secret"]]], "sequence 0: got values of type"),
         ([[[1, 2], [3]]], "sequence 0: got rows of different sizes"),
         ([np.zeros((1, 1, 1))], "sequence 0: got 3 dimensions"),
+        ([1.0, 2.0], "sequence 0: got a single number"),
+        ([[1.0], torch.tensor(2.0)], "sequence 1: got a single number"),
+        ([np.zeros((3, 0))], r"sequence 0: got shape \[3, 0\], wanted at least one channel"),
+        ([[1.0], np.zeros((0, 0))], "sequence 1: .*at least one channel"),
+        ([[[]], [1.0]], "sequence 0: .*at least one channel"),
     ],
 )
 def test_bad_lists(sequences, message):
@@ -68,10 +73,19 @@ def test_bad_lists(sequences, message):
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("shape", [(0, 3, 2), (2, 0, 2), (2, 0), (0, 0)])
+def test_arrays_without_a_step_or_a_sequence(shape):
+    samples = from_array(np.zeros(shape))
+    assert len(samples) == shape[0]
+    assert samples.steps.shape == (0, shape[2] if len(shape) == 3 else 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"x": np.zeros(3)}, "the array: got shape"),
+        ({"x": np.zeros((2, 3, 0))}, r"the array: got shape \[2, 3, 0\], wanted at least one"),
+        ({"x": np.zeros((2, 0, 0))}, "the array: .*at least one channel"),
         ({"x": np.zeros((2, 3)), "lengths": [3]}, "the lengths"),
         ({"x": np.zeros((2, 3)), "lengths": [1.5, 2]}, "the lengths"),
         ({"x": np.zeros((2, 3)), "lengths": [3, 4]}, "length of sequence 1"),

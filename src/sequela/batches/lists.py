@@ -30,6 +30,12 @@ def _as_array(value: Any, what: str) -> np.ndarray:
     return array
 
 
+def _check_channels(array: np.ndarray, what: str) -> None:
+    """Raises for an array whose steps hold nothing; how many steps there are does not matter."""
+    if array.ndim > 1 and array.shape[-1] == 0:
+        raise DataError(what, got=f"shape {list(array.shape)}", wanted="at least one channel")
+
+
 def _check_finite(steps: np.ndarray, offsets: np.ndarray) -> None:
     """Raises for the first value that is not finite, by its place and never by its content."""
     finite = np.isfinite(steps)
@@ -76,16 +82,16 @@ def from_lists(
         static: ``[n, S]``, features that do not change with time; none by default.
 
     Raises:
-        DataError: a sequence has another number of channels than the first, holds something that
-            is no number, NaN or an infinite value.
+        DataError: a sequence is a single number, has no channels or another number of them than
+            the first, or holds something that is no number, NaN or an infinite value.
     """
     arrays = []
     for number, sequence in enumerate(sequences):
         array = _as_array(sequence, f"sequence {number}")
-        if array.ndim > 2:
-            raise DataError(
-                f"sequence {number}", got=f"{array.ndim} dimensions", wanted="[T, D] or [T]"
-            )
+        if array.ndim not in (1, 2):
+            found = f"{array.ndim} dimensions" if array.ndim else "a single number"
+            raise DataError(f"sequence {number}", got=found, wanted="[T, D] or [T]")
+        _check_channels(array, f"sequence {number}")
         arrays.append(array)
     # An empty list says nothing about channels; an empty array [0, D] does.
     widths = [
@@ -103,7 +109,7 @@ def from_lists(
             )
     lengths = np.array([len(np.atleast_1d(array)) for array in arrays], dtype=np.int64)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    flat = [_single_precision(array).reshape(-1, width) for array in arrays if array.size or width]
+    flat = [_single_precision(array).reshape(-1, width) for array in arrays]
     steps = np.concatenate(flat) if flat else np.zeros((0, width), np.float32)
     _check_finite(steps, offsets)
     return RaggedSamples.from_flat(
@@ -159,7 +165,8 @@ def from_array(
         raise DataError(
             "the array", got=f"shape {list(array.shape)}", wanted="[n, T, D], or [n, T]"
         )
-    count, longest, width = array.shape
+    _check_channels(array, "the array")
+    count, longest, _ = array.shape
     sizes = np.full(count, longest) if lengths is None else _as_array(lengths, "the lengths")
     if sizes.shape != (count,) or (count and sizes.dtype.kind not in "iu"):
         raise DataError(
@@ -175,7 +182,7 @@ def from_array(
     sizes = sizes.astype(np.int64)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     inside = np.arange(longest)[None, :] < sizes[:, None]
-    steps = _single_precision(array[inside].reshape(-1, width))
+    steps = _single_precision(array[inside])
     _check_finite(steps, offsets)
     return RaggedSamples.from_flat(
         steps, offsets, target=_labels(target), groups=_labels(groups), static=_static(static)
