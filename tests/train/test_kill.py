@@ -20,6 +20,8 @@ LINES = 120 + 6  # of the script's run: 6 epochs of 20 steps
 class Fresh:
     """Starts each run as a new program."""
 
+    process: subprocess.Popen | None = None
+
     def start(self, directory: Path) -> int:
         self.process = subprocess.Popen([sys.executable, str(SCRIPT), str(directory)])
         return self.process.pid
@@ -28,7 +30,7 @@ class Fresh:
         return self.process.wait(timeout=100)
 
     def close(self) -> None:
-        if self.process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
 
@@ -73,39 +75,100 @@ def listing(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-@pytest.mark.parametrize("kind", [Nursery, pytest.param(Fresh, marks=pytest.mark.long)])
-def test_killed_at_ten_random_points_the_weights_are_the_same(tmp_path, kind):
+@pytest.fixture(scope="module")
+def nursery():
+    with contextlib.closing(Nursery()) as starter:
+        yield starter
+
+
+@pytest.fixture
+def fresh():
+    with contextlib.closing(Fresh()) as starter:
+        yield starter
+
+
+@pytest.mark.parametrize("kind", ["nursery", pytest.param("fresh", marks=pytest.mark.long)])
+def test_killed_at_ten_random_points_the_weights_are_the_same(tmp_path, kind, request):
+    starter = request.getfixturevalue(kind)
     seed = int(os.environ.get("SEQUELA_KILL_SEED", random.SystemRandom().randrange(2**32)))
     print(f"SEQUELA_KILL_SEED={seed}")
     chance = random.Random(seed)
     points = sorted(chance.randrange(LINES - 20) for _ in range(KILLS))
     whole, chains = tmp_path / "whole", [tmp_path / "chain 0"]
     killed_at = []
-    with contextlib.closing(kind()) as starter:
-        starter.start(whole)
-        assert starter.wait() == 0
-        while points:
-            # Once there are so many lines of figures, and a moment later: anywhere in a step.
-            process = starter.start(chains[-1])
-            limit = time.monotonic() + 60
-            while count_lines(chains[-1]) < points[0] and time.monotonic() < limit:
-                time.sleep(0.0005)
-            time.sleep(chance.random() * 0.01)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-            status = starter.wait()
-            if status == 0:  # this test was kept waiting, and the run came to its end
-                chains.append(tmp_path / f"chain {len(chains)}")
-                assert len(chains) < KILLS, "the runs end before they can be killed"
-                continue
-            assert status == -signal.SIGKILL
-            killed_at.append(count_lines(chains[-1]))
-            points.pop(0)
-        starter.start(chains[-1])
-        assert starter.wait() == 0
+    starter.start(whole)
+    assert starter.wait() == 0
+    while points:
+        # Once there are so many lines of figures, and a moment later: anywhere in a step.
+        process = starter.start(chains[-1])
+        limit = time.monotonic() + 60
+        while count_lines(chains[-1]) < points[0] and time.monotonic() < limit:
+            time.sleep(0.0005)
+        time.sleep(chance.random() * 0.01)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        status = starter.wait()
+        if status == 0:  # this test was kept waiting, and the run came to its end
+            chains.append(tmp_path / f"chain {len(chains)}")
+            assert len(chains) < KILLS, "the runs end before they can be killed"
+            continue
+        assert status == -signal.SIGKILL
+        killed_at.append(count_lines(chains[-1]))
+        points.pop(0)
+    starter.start(chains[-1])
+    assert starter.wait() == 0
     print("killed after lines", killed_at)
     assert len(killed_at) == KILLS
     for chain in chains:
         assert (chain / "digest.txt").read_text() == (whole / "digest.txt").read_text()
         assert figures(chain) == figures(whole)
         assert listing(chain) == listing(whole)
+
+
+class Patient:
+    """The runs with patience; each goes on from where the one before ended."""
+
+    def __init__(self, nursery: Nursery, whole: Path):
+        self.nursery, self.whole = nursery, whole
+        assert self.run(whole) == 0
+
+    def run(self, directory: Path, **options) -> int:
+        self.nursery.start(json.dumps({"directory": str(directory), **options}))
+        return self.nursery.wait()
+
+    def survives(self, directory: Path, stop_at: int, number: int, only: str) -> bool:
+        """Whether it was killed at that operation at all; then what is left must be the same."""
+        if stop_at:
+            assert self.run(directory, stop_at=stop_at) == 3
+        status = self.run(directory, number=number, only=only)
+        assert status in (0, 9)
+        assert self.run(directory) == 0
+        name = f"{directory.name} operation {number} {only}"
+        digests = [Path(f"{place}.digest").read_text() for place in (directory, self.whole)]
+        assert digests[0] == digests[1], name
+        assert figures(directory) == figures(self.whole), name
+        assert listing(directory) == listing(self.whole), name
+        return status == 9
+
+
+# Stopped at the end of an epoch, a run has a checkpoint of that step, and puts another in its
+# place: the first replacement is that of the figures, the second takes the old one away.
+REPLACING = [(4, 2, "replace"), (4, 3, "replace")]
+
+
+def test_killed_at_operations_on_files_the_weights_are_the_same(tmp_path, nursery):
+    seed = int(os.environ.get("SEQUELA_KILL_SEED", random.SystemRandom().randrange(2**32)))
+    print(f"SEQUELA_KILL_SEED={seed}")
+    chance = random.Random(seed)
+    sampled = [(chance.choice([0, 4]), chance.randrange(1, 100), "") for _ in range(2)]
+    patient = Patient(nursery, tmp_path / "whole")
+    for place, case in enumerate([*REPLACING, *sampled]):
+        assert patient.survives(tmp_path / str(place), *case), case
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stop_at", [0, 4])
+def test_killed_at_every_early_operation_on_files(tmp_path, nursery, stop_at):
+    patient = Patient(nursery, tmp_path / "whole")
+    for number in range(1, 61):
+        assert patient.survives(tmp_path / str(number), stop_at, number, "")
