@@ -1,7 +1,7 @@
 """Finding and loading the native library: plain C through ctypes, absent without harm.
 
 This is the only file that touches the library. It is looked for beside this file (a wheel), in the
-environment's own package folder (an editable install keeps the sources and the compiled file apart),
+environment's own package folder (an editable install keeps sources and compiled files apart),
 and nowhere else.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 __all__ = ["INTERFACE_VERSION", "library", "status"]
 
-INTERFACE_VERSION = 1
+INTERFACE_VERSION = 2
 _NAME = "libsequela.so"
 
 

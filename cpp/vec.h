@@ -1,0 +1,96 @@
+// The vector vocabulary of the kernels: one `real`, one `vec` of the instruction set's width.
+//
+// Compiled once per instruction set and precision. Everything has internal linkage, so that no
+// function compiled for a newer processor can answer for another unit's.
+#ifndef SEQUELA_VEC_H
+#define SEQUELA_VEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#if defined(__FMA__) || defined(__aarch64__)
+#define SEQUELA_FUSED 1
+#endif
+#define SEQUELA_INLINE static inline __attribute__((always_inline))
+
+namespace {
+
+#if defined(SEQUELA_DOUBLE)
+typedef double real;
+typedef int64_t integer;
+#else
+typedef float real;
+typedef int32_t integer;
+#endif
+
+// kTileRows rows by four vectors of accumulators fill the register file but for operands.
+#if defined(__AVX512F__)
+#define SEQUELA_TILE_ROWS 6
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+#define SEQUELA_TILE_ROWS 3
+constexpr int kVectorBytes = 32;
+#elif defined(__aarch64__)
+#define SEQUELA_TILE_ROWS 6
+constexpr int kVectorBytes = 16;
+#else
+#define SEQUELA_TILE_ROWS 3
+constexpr int kVectorBytes = 16;
+#endif
+constexpr int kTileRows = SEQUELA_TILE_ROWS;
+constexpr int W = kVectorBytes / sizeof(real);  // units side by side in a vector
+constexpr int kPad = 64 / sizeof(real);         // one cache line, against rows that share a set
+
+typedef real vec __attribute__((vector_size(kVectorBytes)));
+typedef integer ivec __attribute__((vector_size(kVectorBytes)));
+typedef real loose_vec __attribute__((vector_size(kVectorBytes), aligned(sizeof(real)), may_alias));
+
+SEQUELA_INLINE vec load(const real *p) { return *reinterpret_cast<const loose_vec *>(p); }
+SEQUELA_INLINE void store(real *p, vec v) { *reinterpret_cast<loose_vec *>(p) = v; }
+SEQUELA_INLINE vec splat(real x) { return x - (vec){}; }  // x - 0 keeps -0, x + 0 does not
+SEQUELA_INLINE ivec bits(vec v) { return reinterpret_cast<ivec>(v); }
+SEQUELA_INLINE vec from_bits(ivec v) { return reinterpret_cast<vec>(v); }
+
+// One rounding where the instruction set has a fused multiply-add, two on the x86-64 baseline.
+SEQUELA_INLINE vec fma(vec a, vec b, vec c) {
+#if defined(__AVX512F__) && defined(SEQUELA_DOUBLE)
+  return reinterpret_cast<vec>(_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c));
+#elif defined(__AVX512F__)
+  return reinterpret_cast<vec>(_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c));
+#elif defined(__AVX2__) && defined(SEQUELA_DOUBLE)
+  return reinterpret_cast<vec>(_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c));
+#elif defined(__AVX2__)
+  return reinterpret_cast<vec>(_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c));
+#elif defined(__aarch64__) && defined(SEQUELA_DOUBLE)
+  return reinterpret_cast<vec>(vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b));
+#elif defined(__aarch64__)
+  return reinterpret_cast<vec>(vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b));
+#else
+  return a * b + c;
+#endif
+}
+
+// The first `count` units of a row that may end inside the vector; the others read as zero.
+SEQUELA_INLINE vec load_units(const real *p, int64_t count) {
+  if (count >= W) return load(p);
+  real lanes[W] = {};
+  for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
+  return load(lanes);
+}
+
+SEQUELA_INLINE void store_units(real *p, vec v, int64_t count) {
+  if (count >= W) return store(p, v);
+  real lanes[W];
+  store(lanes, v);
+  for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
+}  // namespace
+
+#endif
