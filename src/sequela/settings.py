@@ -16,7 +16,7 @@ from sequela.errors import ConfigError
 
 __all__ = ["checked", "nearest", "override", "read_yaml"]
 
-Model = TypeVar("Model", bound=BaseModel)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _WANTED = {
     "int_type": "a whole number",
@@ -56,7 +56,7 @@ def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     return list(getattr(current, "model_fields", {}))
 
 
-def checked(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
+def checked(model: type[_Model], values: Mapping[str, Any], where: str) -> _Model:
     """An instance of ``model``, or a :class:`ConfigError` for the first mistake.
 
     Args:

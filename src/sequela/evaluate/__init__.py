@@ -13,6 +13,7 @@ from sequela.evaluate.bootstrap import estimate, interval, replicate, resample
 from sequela.evaluate.classes import MulticlassMetrics, confusion_matrix, per_class
 from sequela.evaluate.curves import calibration_points, precision_recall_points, roc_points
 from sequela.evaluate.evaluate import evaluate_binary, evaluate_multiclass
+from sequela.evaluate.fixed import evaluate_fixed
 from sequela.evaluate.metrics import (
     BinaryMetrics,
     at_threshold,
@@ -44,6 +45,7 @@ __all__ = [
     "confusion_matrix",
     "estimate",
     "evaluate_binary",
+    "evaluate_fixed",
     "evaluate_multiclass",
     "evaluate_subgroups",
     "gradient_boosting",

@@ -49,7 +49,7 @@ def resample(
     count = int(member.max()) + 1
     random = generator(seed, "bootstrap")
     step = max(1, _CHUNK // len(member))
-    single = bool(count == len(member))
+    single = count == len(member)
     for start in range(0, replicates, step):
         size = min(step, replicates - start)
         drawn = random.integers(0, count, size=(size, count))

@@ -86,14 +86,14 @@ def _compare(
 def _bootstrap_notes(groups: np.ndarray, group_name: str, undefined: int, replicates: int):
     count = len(np.unique(groups))
     notes = [
-        f"Intervals: percentiles of {replicates} resamples of the {count} held-out {group_name}; "
-        "differences are paired."
+        f"Intervals: percentiles of {replicates:,} resamples of the {count:,} held-out "
+        f"{group_name}; differences are paired."
     ]
     if count < _FEW_GROUPS:
         notes.append(f"Only {count} {group_name} are held out: the intervals are too short.")
     if undefined:
         notes.append(
-            f"{undefined} of {replicates} resamples lacked a class and were left out of the "
+            f"{undefined:,} of {replicates:,} resamples lacked a class and were left out of the "
             "intervals."
         )
     return notes

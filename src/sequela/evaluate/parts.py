@@ -9,7 +9,7 @@ import numpy as np
 
 from sequela.errors import ConfigError, DataError, LabelError, LeakageError
 
-__all__ = ["Part", "Scores", "check_parts", "check_scores"]
+__all__ = ["Part", "Scores", "check_part", "check_parts", "check_scores", "check_scores_of"]
 
 _ROLES = ("model", "baseline", "best possible")
 
@@ -83,7 +83,13 @@ def _checked_labels(labels: np.ndarray, where: str, classes: int) -> np.ndarray:
     return labels
 
 
-def _checked_part(part: Part, where: str, classes: int) -> Part:
+def check_part(part: Part, where: str, classes: int) -> Part:
+    """A part with arrays of known types, once it is known to be usable.
+
+    Raises:
+        LabelError: labels outside 0 .. classes - 1, one class only, or no rows.
+        DataError: columns of differing lengths.
+    """
     labels = _checked_labels(part.labels, where, classes)
 
     def column(name: str, values: np.ndarray) -> np.ndarray:
@@ -110,8 +116,8 @@ def check_parts(tuning: Part, held_out: Part, classes: int) -> tuple[Part, Part]
         DataError: columns of differing lengths.
         LeakageError: a group is in both parts.
     """
-    tuning = _checked_part(tuning, "tuning", classes)
-    held_out = _checked_part(held_out, "held-out", classes)
+    tuning = check_part(tuning, "tuning", classes)
+    held_out = check_part(held_out, "held-out", classes)
     shared = np.intersect1d(tuning.groups, held_out.groups)
     if len(shared):
         raise LeakageError(
@@ -123,20 +129,26 @@ def check_parts(tuning: Part, held_out: Part, classes: int) -> tuple[Part, Part]
     return tuning, held_out
 
 
-def _checked_array(scores: np.ndarray, where: str, shape: tuple[int, ...]) -> np.ndarray:
+def check_scores_of(scores: np.ndarray, where: str, rows: int, classes: int) -> np.ndarray:
+    """Scores as float64 in [0, 1]: ``[rows]`` for two classes, ``[rows, classes]`` for more.
+
+    Raises:
+        DataError: another shape, NaN, infinite, or not probabilities.
+    """
+    shape = (rows,) if classes == 2 else (rows, classes)
     scores = np.asarray(scores)
     if scores.dtype.kind not in "biuf" or scores.shape != shape:
         raise DataError(
             where, got=f"shape {scores.shape} of type {scores.dtype}", wanted=f"numbers {shape}"
         )
     scores = scores.astype(np.float64)
-    rows = scores.reshape(len(scores), -1)
-    bad = np.any(~np.isfinite(rows), axis=1)
+    flat = scores.reshape(len(scores), -1)
+    bad = np.any(~np.isfinite(flat), axis=1)
     if bad.any():
         raise DataError(
             where, got=f"NaN or infinite in {_row_report(bad)}", wanted="finite numbers"
         )
-    bad = np.any((rows < -_ROUNDING) | (rows > 1 + _ROUNDING), axis=1)
+    bad = np.any((flat < -_ROUNDING) | (flat > 1 + _ROUNDING), axis=1)
     if bad.any():
         raise DataError(
             where, got=f"outside [0, 1] in {_row_report(bad)}", wanted="probabilities, not logits"
@@ -165,11 +177,10 @@ def check_scores(
             raise ConfigError(f"role of {entry.name!r}", got=repr(entry.role), wanted=_ROLES)
     if not any(entry.role == "model" for entry in scores):
         raise ConfigError("scores to evaluate", got="no model", wanted="at least one")
-    width = () if classes == 2 else (classes,)
     checked = []
     for entry in sorted(scores, key=lambda entry: _ROLES.index(entry.role)):
         arrays = [
-            _checked_array(array, f"scores of {entry.name!r} on the {where} part", (n, *width))
+            check_scores_of(array, f"scores of {entry.name!r} on the {where} part", n, classes)
             for array, where, n in (
                 (entry.tuning, "tuning", len(tuning.labels)),
                 (entry.held_out, "held-out", len(held_out.labels)),

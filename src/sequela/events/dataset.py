@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class EventData:
         Raises:
             DataError: no such path, or no MEDS data in it.
         """
-        root = Path(root)
+        root = Path(root).expanduser()
         if not root.exists():
             raise DataError(
                 f"data {root}", got="no such file or folder", todo="Check the path (data=...)."
@@ -165,8 +165,8 @@ class EventData:
         for name in ("subject_id", "split"):
             if name not in frame.columns:
                 raise SchemaError(f"column '{name}' of {where}", got="no such column")
-        frame = frame.select(pl.col("subject_id").cast(pl.Int64), pl.col("split").cast(pl.String))
-        frame = frame.unique().sort("subject_id", "split")
+        kinds = {"subject_id": pl.Int64(), "split": pl.String()}
+        frame = _cast(frame, kinds, where).unique().sort("subject_id", "split")
         others = frame.filter(~pl.col("split").is_in(list(PARTS)) | pl.col("split").is_null())
         if others.height or frame["subject_id"].null_count():
             raise DataError(
@@ -192,5 +192,15 @@ class EventData:
         frame = read_columns(path, ["code", "description"])
         if frame.width < 2:
             return {}
-        frame = frame.select(pl.col("code", "description").cast(pl.String)).drop_nulls()
+        kinds = {"code": pl.String(), "description": pl.String()}
+        frame = _cast(frame, kinds, meds.code_metadata_filepath).drop_nulls()
         return dict(zip(frame["code"].to_list(), frame["description"].to_list(), strict=True))
+
+
+def _cast(frame: pl.DataFrame, kinds: Mapping[str, pl.DataType], where: str) -> pl.DataFrame:
+    try:
+        return frame.select(pl.col(name).cast(kind) for name, kind in kinds.items())
+    except pl.exceptions.PolarsError as error:
+        got = ", ".join(f"{name} of type {frame[name].dtype}" for name in kinds)
+        wanted = ", ".join(f"{name} of type {kind}" for name, kind in kinds.items())
+        raise SchemaError(where, got=got, wanted=wanted) from error

@@ -1,8 +1,8 @@
 """Finding and loading the native library: plain C through ctypes, absent without harm.
 
 This is the only file that touches the library. It is looked for beside this file (a wheel), in the
-environment's own package folder (an editable install keeps sources and compiled files apart),
-and nowhere else.
+environment's own package folder (an editable install keeps sources and compiled files apart), and
+nowhere else.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ class _Recurrent(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *late: Tensor | None) -> Any:
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
         sizes, *given, output, saved = ctx.saved_tensors
         cell, reverse = ctx.plain
         layer = Layer(cell, sizes, reverse, *given)
@@ -148,7 +148,7 @@ class _Recurrent(torch.autograd.Function):
         except IndexError:
             saved = forward(layer, keep=True)[-1]
         wanted = ctx.needs_input_grad[3:]
-        return None, None, None, *backward(layer, output, saved, late, wanted)
+        return None, None, None, *backward(layer, output, saved, grad_outputs, wanted)
 
 
 def checked(cell: str, sizes: Tensor, reverse: bool, *given: Tensor | None) -> Layer:
@@ -167,33 +167,32 @@ def checked(cell: str, sizes: Tensor, reverse: bool, *given: Tensor | None) -> L
     if cell not in _CELLS:
         raise RuntimeError(f"native: unknown cell {cell!r}, wanted one of {', '.join(_CELLS)}")
     x, h0, c0, w_ih, w_hh, b_ih, b_hh = given
-    assert x is not None
-    assert h0 is not None
-    assert w_ih is not None
-    assert w_hh is not None
+    if x is None or h0 is None or w_ih is None or w_hh is None:
+        raise RuntimeError("native: x, h0, w_ih and w_hh must be given")
     for name, part in (("x", x), ("h0", h0), ("w_ih", w_ih), ("w_hh", w_hh)):
         if part.dim() != 2:
             raise RuntimeError(f"native: {name} must have 2 dimensions, got {part.dim()}")
     rows, hidden = _GATES[cell] * w_hh.shape[1], w_hh.shape[1]
     if (c0 is not None) != (cell == "lstm"):
         raise RuntimeError(f"native: c0 is the LSTM's, got {type(c0).__name__} for {cell}")
-    shapes = {
-        "x": (x, (x.shape[0], w_ih.shape[1])),
-        "h0": (h0, (h0.shape[0], hidden)),
-        "c0": (c0, (h0.shape[0], hidden)),
-        "w_ih": (w_ih, (rows, w_ih.shape[1])),
-        "w_hh": (w_hh, (rows, hidden)),
-        "b_ih": (b_ih, (rows,)),
-        "b_hh": (b_hh, (rows,)),
-    }
-    parts = [
-        None if part is None else _plain(name, part, shape, x.dtype)
-        for name, (part, shape) in shapes.items()
-    ]
     if x.dtype not in _PRECISIONS:
         raise RuntimeError(f"native: x must be float32 or float64, got {x.dtype}")
-    sizes = _plain("batch_sizes", sizes, (sizes.numel(),), torch.int64)
-    return Layer(cell, sizes, bool(reverse), *parts)
+
+    def fit(name: str, part: Tensor, *shape: int) -> Tensor:
+        return _plain(name, part, shape, x.dtype)
+
+    return Layer(
+        cell,
+        _plain("batch_sizes", sizes, (sizes.numel(),), torch.int64),
+        bool(reverse),
+        fit("x", x, x.shape[0], w_ih.shape[1]),
+        fit("h0", h0, h0.shape[0], hidden),
+        None if c0 is None else fit("c0", c0, h0.shape[0], hidden),
+        fit("w_ih", w_ih, rows, w_ih.shape[1]),
+        fit("w_hh", w_hh, rows, hidden),
+        None if b_ih is None else fit("b_ih", b_ih, rows),
+        None if b_hh is None else fit("b_hh", b_hh, rows),
+    )
 
 
 def _plain(name: str, part: Tensor, shape: Sequence[int], dtype: torch.dtype) -> Tensor:

@@ -92,9 +92,9 @@ class _Run:
 
     def run(self) -> History:
         """The loop."""
-        self._begin()
-        position = self.position
         try:
+            self._begin()
+            position = self.position
             while not self._finished():
                 while position.step_in_epoch < self.sampler.steps_per_epoch:
                     self._step()

@@ -28,12 +28,16 @@ from sequela.train.stopping import handling
 __all__ = ["run_in_processes", "single_process"]
 
 
+def _silence() -> None:
+    for name in ("lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("lightning_fabric", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    _silence()
     try:
         yield
     finally:
@@ -73,12 +77,25 @@ def single_process(settings: TrainingSettings) -> Fabric:
     return fabric
 
 
-def _in_process(fabric: Fabric, run: Callable[..., Any], model: nn.Module, job: Any) -> Any:
+class _Sealed:
+    """Hides its content from Fabric, which walks through arguments and results."""
+
+    def __init__(self, content: Any):
+        self.content = content
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # The first of our lines that a spawned process runs: Fabric speaks before the next.
+        _silence()
+        self.__dict__.update(state)
+
+
+def _in_process(fabric: Fabric, run: Callable[..., Any], model: nn.Module, job: _Sealed) -> _Sealed:
     try:
-        found = run(fabric, model, job)
+        found = run(fabric, model, job.content)
     except SequelaError as error:
-        return error, None
-    return found, {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
+        return _Sealed((error, {}))
+    state = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
+    return _Sealed((found, state))
 
 
 def _forward_stop(number: int, frame: Any) -> None:
@@ -112,7 +129,7 @@ def run_in_processes(
     try:
         with _quiet(), handling(_forward_stop):
             launch: Any = fabric.launch  # its type hints forget the further arguments
-            found, state = launch(_in_process, run, model, job)
+            found, state = launch(_in_process, run, model, _Sealed(job)).content
     except SequelaError:
         raise
     except Exception as error:
@@ -124,4 +141,4 @@ def run_in_processes(
         ) from error
     if isinstance(found, SequelaError):
         raise found
-    return found, {name: torch.from_numpy(array) for name, array in state.items()}
+    return found, {name: torch.from_numpy(item) for name, item in state.items()}

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, machine, source commit. Nothing that names a user or a path."""
+"""What a run was made with: versions, machine, commit. Nothing that names a user or a path."""
 
 from __future__ import annotations
 
@@ -20,12 +20,7 @@ _PACKAGES = ("torch", "numpy", "polars", "pyarrow", "scikit-learn", "lightning-f
 def versions() -> dict[str, str]:
     """The versions of Sequela, Python and the packages that a result may depend on."""
     found = {"sequela": __version__, "python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found
+    return found | {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
 def _processor() -> str:

@@ -1,0 +1,85 @@
+"""The tables that verbs print: figures with their intervals, one row per model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from sequela.errors import DataError
+
+__all__ = ["print_evaluation", "read_evaluation", "show_evaluation", "wide_console"]
+
+_COLUMNS = {
+    "binary": {
+        "auroc": "AUROC",
+        "auprc": "AUPRC",
+        "brier": "Brier",
+        "sensitivity": "sensitivity",
+        "specificity": "specificity",
+        "ppv": "PPV",
+    },
+    "multiclass": {"accuracy": "accuracy", "macro_f1": "macro-F1", "macro_auroc": "macro AUROC"},
+}
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}".replace("0.", ".", 1)
+
+
+def _interval(entry: dict[str, Any] | None) -> str:
+    if entry is None or entry["value"] is None:
+        return "-"
+    low, high = _figure(entry["low"]), _figure(entry["high"])
+    return f"{_figure(entry['value'])} ({low} to {high})"
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """The figures of a run.
+
+    Raises:
+        DataError: the folder holds no readable ``evaluation.json``.
+    """
+    try:
+        return json.loads((folder / "evaluation.json").read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"folder {folder}", got="no readable evaluation.json", wanted="a finished run"
+        ) from error
+
+
+def show_evaluation(evaluation: dict[str, Any], console: Console) -> None:
+    """Prints the table of models and the paired differences."""
+    columns = _COLUMNS[evaluation["kind"]]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("held-out part")
+    for heading in columns.values():
+        table.add_column(heading, justify="right")
+    for row in evaluation["table"]:
+        # Intervals for the leading figures; a table of nothing but intervals is not read.
+        cells = [
+            _interval(row[key]) if place < 2 or len(columns) == 3 else _figure(row[key]["value"])
+            for place, key in enumerate(columns)
+        ]
+        style = "bold" if row["role"] == "model" else "dim" if row["role"] != "baseline" else ""
+        table.add_row(row["name"], *cells, style=style)
+    console.print(table)
+    leading = next(iter(columns)) if evaluation["kind"] == "binary" else "macro_f1"
+    for row in evaluation["differences"]:
+        if row["metric"] == leading:
+            console.print(f"{row['name']}: {columns[leading]} {_interval(row)}, paired")
+
+
+def wide_console() -> Console:
+    """A console that does not fold tables where nobody watches (a file, a pipe, a log)."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)
+
+
+def print_evaluation(folder: Path) -> None:
+    """Prints the figures of a run."""
+    show_evaluation(read_evaluation(folder), wide_console())

@@ -1,0 +1,27 @@
+"""The ``key=value`` words of a verb that has no experiment file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sequela.errors import ConfigError
+from sequela.settings import nearest, override
+
+__all__ = ["paths"]
+
+
+def paths(words: Iterable[str], known: tuple[str, ...], needed: tuple[str, ...]) -> dict[str, Path]:
+    """Paths by key.
+
+    Raises:
+        ConfigError: an unknown key, or a needed one is missing.
+    """
+    values = override({}, words)
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"argument '{key}'", got="an unknown key", todo=nearest(key, known))
+    for key in needed:
+        if values.get(key) is None:
+            raise ConfigError(f"argument '{key}'", got="nothing", todo=f"Write {key}=PATH.")
+    return {key: Path(str(value)) for key, value in values.items()}

@@ -1,0 +1,244 @@
+"""The tables of the report: rows and cells as texts, in the order in which they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sequela.report import figures, words
+from sequela.report.record import RunRecord
+
+__all__ = [
+    "MEASURES",
+    "cell",
+    "cohort",
+    "confusion",
+    "differences",
+    "results",
+    "subgroups",
+    "thresholds",
+]
+
+MEASURES = {
+    "binary": (
+        ("auroc", "AUROC"),
+        ("auprc", "AUPRC"),
+        ("brier", "Brier score"),
+        ("calibration_error", "Calibration error"),
+        ("sensitivity", "Sensitivity"),
+        ("specificity", "Specificity"),
+        ("ppv", "PPV"),
+    ),
+    "multiclass": (
+        ("accuracy", "Accuracy"),
+        ("macro_f1", "Macro F1"),
+        ("macro_auroc", "Macro AUROC"),
+    ),
+}
+_NAMES = dict(MEASURES["binary"] + MEASURES["multiclass"])
+_PARTS = {"train": "Training", "tuning": "Tuning", "held_out": "Held out"}
+
+
+def cell(estimate: Mapping[str, Any] | None, places: int = 3) -> dict[str, str]:
+    """An estimate as two texts, ``value`` and ``interval``."""
+    value = (estimate or {}).get("value")
+    return {
+        "value": words.decimal(value, places),
+        "interval": words.interval(estimate, places) if value is not None else "",
+    }
+
+
+def results(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """The models, baselines and best possible score with every measure, and their figure."""
+    measures = MEASURES[evaluation["kind"]]
+    looks = figures.styles(evaluation["table"])
+    rows = [
+        {
+            "name": row["name"],
+            "role": row["role"],
+            "is_model": position == 0,
+            "colour": looks[row["name"]]["color"],
+            "cells": [cell(row.get(key)) for key, _ in measures],
+        }
+        for position, row in enumerate(evaluation["table"])
+    ]
+    key, name = measures[0] if evaluation["kind"] == "binary" else measures[1]
+    spots = [
+        (row["name"], row.get(key), looks[row["name"]]["color"]) for row in evaluation["table"]
+    ]
+    shown = [spot for spot in spots if spot[0] != "majority"]
+    return {
+        "heads": [head for _, head in measures],
+        "rows": rows,
+        "figure": figures.forest_figure(shown, f"{name} on the held-out part", lines=len(shown)),
+        "figure_name": name,
+        "slopes": _slopes(evaluation),
+    }
+
+
+def _slopes(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": row["name"],
+            "slope": cell(row["calibration_slope"], 2),
+            "intercept": cell(row.get("calibration_intercept"), 2),
+        }
+        for row in evaluation["table"]
+        if (row.get("calibration_slope") or {}).get("value") is not None
+    ]
+
+
+def _verdict(row: Mapping[str, Any]) -> tuple[str, str]:
+    # A lower Brier score is the better one.
+    sign = -1 if row["metric"] == "brier" else 1
+    low, high = row["low"], row["high"]
+    if low is None or high is None or low <= 0 <= high:
+        return "unsure", "no clear difference"
+    return ("better", "better") if sign * low > 0 else ("worse", "worse")
+
+
+def differences(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The model minus each other, measure by measure, with a verdict; None without others."""
+    found = evaluation["differences"]
+    if not found:
+        return None
+    metrics = list(dict.fromkeys(row["metric"] for row in found))
+    rows: dict[str, dict[str, Any]] = {}
+    for row in found:
+        kind, verdict = _verdict(row)
+        shown = {**cell(row), "kind": kind, "verdict": verdict}
+        rows.setdefault(row["other"], {})[row["metric"]] = shown
+    looks = figures.styles(evaluation["table"])
+    spots = [
+        (f"− {row['other']}", row, looks[row["other"]]["color"])
+        for row in found
+        if row["metric"] == metrics[0] and row["other"] != "majority"
+    ]
+    model, name = evaluation["table"][0]["name"], _NAMES.get(metrics[0], metrics[0])
+    label, height = f"{name}: {model} minus the other", len(spots) + 1
+    return {
+        "heads": [_NAMES.get(metric, metric) for metric in metrics],
+        "rows": [
+            {"name": other, "colour": looks[other]["color"], "cells": [cells[m] for m in metrics]}
+            for other, cells in rows.items()
+        ],
+        "figure": figures.forest_figure(spots, label, lines=height, zero=True) if spots else "",
+    }
+
+
+def thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What each threshold flags and finds."""
+    values = [row["threshold"] for row in evaluation.get("thresholds", [])]
+    # Risks near 0 or 1 need more places before they differ.
+    places = next((p for p in (3, 4, 5) if len({f"{v:.{p}f}" for v in values}) == len(values)), 6)
+    return [
+        {
+            "chosen": bool(row.get("chosen")),
+            "threshold": words.decimal(row["threshold"], places),
+            "flagged": words.count(round(row["flagged_per_1000"])),
+            "cells": [
+                words.decimal(row.get(key)) for key in ("sensitivity", "specificity", "ppv", "npv")
+            ],
+        }
+        for row in evaluation.get("thresholds", [])
+    ]
+
+
+def _group_name(name: str) -> str:
+    shown = name.removeprefix("sex ") if name != "sex unknown" else name
+    return shown[:1].upper() + shown[1:].replace("-", "–")
+
+
+def subgroups(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each age band and sex, with its interval on an axis from .5 to 1."""
+    return [
+        {
+            "name": _group_name(row["name"]),
+            "n": words.count(row["n"]),
+            "positives": words.count(row["positives"]),
+            **cell(row["auroc"]),
+            "note": row.get("note") or "",
+            # Where the interval lies on the axis from .5 to 1, in per cent.
+            "bar": _bar(row["auroc"]),
+        }
+        for row in evaluation.get("subgroups", [])
+    ]
+
+
+def _bar(estimate: Mapping[str, Any] | None) -> dict[str, float] | None:
+    if not estimate or estimate.get("low") is None:
+        return None
+    place = {key: min(max(200 * (estimate[key] - 0.5), 0), 100) for key in ("low", "value", "high")}
+    return {
+        "left": round(place["low"], 1),
+        "width": round(max(place["high"] - place["low"], 0.5), 1),
+        "dot": round(place["value"], 1),
+    }
+
+
+def confusion(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Confusion matrices and the measures of each class; None for a yes-or-no outcome."""
+    if evaluation["kind"] != "multiclass":
+        return None
+    matrices = []
+    for row in evaluation["table"]:
+        matrix = evaluation["confusion"].get(row["name"])
+        if matrix is None or row["name"] == "majority":
+            continue
+        lines = []
+        for k, counts in enumerate(matrix):
+            total = max(sum(counts), 1)
+            lines.append(
+                [
+                    {"text": words.count(c), "share": round(c / total, 3), "hit": j == k}
+                    for j, c in enumerate(counts)
+                ]
+            )
+        matrices.append({"name": row["name"], "lines": lines})
+    per_class = [
+        {
+            "name": row["class"],
+            "n": words.count(row["n"]),
+            "cells": [
+                words.decimal(row.get(key)) for key in ("precision", "recall", "f1", "auroc")
+            ],
+        }
+        for row in evaluation["per_class"]
+    ]
+    return {"classes": evaluation["classes"], "matrices": matrices, "per_class": per_class}
+
+
+def cohort(record: RunRecord) -> dict[str, Any]:
+    """The attrition and what each part holds."""
+    counted = record.cohort
+    steps = [
+        {
+            "step": step["step"],
+            "subjects": words.count(step["subjects"]),
+            "excluded": words.count(step["excluded"]) if step.get("excluded") else "",
+        }
+        for step in counted.get("attrition") or []
+    ]
+    binary = record.evaluation["kind"] == "binary"
+    classes = record.experiment.get("classes") or record.evaluation.get("classes") or []
+    parts = []
+    for key, part in counted["parts"].items():
+        counts = [part["positives"]] if binary else part["class_counts"]
+        cells = [words.count(n) for n in counts]
+        if binary:
+            cells.append(words.percent(part["positives"] / part["rows"] if part["rows"] else None))
+        parts.append(
+            {
+                "name": _PARTS.get(key, key),
+                "rows": words.count(part["rows"]),
+                "groups": words.count(part["groups"]),
+                "cells": cells,
+            }
+        )
+    return {
+        "description": counted.get("description") or "",
+        "steps": steps,
+        "parts": parts,
+        "heads": ["Positive", "Share"] if binary else list(classes),
+        "group_name": str(counted["group_name"]),
+    }

@@ -1,0 +1,151 @@
+"""Numbers and sentences as the report writes them, in one place so that they agree everywhere.
+
+A proportion is written ``.846``, its interval ``.829 to .862``, an undefined one as a dash. The
+minus sign is the real one, which has the width of a digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "DASH",
+    "binary_sentences",
+    "count",
+    "decimal",
+    "duration",
+    "interval",
+    "multiclass_sentences",
+    "number_or_text",
+    "per_thousand",
+    "percent",
+]
+
+DASH = "–"
+_MINUS = "−"
+_PLAIN_POSITIVES = {"1", "positive", "true", "yes", "outcome"}
+
+
+def decimal(value: float | None, places: int = 3) -> str:
+    """``.846``, ``1.000``, ``−.012``; a dash for None."""
+    if value is None:
+        return DASH
+    text = f"{abs(value):.{places}f}"
+    text = text[1:] if text.startswith("0.") else text
+    return f"{_MINUS}{text}" if value < 0 and float(text) else text
+
+
+def interval(estimate: Mapping[str, float | None] | None, places: int = 3) -> str:
+    """``.829 to .862``; empty where there is none."""
+    if estimate is None or estimate.get("low") is None or estimate.get("high") is None:
+        return ""
+    return f"{decimal(estimate['low'], places)} to {decimal(estimate['high'], places)}"
+
+
+def count(value: int | str | None) -> str:
+    """``12,345``; words such as "fewer than 20" stay as they are; a dash for None."""
+    if value is None:
+        return DASH
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+def percent(value: float | None) -> str:
+    """``10.5 %``, two digits below one per cent."""
+    if value is None:
+        return DASH
+    hundredfold = 100 * value
+    places = 2 if 0 < hundredfold < 1 else 1
+    return f"{hundredfold:.{places}f} %"
+
+
+def duration(seconds: float) -> str:
+    """``48 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def number_or_text(value: Any) -> str:
+    """A setting's value: numbers as they were typed, lists joined, None as "none"."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(number_or_text(item) for item in value)
+    return str(value)
+
+
+def per_thousand(held_out: Mapping[str, Any]) -> dict[str, int]:
+    """Found, false alarms, missed and rightly left alone, of 1,000; they add up to 1,000.
+
+    Flagged and positive are rounded first, so that they agree with the other tables.
+    """
+    names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+    found, false_alarms, missed, left_alone = (held_out[name] for name in names)
+    share = 1000 / (found + false_alarms + missed + left_alone)
+    flagged, positives = round(share * (found + false_alarms)), round(share * (found + missed))
+    # Where nobody is left alone, rounding up both could count more than 1,000.
+    both = max(round(share * found), flagged + positives - 1000)
+    return {
+        "found": both,
+        "false_alarms": flagged - both,
+        "missed": positives - both,
+        "left_alone": 1000 - flagged - positives + both,
+    }
+
+
+def _have(number: int, positive: str) -> str:
+    if positive.strip().lower() in _PLAIN_POSITIVES:
+        return "has the outcome" if number == 1 else "have the outcome"
+    return f"is “{positive}”" if number == 1 else f"are “{positive}”"
+
+
+def binary_sentences(unit: str, positive: str, cells: Mapping[str, int]) -> list[str]:
+    """What the threshold means, for a reader who knows no measure.
+
+    Args:
+        unit: what a row is, in the plural.
+        positive: the name of the positive class.
+        cells: as :func:`per_thousand` gives them.
+    """
+    flagged = cells["found"] + cells["false_alarms"]
+    positives = cells["found"] + cells["missed"]
+    whom = "whom" if unit == "patients" else "which"
+    of_whom = f"{count(cells['found'])} {_have(cells['found'], positive)}"
+    return [
+        f"Of 1,000 {unit}, the model flags {count(flagged)}, of {whom} {of_whom}.",
+        f"It finds {cells['found']} of the {positives} that {_have(positives, positive)} and "
+        f"misses {cells['missed']}; {count(cells['false_alarms'])} flags are false alarms.",
+    ]
+
+
+def _worst_confusion(confusion: list[list[int]], classes: list[str]) -> str:
+    errors = [
+        (row[j] / max(sum(row), 1), i, j)
+        for i, row in enumerate(confusion)
+        for j in range(len(row))
+        if i != j
+    ]
+    share, true, said = max(errors)
+    if share == 0:
+        return "It confuses no two classes."
+    error = f"{percent(share)} of “{classes[true]}” is called “{classes[said]}”"
+    return f"Its most frequent error: {error}."
+
+
+def multiclass_sentences(unit: str, confusion: list[list[int]], classes: list[str]) -> list[str]:
+    """What the confusion means in words. See :func:`binary_sentences`."""
+    right = sum(row[k] for k, row in enumerate(confusion))
+    share = right / sum(map(sum, confusion))
+    return [
+        f"Of 1,000 {unit}, the model names the right one of {len(classes)} classes for "
+        f"{count(round(1000 * share))}.",
+        _worst_confusion(confusion, classes),
+    ]

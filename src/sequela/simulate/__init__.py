@@ -1,0 +1,7 @@
+"""Simulated data with a known truth, in the same shapes as real data."""
+
+from __future__ import annotations
+
+from sequela.simulate.cohort import TRUTH_FILE, cohort, expected_auroc, true_risk
+
+__all__ = ["TRUTH_FILE", "cohort", "expected_auroc", "true_risk"]

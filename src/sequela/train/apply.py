@@ -1,0 +1,87 @@
+"""A finished model on other data: scores for everybody, and figures where labels are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from sequela import bundle, evaluate
+from sequela.errors import BundleError, DataError
+from sequela.train import from_events, from_signals
+from sequela.train.predict import predict
+
+__all__ = ["Applied", "apply"]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a model says about a data set.
+
+    Args:
+        kind: "binary" or "multiclass".
+        classes: the names of the classes.
+        scores: probabilities ``[n]`` or ``[n, C]``.
+        target: labels ``[n]`` as whole numbers.
+        groups: the patient or recording of each row.
+        keys: ``subject_id`` and ``prediction_time`` (events), or ``recording`` (signals).
+        threshold: the operating point chosen in training, or None.
+        ages: years at prediction, or None.
+        sexes: or None.
+    """
+
+    kind: str
+    classes: tuple[str, ...]
+    scores: np.ndarray
+    target: np.ndarray
+    groups: np.ndarray
+    keys: pl.DataFrame
+    threshold: float | None
+    ages: np.ndarray | None = None
+    sexes: np.ndarray | None = None
+
+    @property
+    def part(self) -> evaluate.Part:
+        """Labels and groups as the evaluation takes them."""
+        return evaluate.Part(self.target, self.groups, self.ages, self.sexes)
+
+
+def apply(model: Path, data: Path, labels: Path | None = None) -> Applied:
+    """Scores a data set with a bundle; the data set it was trained on is not needed.
+
+    Args:
+        model: the bundle's folder.
+        data: the data set, of the kind the model was trained on.
+        labels: MEDS labels that say whom to score and when (events only).
+
+    Raises:
+        BundleError: the bundle is damaged.
+        DataError: the data cannot be used.
+    """
+    loaded = bundle.load(model)
+    preparation = loaded.preparation
+    if preparation.get("kind") == "signals":
+        samples, signals = from_signals.samples_for(preparation, data)
+        keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
+    elif preparation.get("kind") == "events":
+        samples, table, groups = from_events.samples_for(preparation, data, labels)
+        keys = table.select("subject_id", "prediction_time")
+        ages = groups["age"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        sexes = groups["sex"].fill_null("").to_numpy().astype(str)
+    else:
+        raise BundleError(f"model {model}", got="no way to prepare data", wanted="a trained run's")
+    if not len(samples):
+        raise DataError(f"data set {data}", got="nobody to score", wanted="at least one sample")
+    return Applied(
+        kind=loaded.kind,
+        classes=tuple(loaded.classes),
+        scores=predict(loaded.model, samples, logit_shift=loaded.logit_shift),
+        target=samples.target.astype(np.int64),
+        groups=samples.groups,
+        keys=keys,
+        threshold=preparation.get("threshold"),
+        ages=ages,
+        sexes=sexes,
+    )

@@ -1,0 +1,195 @@
+"""The run of an experiment: raw data to samples, model, figures, bundle and report folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sequela import bundle, evaluate, recipes, seeds, tasks
+from sequela.errors import ConfigError
+from sequela.experiments import Experiment
+from sequela.settings import checked
+from sequela.train import from_events, from_signals
+from sequela.train.judge import judge, write_predictions
+from sequela.train.loop import fit
+from sequela.train.predict import predict
+from sequela.train.prepared import Prepared
+from sequela.train.provenance import commit, machine, versions
+from sequela.train.run_folder import choose_folder, open_folder, write_json
+from sequela.train.settings import TrainingSettings
+
+__all__ = ["build_model", "prepare", "run"]
+
+# A model's title in tables is a word of the report, not an argument of the recipe.
+_NOT_ARGUMENTS = ("recipe", "title")
+
+
+def prepare(experiment: Experiment) -> Prepared:
+    """The parts of an experiment, read and encoded.
+
+    Raises:
+        ConfigError: no data named, or a wrong setting.
+        DataError: the data cannot be used.
+    """
+    if experiment.data is None:
+        raise ConfigError(
+            "setting 'data'",
+            got="nothing",
+            wanted="the data set",
+            todo=f"Write: sequela train {experiment.name} data=PATH",
+        )
+    kind = tasks.declaration(experiment.task["name"]).get("kind")
+    return (from_signals if kind == "signal" else from_events).prepare(experiment)
+
+
+def _model_arguments(experiment: Experiment, sizes: dict[str, int]) -> dict[str, Any]:
+    # What the recipe is built with: the experiment's arguments and the sizes it asks for.
+    known = recipes.arguments(experiment.model["recipe"])
+    given = {key: value for key, value in experiment.model.items() if key not in _NOT_ARGUMENTS}
+    return {**{key: value for key, value in sizes.items() if key in known}, **given}
+
+
+def build_model(experiment: Experiment, sizes: dict[str, int]) -> nn.Module:
+    """The model, initialised as a pure function of the experiment's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.derive(experiment.seed, "initialisation"))
+        return recipes.build(experiment.model["recipe"], **_model_arguments(experiment, sizes))
+
+
+def _settings(experiment: Experiment) -> TrainingSettings:
+    if "seed" in experiment.training:
+        raise ConfigError("setting 'training.seed'", todo="Write seed=... for the whole run.")
+    values = {**experiment.training, "seed": experiment.seed}
+    return checked(TrainingSettings, values, "training")
+
+
+def _description(experiment: Experiment, prepared: Prepared, command: str) -> dict[str, Any]:
+    settings = experiment.model_dump(
+        mode="json", exclude={"out", "name", "title", "data", "labels"}
+    )
+    return {
+        "name": experiment.name,
+        "title": experiment.title,
+        "command": command,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "seed": experiment.seed,
+        "kind": prepared.kind,
+        "classes": list(prepared.classes),
+        "settings": settings,
+        "versions": versions(),
+        "machine": machine(),
+        "commit": commit(),
+        "data_note": " ".join(prepared.notes),
+    }
+
+
+def _card(experiment: Experiment, prepared: Prepared, evaluation: dict[str, Any]) -> dict[str, Any]:
+    row = evaluation["table"][0]
+    figures = {
+        key: value for key, value in row.items() if isinstance(value, dict) and "value" in value
+    }
+    return {
+        "title": experiment.title,
+        "task": prepared.cohort["description"],
+        "classes": list(prepared.classes),
+        "parts": prepared.part_counts(),
+        "held_out": figures,
+        "threshold": evaluation.get("threshold"),
+        "notes": [*evaluation["notes"], "Research software: no score is a diagnosis."],
+        "versions": versions(),
+    }
+
+
+def _save_bundle(folder: Path, experiment, prepared: Prepared, history, evaluation, model) -> None:
+    threshold = (evaluation.get("threshold") or {}).get("value")
+    if folder.exists():  # a resumed run that was killed behind this line
+        return
+    bundle.save(
+        folder,
+        model_name=experiment.model["recipe"],
+        model_arguments=_model_arguments(experiment, prepared.sizes),
+        state_dict=model.state_dict(),
+        preparation={**prepared.preparation, "threshold": threshold},
+        card=_card(experiment, prepared, evaluation),
+        kind=prepared.kind,
+        classes=prepared.classes,
+        logit_shift=history.logit_shift,
+    )
+
+
+def run(
+    experiment: Experiment,
+    *,
+    resume: bool = False,
+    command: str = "",
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Trains, judges and stores an experiment.
+
+    Everything that can be wrong with settings or data is found before the run folder appears. A
+    killed run goes on with ``resume`` and ends with the same bits.
+
+    Args:
+        experiment: with ``data`` set.
+        resume: go on with the run in ``experiment.out``.
+        command: what the user typed, for the report.
+        say: takes one line of progress at a time.
+
+    Returns:
+        The run folder.
+    """
+    settings = _settings(experiment)
+    folder = choose_folder(experiment.out, experiment.name)
+    start = time.perf_counter()
+    say(f"reading {experiment.data}")
+    prepared = prepare(experiment)
+    model = build_model(experiment, prepared.sizes)
+    open_folder(folder, _description(experiment, prepared, command), resume=resume)
+    write_json(folder / "cohort.json", _cohort(prepared))
+    ready = time.perf_counter()
+    train, tuning = prepared.parts["train"], prepared.parts["tuning"]
+    say(_parts_line(prepared))
+    history = fit(model, train.samples, tuning.samples, settings, folder, resume=resume)
+    trained = time.perf_counter()
+    say("judging on the held-out part, beside the baselines")
+    title = experiment.model.get("title", experiment.model["recipe"])
+    risks = {
+        name: predict(model, prepared.parts[name].samples, logit_shift=history.logit_shift)
+        for name in ("tuning", "held_out")
+    }
+    scores = evaluate.Scores(title, risks["tuning"], risks["held_out"])
+    evaluation = judge(prepared, scores, experiment.evaluation, experiment.seed)
+    seconds = {
+        "reading": round(ready - start, 1),
+        "training": round(trained - ready, 1),
+        "judging": round(time.perf_counter() - trained, 1),
+    }
+    write_predictions(folder / "predictions.parquet", prepared, scores)
+    _save_bundle(folder / "model", experiment, prepared, history, evaluation, model)
+    write_json(folder / "seconds.json", seconds)
+    write_json(folder / "evaluation.json", evaluation)
+    return folder
+
+
+def _cohort(prepared: Prepared) -> dict[str, Any]:
+    return {
+        **prepared.cohort,
+        "parts": prepared.part_counts(),
+        "group_name": prepared.group_name,
+        "notes": list(prepared.notes),
+    }
+
+
+def _parts_line(prepared: Prepared) -> str:
+    counts = prepared.part_counts()
+    words = [
+        f"{name.replace('_', '-')} {entry['rows']:,} of {entry['groups']:,} {prepared.group_name}"
+        for name, entry in counts.items()
+    ]
+    return "; ".join(words)

@@ -1,0 +1,119 @@
+"""From sampled signals to the parts of an experiment, and to samples for a finished model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sequela import sources, tasks
+from sequela.batches import RaggedSamples
+from sequela.batches.signals import SignalEncoder
+from sequela.errors import ConfigError, DataError
+from sequela.events import PARTS, assign_splits, check_disjoint
+from sequela.experiments import Experiment
+from sequela.signals import SignalDeclaration, SignalSet, features
+from sequela.train.prepared import Prepared, PreparedPart, check_classes
+
+__all__ = ["prepare", "samples_for"]
+
+
+def _read(source: str, path: Path) -> SignalSet:
+    signals = sources.read(source, path)
+    if not isinstance(signals, SignalSet):
+        raise ConfigError(
+            f"source '{source}'", got="events", wanted="a source of signals for this task"
+        )
+    if len(signals) == 0:
+        raise DataError(f"data set {path}", got="no records", wanted="at least one")
+    return signals
+
+
+def _notes(signals: SignalSet) -> tuple[str, ...]:
+    notes = [signals.group_note] if signals.group_note else []
+    if signals.subject is None:
+        notes.append(
+            "The source does not name its subjects: the parts share no recording, but they may "
+            "share subjects, so nothing is shown about new patients."
+        )
+    return tuple(notes)
+
+
+def prepare(experiment: Experiment) -> Prepared:
+    """Reads, labels, splits by recording, and fits the encoder on the training part alone.
+
+    Raises:
+        ConfigError: a wrong setting of the task or the encoding.
+        DataError: the data cannot be used; LabelError where a class is missing from a part.
+    """
+    assert experiment.data is not None
+    overrides = {key: value for key, value in experiment.task.items() if key != "name"}
+    task = tasks.declaration(experiment.task["name"], **overrides)
+    declaration = SignalDeclaration.parse(task)
+    signals = _read(experiment.source, experiment.data)
+    target, groups = declaration.target(signals), declaration.groups(signals)
+    part_of = assign_splits(groups, target, experiment.split.fractions, experiment.seed)
+    rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
+    check_disjoint({name: groups[rows[name]] for name in PARTS})
+    check_classes(
+        {name: target[rows[name]] for name in PARTS}, declaration.class_names, declaration.title
+    )
+    try:
+        encoder = SignalEncoder.fit(signals.subset(rows["train"]), **experiment.encoding)
+    except TypeError as error:
+        known = "frame, hop, spectrum"
+        raise ConfigError("encoding", got="an unknown key", wanted=known) from error
+    parts, names = {}, []
+    for name in PARTS:
+        subset = signals.subset(rows[name])
+        values, names = features(subset)
+        samples = encoder.encode(subset, _labels(target[rows[name]]), groups[rows[name]])
+        parts[name] = PreparedPart(samples, values)
+    return Prepared(
+        parts=parts,
+        classes=declaration.class_names,
+        group_name=f"{declaration.unit}s",
+        feature_names=tuple(names),
+        single_feature=_single(names) if len(declaration.class_names) == 2 else None,
+        preparation={
+            "kind": "signals",
+            "source": experiment.source,
+            "task": task,
+            "encoder": encoder.to_dict(),
+        },
+        cohort={
+            "description": _description(signals, declaration),
+            "attrition": [],
+        },
+        notes=_notes(signals),
+    )
+
+
+def _labels(target: np.ndarray) -> np.ndarray:
+    return target.astype(bool) if target.dtype.kind == "f" else target
+
+
+def _single(names: list[str]) -> str:
+    return next(name for name in names if name.endswith("standard deviation"))
+
+
+def _description(signals: SignalSet, declaration: SignalDeclaration) -> str:
+    recordings = len(np.unique(signals.recording))
+    return (
+        f"{len(signals):,} records of {recordings:,} recordings, {len(signals.channels)} "
+        f"channel(s) at {signals.sampling_rate:g} Hz. {declaration.description}"
+    )
+
+
+def samples_for(preparation: dict[str, Any], path: Path) -> tuple[RaggedSamples, SignalSet]:
+    """The samples of new data for a finished model; targets are zeros where labels are absent.
+
+    Raises:
+        DataError: the data cannot be used, or other channels or rates than in training.
+    """
+    signals = _read(preparation["source"], path)
+    declaration = SignalDeclaration.parse(preparation["task"])
+    target = None if signals.label is None else _labels(declaration.target(signals))
+    encoder = SignalEncoder.from_dict(preparation["encoder"])
+    return encoder.encode(signals, target, declaration.groups(signals)), signals

@@ -1,0 +1,121 @@
+"""What an experiment trains on: parts, sizes, and all that bundle and report need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from sequela.batches import Samples
+from sequela.errors import LabelError
+from sequela.events import PARTS
+
+__all__ = ["Prepared", "PreparedPart", "check_classes"]
+
+
+@dataclass(frozen=True)
+class PreparedPart:
+    """One part of the data, for the model and for its rivals.
+
+    Args:
+        samples: what the model reads.
+        features: float ``[n, K]``, what the baselines read; NaN where unknown.
+        ages: years at prediction ``[n]``, or None.
+        sexes: ``[n]``, or None.
+        best_possible: the true risk ``[n]``, where the data are simulated.
+        keys: ``subject_id`` and ``prediction_time`` of each row, for MEDS predictions; stays in
+            memory unless the user asks for predictions.
+    """
+
+    samples: Samples
+    features: np.ndarray
+    ages: np.ndarray | None = None
+    sexes: np.ndarray | None = None
+    best_possible: np.ndarray | None = None
+    keys: pl.DataFrame | None = None
+
+    @property
+    def target(self) -> np.ndarray:
+        """The labels as whole numbers ``[n]``."""
+        return self.samples.target.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The parts and what is known about them.
+
+    Args:
+        parts: "train", "tuning" and "held_out".
+        classes: the names of the classes; two for a yes-or-no outcome, the second is "yes".
+        group_name: what a group is: "patients" or "recordings".
+        feature_names: the columns of ``features``.
+        single_feature: the column of the one-number baseline, or None.
+        preparation: JSON-ready; rebuilds the samples of new data without this data set.
+        cohort: JSON-ready; goes to ``cohort.json``.
+        notes: what a reader should know of the data.
+    """
+
+    parts: Mapping[str, PreparedPart]
+    classes: tuple[str, ...]
+    group_name: str
+    feature_names: tuple[str, ...]
+    preparation: dict[str, Any]
+    cohort: dict[str, Any]
+    single_feature: str | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def kind(self) -> str:
+        """ "binary" or "multiclass"."""
+        return "binary" if len(self.classes) == 2 else "multiclass"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The constructor arguments of a recipe that the data decide."""
+        samples = self.parts["train"].samples
+        return {
+            "step_size": samples.step_size,
+            "static_size": samples.static_size,
+            "vocabulary_size": samples.vocabulary_size,
+            "classes": len(self.classes),
+        }
+
+    def part_counts(self) -> dict[str, dict[str, Any]]:
+        """Rows, groups and classes of each part, JSON-ready."""
+        counts: dict[str, dict[str, Any]] = {}
+        for name, part in self.parts.items():
+            groups = len(np.unique(part.samples.groups))
+            entry: dict[str, Any] = {"rows": len(part.samples), "groups": groups}
+            if self.kind == "binary":
+                entry["positives"] = int(part.target.sum())
+            else:
+                entry["class_counts"] = np.bincount(
+                    part.target, minlength=len(self.classes)
+                ).tolist()
+            counts[name] = entry
+        return counts
+
+
+def check_classes(targets: Mapping[str, np.ndarray], classes: tuple[str, ...], task: str) -> None:
+    """Every part has rows, and every class that is to be learnt occurs where it must.
+
+    Raises:
+        LabelError: a part is empty, a class is missing from the training part, or a part has one
+            class only.
+    """
+    for name in PARTS:
+        target = targets[name].astype(np.int64)
+        counts = np.bincount(target, minlength=len(classes))
+        missing = [label for label, count in zip(classes, counts, strict=True) if count == 0]
+        if len(target) and (not missing or (name != "train" and (counts > 0).sum() > 1)):
+            continue
+        found = ", ".join(f"{count} {label}" for label, count in zip(classes, counts, strict=True))
+        raise LabelError(
+            f"the {name.replace('_', '-')} part of {task}",
+            got=f"{len(target)} rows ({found})",
+            wanted="rows of every class",
+            todo="Too few cases for this task: use more data, a wider outcome or other windows.",
+        )

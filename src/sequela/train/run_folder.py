@@ -1,0 +1,81 @@
+"""The folder of a run: opened once, written file by file, never mixed with another run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sequela.errors import ConfigError, OutputError
+from sequela.files import atomic_write, publish_directory
+
+__all__ = ["choose_folder", "open_folder", "write_json"]
+
+_EXPERIMENT = "experiment.json"
+
+
+def write_json(path: Path, content: Any) -> None:
+    """JSON-ready content, written whole or not at all; NaN is refused."""
+    atomic_write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def choose_folder(out: Path | None, name: str) -> Path:
+    """The run folder: the one asked for, or the first free ``runs/NAME-k``."""
+    if out is not None:
+        return out
+    number = 1
+    while (folder := Path("runs") / f"{name}-{number}").exists():
+        number += 1
+    return folder
+
+
+def _first_difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str | None:
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            if found := _first_difference(before, after, f"{prefix}{key}."):
+                return found
+        elif before != after:
+            return f"{prefix}{key}"
+    return None
+
+
+def _check_same(folder: Path, settings: dict[str, Any]) -> None:
+    try:
+        stored = json.loads((folder / _EXPERIMENT).read_text())["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"folder {folder}", got="no readable experiment.json", wanted="a run to go on with"
+        ) from error
+    if difference := _first_difference(stored, json.loads(json.dumps(settings))):
+        raise ConfigError(
+            f"setting '{difference}'",
+            got="another value than the run was started with",
+            todo="Give the settings of the first call, or start a new run in another folder.",
+        )
+
+
+def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> None:
+    """Makes the run folder, or checks that an existing one holds the same run.
+
+    Args:
+        folder: the run folder.
+        description: what goes to ``experiment.json``; its ``settings`` identify the run.
+        resume: go on with an existing run.
+
+    Raises:
+        OutputError: the folder exists (and ``resume`` is off) or cannot be made.
+        ConfigError: the folder's run was started with other settings, or is no run.
+    """
+    if folder.exists() and not resume:
+        raise OutputError(
+            f"folder {folder}",
+            got="it exists already",
+            todo="Choose another out=, or add --resume to go on with the run in it.",
+        )
+    if folder.exists():
+        _check_same(folder, description["settings"])
+        return
+    # Published whole: a folder without its experiment.json could never be resumed.
+    with publish_directory(folder) as temporary:
+        write_json(temporary / _EXPERIMENT, description)

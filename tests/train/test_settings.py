@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from sequela.errors import ConfigError
+from sequela.settings import checked
+from sequela.train import TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"learning_rat": 0.1}, "'learning_rat' of training.*Did you mean 'learning_rate'"),
+        ({"epochs": "many"}, "'epochs' of training.*wanted a whole number"),
+        ({"epochs": 0}, "'epochs' of training"),
+        ({"optimiser": "lion"}, "'optimiser' of training.*'adam', 'adamw' or 'sgd'"),
+        ({"learning_rate": float("nan")}, "'learning_rate' of training"),
+        ({"clip_norm": 0}, "'clip_norm' of training"),
+        ({"precision": "16-mixed"}, "'precision' of training"),
+        ({"label_smoothing": 1.0}, "'label_smoothing' of training"),
+    ],
+)
+def test_mistakes_are_one_line(values, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        checked(TrainingSettings, values, "training")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_setting_is_explained():
+    text = TrainingSettings.__doc__
+    for name in TrainingSettings.model_fields:
+        assert f" {name}:" in text, name
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValueError, match="frozen"):
+        TrainingSettings().epochs = 3
