@@ -142,7 +142,7 @@ template <class Cell, class P>
 SEQUELA_INLINE void multiply_adjoint(const BackwardPlan<Cell> &plan, const real *packed, Tile &tile,
                                      int height, int units, const real *const *from, int64_t v) {
   multiply(tile, 0, height, units, from,
-           Inner{plan.saved.vectors, P::kCount * W, Cell::kSlots * W},
+           Inner{plan.saved.lines, P::kCount * kLine, Cell::kSlots * kLine, 2},
            packed + v * W * P::kCount * plan.saved.padded);
 }
 
@@ -159,11 +159,11 @@ __attribute__((noinline)) void adjoint_tile(const BackwardPlan<Cell> &plan, cons
     rows[r] = adjoint_row(plan, t, b + r);
     if constexpr (P::kOfThisStep) {
       for (int u = 0; u < units; ++u) tile.at[r][u] = splat(0);
-      from[r] = rows[r].gates + P::kFirst * W;
+      from[r] = rows[r].gates + P::kFirst * kLine;
     } else {
       start_tile(plan, tile.at[r], units, job.offsets[t] + b + r, b + r, last, v);
       const int64_t after = last ? 0 : plan.walk.after(t, b + r);
-      from[r] = plan.gates + after * plan.saved.stride + P::kFirst * W;
+      from[r] = plan.gates + after * plan.saved.stride + P::kFirst * kLine;
     }
   }
   if (!last) multiply_adjoint<Cell, P>(plan, packed, tile, height, units, from, v);
@@ -197,7 +197,7 @@ __attribute__((noinline)) void initial_tile(const BackwardPlan<Cell> &plan, int 
   const real *from[kTileRows];
   for (int r = 0; r < height; ++r) {
     start_tile(plan, tile.at[r], units, -1, b + r, false, v);
-    from[r] = plan.gates + plan.walk.first(b + r) * plan.saved.stride + P::kFirst * W;
+    from[r] = plan.gates + plan.walk.first(b + r) * plan.saved.stride + P::kFirst * kLine;
   }
   multiply_adjoint<Cell, P>(plan, plan.first, tile, height, units, from, v);
   for (int r = 0; r < height; ++r)

@@ -145,14 +145,14 @@ SEQUELA_INLINE void start_from_bias(Tile &tile, const Panels &panels, int rows, 
 template <class P>
 SEQUELA_INLINE void add_input(Tile &tile, const Panels &panels, int rows, int units,
                               const real *const *x, int64_t width, int64_t v) {
-  multiply(tile, P::kXFirst * units, rows, P::kXCount * units, x, Inner{1, width, 0},
+  multiply(tile, P::kXFirst * units, rows, P::kXCount * units, x, Inner{1, width, 0, 1},
            panels.x + v * W * P::kXCount * width);
 }
 
 // Slot `slot` of unit vector v + u in a row of gates.
 template <class Cell, class P>
 SEQUELA_INLINE real *slot_of(real *gates, int64_t v, int slot, int u) {
-  return gates + ((v + u) * Cell::kSlots + P::kFirst + slot) * W;
+  return gates + slot_at(Cell::kSlots, v + u, P::kFirst + slot);
 }
 
 // bias + w_ih x of many steps' rows, kept in their gates.
@@ -212,7 +212,7 @@ __attribute__((noinline)) void one_step(const ForwardPlan<Cell> &plan, const Pan
           for (int slot = P::kXFirst; slot < P::kXFirst + P::kXCount; ++slot)
             for (int u = 0; u < units; ++u)
               tile.at[r][slot * units + u] = load(slot_of<Cell, P>(row[r].gates, v, slot, u));
-      multiply(tile, P::kHFirst * units, height, P::kHCount * units, h, Inner{1, hidden, 0},
+      multiply(tile, P::kHFirst * units, height, P::kHCount * units, h, Inner{1, hidden, 0, 1},
                panels.h + v * W * P::kHCount * hidden);
       for (int r = 0; r < height; ++r) P::apply(tile.at[r], row[r], units, v, hidden);
     });

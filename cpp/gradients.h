@@ -1,5 +1,5 @@
 // What follows from the gates' gradients once all steps are done: the gradients of the input, the
-// weights and the biases, each element one chain over the packed rows in their order.
+// weights and the biases: over the packed rows in their order, one chain for each block of rows.
 #ifndef SEQUELA_GRADIENTS_H
 #define SEQUELA_GRADIENTS_H
 
@@ -21,7 +21,7 @@ struct Columns {
   int slots, first, count;
   const int *gates;
 
-  int64_t offset(int64_t q) const { return ((q / count) * slots + first + q % count) * W; }
+  int64_t offset(int64_t q) const { return slot_at(slots, q / count, first + (int)(q % count)); }
 };
 
 // dx = gradients of the gates times w_ih.
@@ -30,7 +30,7 @@ void input_gradients(const Plan &plan, int32_t thread) {
   const Job &job = plan.job;
   if (!job.dx) return;
   const int64_t width = job.input;
-  const Inner inner{plan.saved.vectors, Cell::kXCount * W, Cell::kSlots * W};
+  const Inner inner{plan.saved.lines, Cell::kXCount * kLine, Cell::kSlots * kLine, 2};
   const Range rows = share(job.rows, thread, job.threads);
   for_panels(4, 0, (width + W - 1) / W, [&](int units, int64_t v) {
     for_tiles(rows.end - rows.begin, [&](int height, int64_t start) {
@@ -38,7 +38,7 @@ void input_gradients(const Plan &plan, int32_t thread) {
       const real *from[kTileRows];
       Tile tile = {};
       for (int r = 0; r < height; ++r)
-        from[r] = plan.gates + (n + r) * plan.saved.stride + Cell::kXFirst * W;
+        from[r] = plan.gates + (n + r) * plan.saved.stride + Cell::kXFirst * kLine;
       multiply(tile, 0, height, units, from, inner,
                plan.inputs + v * W * Cell::kXCount * plan.saved.padded);
       for (int r = 0; r < height; ++r)
@@ -61,7 +61,7 @@ __attribute__((noinline)) void gather(real *sum, const real *const *starts, int6
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) acc[r][v] = fresh ? splat(0) : load(sum + (r * V + v) * W);
+    for (int v = 0; v < V; ++v) acc[r][v] = splat(0);
   for (int64_t n = 0; n < count; ++n) {
     const real *row = rows[n] + k;
     if constexpr (kTileRows > 3) {
@@ -90,7 +90,10 @@ __attribute__((noinline)) void gather(real *sum, const real *const *starts, int6
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) store(sum + (r * V + v) * W, acc[r][v]);
+    for (int v = 0; v < V; ++v) {
+      real *to = sum + (r * V + v) * W;
+      store(to, fresh ? acc[r][v] : load(to) + acc[r][v]);
+    }
 }
 
 SEQUELA_INLINE void gather(int height, int units, real *sum, const real *const *starts,
@@ -164,10 +167,11 @@ template <class Plan>
 __attribute__((noinline)) void bias_block(const Plan &plan, int slots, int64_t begin, int64_t end,
                                           int32_t thread) {
   const Range own = share(plan.saved.vectors * slots, thread, plan.job.threads);
-  for (int64_t n = begin; n < end; ++n) {
-    const real *gates = plan.gates + n * plan.saved.stride;
-    for (int64_t q = own.begin * W; q < own.end * W; q += W)
-      store(plan.sums.bias + q, n ? load(plan.sums.bias + q) + load(gates + q) : load(gates + q));
+  for (int64_t q = own.begin * W; q < own.end * W; q += W) {
+    const real *gates = plan.gates + begin * plan.saved.stride + q;
+    vec sum = splat(0);
+    for (int64_t n = begin; n < end; ++n, gates += plan.saved.stride) sum = sum + load(gates);
+    store(plan.sums.bias + q, begin ? load(plan.sums.bias + q) + sum : sum);
   }
 }
 
@@ -178,7 +182,9 @@ __attribute__((noinline)) void bias_end(const Plan &plan, void *to, const Column
   if (!to) return;
   const Range own = share(plan.saved.vectors * columns.slots, thread, job.threads);
   for (int64_t q = own.begin; q < own.end; ++q) {
-    const int64_t slot = q % columns.slots - columns.first, unit = q / columns.slots * W;
+    constexpr int kVectors = kLine / W;
+    const int64_t slot = q / kVectors % columns.slots - columns.first;
+    const int64_t unit = q / kVectors / columns.slots * kLine + q % kVectors * W;
     if (slot < 0 || slot >= columns.count) continue;
     for (int64_t i = 0; i < W && unit + i < job.hidden; ++i)
       static_cast<real *>(to)[columns.gates[slot] * job.hidden + unit + i] =

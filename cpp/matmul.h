@@ -1,7 +1,8 @@
 // Packed panels and the tile: a few rows times a few vectors of columns, held in registers.
 //
-// Each element is one chain of multiply-adds, k ascending, never split: its bits do not depend on
-// the tile, the batch, the threads or the width of a vector.
+// Each element is one chain of multiply-adds, k ascending (in the adjoint, a sum of such chains over
+// fixed stretches of k): its bits do not depend on the tile, the batch, the threads or the width of
+// a vector.
 #ifndef SEQUELA_MATMUL_H
 #define SEQUELA_MATMUL_H
 
@@ -9,9 +10,10 @@
 
 namespace {
 
-// The values of A in one row: `runs` stretches of `run` values, `stride` apart.
+// The values of A in one row: `runs` stretches of `run` values, `stride` apart; a new chain begins
+// after every `chain` stretches, which halves the rounding of the long sums of the adjoint.
 struct Inner {
-  int64_t runs, run, stride;
+  int64_t runs, run, stride, chain;
 };
 
 // A tile's accumulators outside the registers: [row][kTileVectors][W].
@@ -32,7 +34,17 @@ __attribute__((noinline)) void accumulate(vec (*tile)[kTileVectors], const real 
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) acc[r][v] = tile[r][v];
   }
-  for (int64_t i = 0; i < inner.runs; ++i) {
+  for (int64_t i = 0, left = inner.chain; i < inner.runs; ++i, --left) {
+    if (!left) {
+      left = inner.chain;
+#pragma GCC unroll 6
+      for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+          tile[r][v] = i == inner.chain ? acc[r][v] : tile[r][v] + acc[r][v];
+          acc[r][v] = splat(0);
+        }
+    }
     for (int64_t k = 0; k < inner.run; ++k, w += V * W) {
       if constexpr (kTileRows > 3) {
         vec b[V];
@@ -62,7 +74,8 @@ __attribute__((noinline)) void accumulate(vec (*tile)[kTileVectors], const real 
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) tile[r][v] = acc[r][v];
+    for (int v = 0; v < V; ++v)
+      tile[r][v] = inner.runs > inner.chain ? tile[r][v] + acc[r][v] : acc[r][v];
 }
 
 // The same for heights and widths known at run time; `first` is the first vector of the tile.
@@ -124,16 +137,16 @@ SEQUELA_INLINE void pack_gates(real *to, const real *w, int64_t width, int64_t h
   }
 }
 
-// The same weights for products with gate gradients: panel [panel of units][count][W][units],
+// The same weights for products with gate gradients: panel [line of units][count][kLine][units],
 // columns [v * W, (v + units) * W) of `width`.
 SEQUELA_INLINE void pack_adjoint(real *to, const real *w, int64_t width, int64_t hidden,
                                  const int *gates, int count, int units, int64_t v) {
-  const int64_t vectors = (hidden + W - 1) / W;
-  for (int64_t panel = 0; panel < vectors; ++panel)
+  const int64_t lines = (hidden + kLine - 1) / kLine;
+  for (int64_t line = 0; line < lines; ++line)
     for (int c = 0; c < count; ++c)
-      for (int lane = 0; lane < W; ++lane)
+      for (int lane = 0; lane < kLine; ++lane)
         for (int u = 0; u < units; ++u, to += W) {
-          const int64_t unit = panel * W + lane, column = (v + u) * W;
+          const int64_t unit = line * kLine + lane, column = (v + u) * W;
           const bool there = unit < hidden;
           const real *row = w + (gates[c] * hidden + (there ? unit : 0)) * width + column;
           store(to, load_units(row, there ? width - column : 0));

@@ -45,7 +45,7 @@ constexpr int kVectorBytes = 16;
 #endif
 constexpr int kTileRows = SEQUELA_TILE_ROWS;
 constexpr int W = kVectorBytes / sizeof(real);  // units side by side in a vector
-constexpr int kPad = 64 / sizeof(real);         // one cache line, against rows that share a set
+constexpr int kLine = 64 / sizeof(real);        // units side by side in memory: one cache line
 
 typedef real vec __attribute__((vector_size(kVectorBytes)));
 typedef integer ivec __attribute__((vector_size(kVectorBytes)));
@@ -74,6 +74,13 @@ SEQUELA_INLINE vec fma(vec a, vec b, vec c) {
 #else
   return a * b + c;
 #endif
+}
+
+// Gates lie as [line of units][slot][kLine], whatever the vector's width: products that run over
+// them are then summed in the same order by every instruction set.
+SEQUELA_INLINE int64_t slot_at(int slots, int64_t v, int slot) {
+  constexpr int kVectors = kLine / W;
+  return (v / kVectors * slots + slot) * kLine + v % kVectors * W;
 }
 
 // The first `count` units of a row that may end inside the vector; the others read as zero.

@@ -65,18 +65,20 @@ SEQUELA_INLINE Range rows_of(const Job &job, int32_t thread) {
 }
 
 SEQUELA_INLINE Range vectors_of(const Job &job, int32_t thread) {
-  const int64_t vectors = (job.hidden + W - 1) / W;
+  const int64_t vectors = (job.hidden + kLine - 1) / kLine * (kLine / W);
   return job.split_units ? share(vectors, thread, job.threads) : Range{0, vectors};
 }
 
-// Gates (or their gradients) of all rows, [row][vector of units][slot][W], one cache line between
-// rows; then, where the cell has one, a second part of its state, [row][vector of units][W].
+// Gates (or their gradients) of all rows, [row][line of units][slot][kLine], one line between rows
+// against rows that share a set of the cache; then, where the cell has one, a second part of its
+// state, [row][padded].
 struct Saved {
-  int64_t vectors, padded, stride;
+  int64_t lines, padded, vectors, stride;
   Saved(const Job &job, int slots)
-      : vectors((job.hidden + W - 1) / W),
-        padded(vectors * W),
-        stride(padded * slots + kPad) {}
+      : lines((job.hidden + kLine - 1) / kLine),
+        padded(lines * kLine),
+        vectors(padded / W),
+        stride(padded * slots + kLine) {}
 };
 
 }  // namespace

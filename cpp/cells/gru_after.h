@@ -22,8 +22,9 @@ struct GruAfter {
       const vec before = load_units(row.h + v * W, hidden - v * W);
       store_units(row.out + v * W, fma(z, before - n, n), hidden - v * W);
       if (row.gates) {
-        real *gates = row.gates + v * 4 * W;
-        store(gates, n), store(gates + W, r), store(gates + 2 * W, z), store(gates + 3 * W, a[3]);
+        real *gates = row.gates + slot_at(4, v, 0);
+        store(gates, n), store(gates + kLine, r);
+        store(gates + 2 * kLine, z), store(gates + 3 * kLine, a[3]);
       }
     }
   };
@@ -33,14 +34,14 @@ struct GruAfter {
     static constexpr bool kOfThisStep = false;
 
     SEQUELA_INLINE void apply(vec dh, const AdjointRow &row, int64_t v, int64_t hidden) {
-      real *gates = row.gates + v * 4 * W;
-      const vec n = load(gates), r = load(gates + W), z = load(gates + 2 * W);
-      const vec p = load(gates + 3 * W), before = load_units(row.h_before + v * W, hidden - v * W);
+      real *gates = row.gates + slot_at(4, v, 0);
+      const vec n = load(gates), r = load(gates + kLine), z = load(gates + 2 * kLine);
+      const vec p = load(gates + 3 * kLine), before = load_units(row.h_before + v * W, hidden - v * W);
       const vec dn = dh * (1 - z) * fma(-n, n, splat(1));
       store(gates, dn);
-      store(gates + W, dn * p * (r * (1 - r)));
-      store(gates + 2 * W, dh * (before - n) * (z * (1 - z)));
-      store(gates + 3 * W, dn * r);
+      store(gates + kLine, dn * p * (r * (1 - r)));
+      store(gates + 2 * kLine, dh * (before - n) * (z * (1 - z)));
+      store(gates + 3 * kLine, dn * r);
       store(row.carry + v * W, dh * z);
     }
   };

@@ -21,8 +21,8 @@ struct GruBefore {
       for (int u = 0; u < units; ++u) {
         const vec r = vsigmoid(a[u]), z = vsigmoid(a[units + u]);
         const vec before = load_units(row.h + (v + u) * W, hidden - (v + u) * W);
-        real *gates = row.gates + (v + u) * 3 * W;
-        store(gates + W, r), store(gates + 2 * W, z);
+        real *gates = row.gates + slot_at(3, v + u, 0);
+        store(gates + kLine, r), store(gates + 2 * kLine, z);
         store(row.state + (v + u) * W, r * before);
       }
     }
@@ -37,10 +37,10 @@ struct GruBefore {
     SEQUELA_INLINE void apply(const vec *a, const Row &row, int units, int64_t v, int64_t hidden) {
       for (int u = 0; u < units; ++u) {
         const vec n = vtanh(a[u]);
-        real *gates = row.gates + (v + u) * 3 * W;
+        real *gates = row.gates + slot_at(3, v + u, 0);
         const vec before = load_units(row.h + (v + u) * W, hidden - (v + u) * W);
         store(gates, n);
-        store_units(row.out + (v + u) * W, fma(load(gates + 2 * W), before - n, n),
+        store_units(row.out + (v + u) * W, fma(load(gates + 2 * kLine), before - n, n),
                     hidden - (v + u) * W);
       }
     }
@@ -51,11 +51,11 @@ struct GruBefore {
     static constexpr bool kOfThisStep = false;
 
     SEQUELA_INLINE void apply(vec dh, const AdjointRow &row, int64_t v, int64_t hidden) {
-      real *gates = row.gates + v * 3 * W;
-      const vec n = load(gates), z = load(gates + 2 * W);
+      real *gates = row.gates + slot_at(3, v, 0);
+      const vec n = load(gates), z = load(gates + 2 * kLine);
       const vec before = load_units(row.h_before + v * W, hidden - v * W);
       store(gates, dh * (1 - z) * fma(-n, n, splat(1)));
-      store(gates + 2 * W, dh * (before - n) * (z * (1 - z)));
+      store(gates + 2 * kLine, dh * (before - n) * (z * (1 - z)));
       store(row.carry + v * W, dh * z);
     }
   };
@@ -66,7 +66,7 @@ struct GruBefore {
     static constexpr bool kOfThisStep = true;
 
     SEQUELA_INLINE void apply(vec product, const AdjointRow &row, int64_t v, int64_t hidden) {
-      real *reset = row.gates + v * 3 * W + W, *carry = row.carry + v * W;
+      real *reset = row.gates + slot_at(3, v, 1), *carry = row.carry + v * W;
       const vec r = load(reset), before = load_units(row.h_before + v * W, hidden - v * W);
       store(reset, product * before * (r * (1 - r)));
       store(carry, fma(product, r, load(carry)));

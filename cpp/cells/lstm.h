@@ -22,8 +22,9 @@ struct Lstm {
       store(row.state + v * W, c);
       store_units(row.out + v * W, o * vtanh(c), hidden - v * W);
       if (row.gates) {
-        real *gates = row.gates + v * 4 * W;
-        store(gates, i), store(gates + W, f), store(gates + 2 * W, g), store(gates + 3 * W, o);
+        real *gates = row.gates + slot_at(4, v, 0);
+        store(gates, i), store(gates + kLine, f);
+        store(gates + 2 * kLine, g), store(gates + 3 * kLine, o);
       }
     }
   };
@@ -34,14 +35,14 @@ struct Lstm {
     static constexpr bool kOfThisStep = false;
 
     SEQUELA_INLINE void apply(vec dh, const AdjointRow &row, int64_t v, int64_t) {
-      real *gates = row.gates + v * 4 * W, *carry = row.carry + v * W;
-      const vec i = load(gates), f = load(gates + W), g = load(gates + 2 * W);
-      const vec o = load(gates + 3 * W), t = vtanh(load(row.state + v * W));
+      real *gates = row.gates + slot_at(4, v, 0), *carry = row.carry + v * W;
+      const vec i = load(gates), f = load(gates + kLine), g = load(gates + 2 * kLine);
+      const vec o = load(gates + 3 * kLine), t = vtanh(load(row.state + v * W));
       const vec dc = fma(dh * o, fma(-t, t, splat(1)), load(carry));
       store(gates, dc * g * (i * (1 - i)));
-      store(gates + W, dc * load(row.state_before + v * W) * (f * (1 - f)));
-      store(gates + 2 * W, dc * i * fma(-g, g, splat(1)));
-      store(gates + 3 * W, dh * t * (o * (1 - o)));
+      store(gates + kLine, dc * load(row.state_before + v * W) * (f * (1 - f)));
+      store(gates + 2 * kLine, dc * i * fma(-g, g, splat(1)));
+      store(gates + 3 * kLine, dh * t * (o * (1 - o)));
       store(carry, dc * f);
     }
   };

@@ -39,7 +39,7 @@ struct Rnn {
 
     SEQUELA_INLINE void apply(vec dh, const AdjointRow &row, int64_t v, int64_t hidden) {
       const vec h = load_units(row.h + v * W, hidden - v * W);
-      store(row.gates + v * W, Function::adjoint(dh, h));
+      store(row.gates + slot_at(1, v, 0), Function::adjoint(dh, h));
     }
   };
   typedef Nothing SecondForward;

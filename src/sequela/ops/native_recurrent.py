@@ -139,6 +139,7 @@ class _Recurrent(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    # pyrefly: ignore [bad-override]
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         sizes, *given, output, saved = ctx.saved_tensors
         cell, reverse = ctx.plain
