@@ -31,6 +31,7 @@ fix:
 bench:
 	@$(PYTHON) scripts/setup.py test
 	@$(BIN)/python benchmarks/simulate.py
+	@$(BIN)/python benchmarks/experiments.py
 
 docs:
 	@$(PYTHON) scripts/setup.py dev

@@ -192,10 +192,10 @@ def test_numbers_out_of_range_are_refused(arguments, words):
 
 
 def test_records_shorter_than_a_frame_cannot_be_fitted():
-    with pytest.raises(DataError, match="no record of at least 32 samples"):
-        SignalEncoder.fit(signal_set(noise([31, 3])))
-    with pytest.raises(DataError, match="no record of at least 32 samples"):
-        SignalEncoder.fit(signal_set(noise([40])).subset([]))
+    with pytest.raises(DataError, match="no record of at least 64 samples"):
+        SignalEncoder.fit(signal_set(noise([63, 3])))
+    with pytest.raises(DataError, match="no record of at least 64 samples"):
+        SignalEncoder.fit(signal_set(noise([70])).subset([]))
 
 
 def test_other_signals_than_in_training_are_refused():

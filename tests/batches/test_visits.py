@@ -236,3 +236,14 @@ def test_batches_are_made_fast():
         samples.batch(order[begin : begin + 250])
     # A generous bound: it takes a twentieth of it, a Python loop over visits ten times it.
     assert clock.process_time() - started < 1.5
+
+
+def test_nothing_is_learnt_from_rows_outside_the_training_part():
+    events = _events((0, 1, "A"), (1, 1, "B"), (2, 1, "C"), (3, 2, "A"))
+    rows = np.array([0, 3])
+    fitted = VisitEncoder.fit(events, _labels(4), _subgroups(4), rows=rows, min_subjects=1)
+    alone = VisitEncoder.fit(
+        _events((0, 1, "A"), (1, 2, "A")), _labels(2), _subgroups(4)[rows], min_subjects=1
+    )
+    assert fitted.to_dict() == alone.to_dict()
+    assert list(fitted.vocabulary.codes) == ["A"]

@@ -28,7 +28,8 @@ CARD = {
     "data": {"name": "made up", "rows | columns": 3},
     "limits": ["for tests", "only"],
     "intended_use": "None.",
-    "figures": {"AUROC": 0.912345},
+    "figures": {"AUROC": {"value": 0.912345, "low": 0.9, "high": None}, "n": [1, {"a": 2}]},
+    "threshold": None,
 }
 
 
@@ -78,10 +79,12 @@ def test_the_card_is_readable(folder):
         "8 weights",
         "## Intended use",
         "- only",
-        "| AUROC | 0.9123 |",
+        "| AUROC | 0.9123 (95 % interval 0.9 to not known) |",
+        "| n | 1, a: 2 |",
         "rows \\| columns",
     ):
         assert part in text
+    assert "hreshold" not in text
     assert "not a medical device" in text
 
 
@@ -266,3 +269,23 @@ def test_loading_runs_no_pickle(folder, monkeypatch):
     monkeypatch.setattr(torch, "load", refuse)
     monkeypatch.setattr(builtins, "eval", refuse)
     bundle.load(folder, build)
+
+
+def test_a_built_in_model_gives_the_same_scores(tmp_path):
+    from sequela import recipes
+    from sequela.batches import from_lists
+
+    arguments = {"step_size": 2, "classes": 3, "hidden_size": 4}
+    model = recipes.build("seizure_bilstm", **arguments).eval()
+    path = save(
+        tmp_path / "model",
+        model_name="seizure_bilstm",
+        model_arguments=arguments,
+        state_dict=model.state_dict(),
+        kind="multiclass",
+    )
+    batch = from_lists(np.random.default_rng(0).random((3, 5, 2))).batch(np.arange(3))
+    assert torch.equal(bundle.load(path).model(batch), model(batch))
+    rewrite(path, lambda config: config["model"]["arguments"].update(hiden_size=4))
+    with pytest.raises(ConfigError, match="hiden_size"):
+        bundle.load(path)

@@ -289,10 +289,10 @@ def test_the_import_brings_no_table_library():
     import sys
 
     code = (
-        "import sys, time, torch, numpy; start = time.perf_counter(); import sequela.nn; "
-        "took = time.perf_counter() - start; "
+        "import sys, time, torch, numpy; start = time.process_time(); import sequela.nn; "
+        "took = time.process_time() - start; "
         "assert not {'polars', 'pyarrow', 'sklearn'} & set(sys.modules); print(took)"
     )
     took = float(subprocess.check_output([sys.executable, "-W", "error", "-c", code], text=True))
-    # 0.05 s alone on the machine; the promise is 0.3 s, the rest is room for a busy one.
-    assert took < 1.0
+    # Processor time, so that a busy machine changes nothing; 0.05 s was seen.
+    assert took < 0.3

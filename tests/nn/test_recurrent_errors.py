@@ -211,6 +211,8 @@ def test_mask_and_reset(name):
 def test_our_own_options(options):
     with pytest.raises(ConfigError):
         sequela.nn.LSTM(D, H, **options)
+    with pytest.raises(ConfigError, match="peephole: got GRU"):
+        sequela.nn.GRU(D, H, peephole=True)
     if options.get("initialisation") == "forget_gate_bias":
         with pytest.raises(ConfigError, match="wanted an LSTM"):
             sequela.nn.GRU(D, H, initialisation="forget_gate_bias")

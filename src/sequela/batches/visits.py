@@ -69,16 +69,19 @@ class VisitEncoder:
         labels: pl.DataFrame,
         subgroups: pl.DataFrame,
         *,
+        rows: np.ndarray | None = None,
         min_subjects: int = 11,
         day: bool = False,
     ) -> VisitEncoder:
         """Learns the vocabulary and the scale of age.
 
         Args:
-            events: what was observed of the TRAINING samples: ``sample`` (row of ``labels``),
-                ``time`` and ``code``. Rows without a time, and births, are no part of a visit.
-            labels: the training labels, with ``subject_id``.
+            events: what was observed of the samples: ``sample`` (row of ``labels``), ``time`` and
+                ``code``. Rows without a time, and births, are no part of a visit.
+            labels: the labels, with ``subject_id``.
             subgroups: ``age`` (years at prediction) and ``sex``, a row for each label, in order.
+            rows: int64, the rows of the TRAINING part; nothing is learnt from the others. None
+                where all rows are training rows.
             min_subjects: codes of fewer subjects stay unknown, see
                 :class:`~sequela.events.Vocabulary`.
             day: one visit per calendar day in place of one per timestamp.
@@ -91,6 +94,11 @@ class VisitEncoder:
         if not labels.height:
             raise DataError("the training labels", got="none", wanted="at least one")
         events = _dated(events)
+        if rows is not None:
+            learnt = np.zeros(labels.height, dtype=bool)
+            learnt[rows] = True
+            events = events.filter(pl.Series(learnt[events["sample"].to_numpy()]))
+            subgroups = subgroups[rows]
         subject = labels["subject_id"].to_numpy()[events["sample"].to_numpy()]
         age = subgroups["age"].cast(pl.Float64).drop_nulls().drop_nans().to_numpy()
         spread = float(age.std()) if len(age) else 0.0

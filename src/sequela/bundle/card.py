@@ -9,6 +9,15 @@ __all__ = ["card_text"]
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, Mapping) and {"value", "low", "high"} <= set(value):
+        low, high = _cell(value["low"]), _cell(value["high"])
+        return f"{_cell(value['value'])} (95 % interval {low} to {high})"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_cell(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_cell(item) for item in value)
+    if value is None:
+        return "not known"
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")
 
@@ -40,6 +49,7 @@ def card_text(config: Mapping[str, Any], parameters: int) -> str:
     parts += [
         f"## {str(key).replace('_', ' ').capitalize()}\n\n{_section(value)}"
         for key, value in card.items()
+        if value is not None
     ]
     parts.append(f"## Model\n\n{_section(model['arguments'])}")
     if config["classes"]:

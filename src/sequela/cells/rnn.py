@@ -31,7 +31,7 @@ class RNNGates(NamedTuple):
     """The simple cell has no gate."""
 
 
-def step(
+def _step(
     function: Callable[[Tensor], Tensor],
     a_ih: Tensor,
     state: RNNState,
@@ -52,6 +52,6 @@ def step(
     return RNNState(function(a)), RNNGates()
 
 
-step_tanh = partial(step, torch.tanh)
-step_relu = partial(step, torch.relu)
-step_sigmoid = partial(step, torch.sigmoid)
+step_tanh = partial(_step, torch.tanh)
+step_relu = partial(_step, torch.relu)
+step_sigmoid = partial(_step, torch.sigmoid)

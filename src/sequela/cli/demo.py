@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sequela.errors import OutputError
 
-__all__ = ["run"]
+__all__ = ["SUBJECTS", "run"]
 
 # Enough for a GRU to come near the best possible score, few enough for a coffee-free demo.
-_SUBJECTS = 20_000
+SUBJECTS = 20_000
 
 
 def _clear(folder: Path, mark: Path | str) -> None:
@@ -37,7 +37,7 @@ def run(out: Path, *, subjects: int | None, seed: int) -> None:
     records = out.with_name(f"{out.name}-records")
     _clear(out, "experiment.json")
     _clear(records, simulate.TRUTH_FILE)
-    count = subjects or _SUBJECTS
+    count = subjects or SUBJECTS
     print(f"simulating {count:,} patients whose true risk of heart failure is known", flush=True)
     simulate.cohort(records, subjects=count, seed=seed)
     words = [f"data={records}", f"out={out}", f"seed={seed}"]

@@ -27,13 +27,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Words = Annotated[
+_Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[KEY=VALUE]...", help="Settings, e.g. data=records seed=1 training.epochs=5."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+_Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 def _version(wanted: bool) -> None:
@@ -51,57 +51,66 @@ def _root(
     pass
 
 
-@app.command()
-def demo(
+@app.command("demo")
+def _demo(
     out: Annotated[
         Path, typer.Option(help="The run folder; an old demo there is replaced.")
     ] = Path("runs/demo"),
     subjects: Annotated[int, typer.Option(min=500, help="Simulated patients.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of simulation and training.")] = 0,
 ) -> None:
-    """Simulate a cohort, train a GRU for heart-failure onset, judge it, write the report."""
+    """Simulate patients, train a GRU on them, judge it, write the report."""
     from sequela.cli.demo import run
 
     run(out, subjects=subjects or None, seed=seed)
 
 
-@app.command()
-def train(
+@app.command("train")
+def _train(
     experiment: Annotated[str, typer.Argument(help="A built-in experiment or a YAML file.")],
-    words: Words = None,
+    words: _Words = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in out=...")] = False,
 ) -> None:
-    """Run an experiment from raw data to report, e.g. train heart_failure data=PATH out=DIR."""
+    """Run an experiment, from raw data to report.
+
+    For example: sequela train heart_failure data=PATH out=runs/mine
+    """
     from sequela.cli.train import run
 
     run(experiment, words or [], resume=resume)
 
 
-@app.command()
-def evaluate(
+@app.command("evaluate")
+def _evaluate(
     model: Annotated[Path, typer.Argument(help="A model folder, e.g. runs/x/model.")],
-    words: Words = None,
-    json: Json = False,
+    words: _Words = None,
+    json: _Json = False,
 ) -> None:
-    """Judge a model on a data set that has labels, e.g. evaluate runs/x/model data=PATH."""
+    """Judge a model on data with labels.
+
+    For example: sequela evaluate runs/mine/model data=PATH
+    """
     from sequela.cli.evaluate import run
 
     run(model, words or [], as_json=json)
 
 
-@app.command()
-def predict(
+@app.command("predict")
+def _predict(
     model: Annotated[Path, typer.Argument(help="A model folder, e.g. runs/x/model.")],
-    words: Words = None,
+    words: _Words = None,
 ) -> None:
-    """Write a model's scores, e.g. predict runs/x/model data=PATH out=scores.parquet."""
+    """Write a model's scores for a data set.
+
+    For example: sequela predict runs/mine/model data=PATH out=scores.parquet
+    """
     from sequela.cli.predict import run
 
     run(model, words or [])
 
 
-@app.command()
-def report(
+@app.command("report")
+def _report(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
 ) -> None:
     """Write the HTML report of a run again."""
@@ -110,54 +119,60 @@ def report(
     run(run_folder)
 
 
-@app.command()
-def simulate(
+@app.command("simulate")
+def _simulate(
     out: Annotated[Path, typer.Argument(help="The new MEDS folder.")],
     subjects: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
 ) -> None:
-    """Write a simulated cohort (MEDS) whose true risk is known."""
+    """Write a simulated cohort whose true risk is known."""
     from sequela.cli.simulate import run
 
     run(out, subjects=subjects, seed=seed)
 
 
-@app.command()
-def inspect(
+@app.command("inspect")
+def _inspect(
     path: Annotated[Path, typer.Argument(help="A data set.")],
-    words: Words = None,
+    words: _Words = None,
     source: Annotated[str, typer.Option(help="Which reader; see 'sequela list'.")] = "meds",
-    json: Json = False,
+    json: _Json = False,
 ) -> None:
-    """What is in this data set: subjects, events, codes, lengths, gaps, classes."""
+    """Say what is in a data set.
+
+    Subjects, events, codes, lengths, gaps, classes; never a value of one subject.
+    """
     from sequela.cli.inspect import run
 
     run(path, source, words or [], as_json=json)
 
 
-@app.command()
-def doctor(json: Json = False) -> None:
-    """What is installed, which backend is used and why, which promises hold here."""
+@app.command("doctor")
+def _doctor(json: _Json = False) -> None:
+    """Say what is installed, chosen and promised here."""
     from sequela.cli.doctor import run
 
     run(as_json=json)
 
 
-@app.command(name="list")
-def list_(json: Json = False) -> None:
-    """The built-in experiments, tasks, sources and recipes."""
+@app.command("list")
+def _list(json: _Json = False) -> None:
+    """List experiments, tasks, sources and recipes."""
     from sequela.cli.list import run
 
     run(as_json=json)
 
 
-@app.command()
-def fetch(
+@app.command("fetch")
+def _fetch(
     name: Annotated[
         str | None, typer.Argument(help="A data set; without it all are listed.")
     ] = None,
 ) -> None:
-    """Download a public data set; the only verb that uses the network."""
+    """Download a public data set.
+
+    The only verb that uses the network. Without a name, lists what there is.
+    """
     from sequela.cli.fetch import run
 
     run(name)

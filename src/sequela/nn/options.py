@@ -56,6 +56,8 @@ def check_options(layer: Any) -> None:
         value = getattr(layer, name)
         if not isinstance(value, bool):
             raise ConfigError(name, got=repr(value), wanted="True or False")
+    if layer.peephole and layer.mode != "LSTM":
+        raise ConfigError("peephole", got=type(layer).__name__, wanted="an LSTM: it looks at c")
     if layer.go_backwards and layer.bidirectional:
         raise ConfigError(
             "go_backwards",

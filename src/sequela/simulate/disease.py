@@ -42,7 +42,7 @@ DEATH_PER_DAY = 0.008 / 365.25
 _RECENCY_DAYS = 365.0
 _PAIR_DAYS = 30.0
 _PAIR_RECENCY_DAYS = 1500.0
-_PER_DECADE_OF_AGE = 0.45
+_PER_DECADE_OF_AGE = 0.33
 _MALE = 0.25
 
 
@@ -83,26 +83,26 @@ class RiskOrder:
 
 
 RISK_CODES = (
-    RiskCode("ICD10CM//I10", 0.15, 0.50, 0.35),
-    RiskCode("ICD10CM//I25.10", 0.30, 0.25, 0.35),
-    RiskCode("ICD10CM//E11.9", 0.18, 0.30, 0.35),
-    RiskCode("ICD10CM//N18.30", 0.30, 0.18, 0.35),
-    RiskCode("ICD10CM//E66.9", 0.18, 0.25, 0.25),
-    RiskCode("ICD10CM//F17.210", 0.18, 0.20, 0.25),
-    RiskCode("ICD10CM//R06.02", 0.45, 0.20, 0.15),
-    RiskCode("ICD10CM//R60.0", 0.45, 0.18, 0.15),
-    RiskCode("ATC//C10AA05", -0.15, 0.40, 0.30),
+    RiskCode("ICD10CM//I10", 0.20, 0.50, 0.35),
+    RiskCode("ICD10CM//I25.10", 0.40, 0.25, 0.35),
+    RiskCode("ICD10CM//E11.9", 0.24, 0.30, 0.35),
+    RiskCode("ICD10CM//N18.30", 0.40, 0.18, 0.35),
+    RiskCode("ICD10CM//E66.9", 0.24, 0.25, 0.25),
+    RiskCode("ICD10CM//F17.210", 0.24, 0.20, 0.25),
+    RiskCode("ICD10CM//R06.02", 0.60, 0.20, 0.15),
+    RiskCode("ICD10CM//R60.0", 0.60, 0.18, 0.15),
+    RiskCode("ATC//C10AA05", -0.20, 0.40, 0.30),
 )
 
 RISK_ORDERS = (
     # An anti-inflammatory drug on top of an ACE inhibitor, against its replacement.
-    RiskOrder("ATC//C09AA05", "ATC//M01AE01", "ICD10CM//I10", (0.35, 0.65), 0.5),
+    RiskOrder("ATC//C09AA05", "ATC//M01AE01", "ICD10CM//I10", (0.35, 0.65), 0.42),
     # Angina despite a beta blocker, against angina answered by one.
-    RiskOrder("ATC//C07AB02", "ICD10CM//I20.0", "ICD10CM//I25.10", (0.40, 0.80), 0.5),
+    RiskOrder("ATC//C07AB02", "ICD10CM//I20.0", "ICD10CM//I25.10", (0.40, 0.80), 0.42),
     # Atrial fibrillation that comes back under amiodarone.
-    RiskOrder("ATC//C01BD01", "ICD10CM//I48.0", "ICD10CM//I10", (0.40, 0.60), 0.5),
+    RiskOrder("ATC//C01BD01", "ICD10CM//I48.0", "ICD10CM//I10", (0.40, 0.60), 0.42),
     # Sugar out of control under an SGLT2 inhibitor.
-    RiskOrder("ATC//A10BK03", "ICD10CM//E11.65", "ICD10CM//E11.9", (0.35, 0.85), 0.5),
+    RiskOrder("ATC//A10BK03", "ICD10CM//E11.65", "ICD10CM//E11.9", (0.35, 0.85), 0.42),
 )
 
 

@@ -36,6 +36,7 @@ _EPISODE_DAYS = (2, 15)
 _LOST_PER_YEAR = 0.04
 _PREVALENT_PER_YEAR = 0.012
 _DEATH_AFTER_ONSET_PER_YEAR = 0.12
+_EVERYDAY_PER_VISIT = 0.45
 _HABITS = 6
 _NONE = -1
 
@@ -230,7 +231,9 @@ def _everyday(
         return numbers[np.searchsorted(weight, random.random(shape), side="right")]
 
     habits = chosen((count, _HABITS))
-    visit = np.repeat(np.arange(len(subject)), random.poisson(0.7, len(subject)) + (main < 0))
+    visit = np.repeat(
+        np.arange(len(subject)), random.poisson(_EVERYDAY_PER_VISIT, len(subject)) + (main < 0)
+    )
     habit = habits[subject[visit], random.integers(0, _HABITS, len(visit))]
     return visit, np.where(random.random(len(visit)) < 0.6, habit, chosen(len(visit)))
 

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from sequela import simulate, sources, tasks
+from sequela.batches import VisitEncoder, VisitSamples
 from sequela.batches.aggregates import aggregates
-from sequela.batches.visits import VisitEncoder, VisitSamples
 from sequela.cohort import OnsetDeclaration, build_cohort, observation_events, subgroups
 from sequela.errors import ConfigError, DataError
 from sequela.events import PARTS, EventData, assign_splits, check_disjoint, read_labels
@@ -88,14 +88,6 @@ def _part_of(data: EventData, labels: pl.DataFrame, experiment: Experiment) -> n
     return joined["split"].fill_null("none").to_numpy().astype(str)
 
 
-def _of_rows(events: pl.DataFrame, rows: np.ndarray, total: int) -> pl.DataFrame:
-    # Events of some samples, renumbered to the order of ``rows``.
-    place = np.full(total, -1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    sample = pl.Series("sample", place[events["sample"].to_numpy()])
-    return events.with_columns(sample).filter(pl.col("sample") >= 0)
-
-
 def _encoding(settings: Mapping[str, Any]) -> dict[str, Any]:
     for key in settings:
         if key not in _ENCODING:
@@ -147,12 +139,8 @@ def prepare(experiment: Experiment) -> Prepared:
     classes = ("no", "yes")
     check_classes({name: target[rows[name]] for name in PARTS}, classes, declaration.title)
     events = observation_events(data, labelled.labels, declaration.observation_days)
-    train = rows["train"]
     encoder = VisitEncoder.fit(
-        _of_rows(events, train, len(groups)),
-        labelled.labels[train],
-        labelled.subgroups[train],
-        **encoding,
+        events, labelled.labels, labelled.subgroups, rows=rows["train"], **encoding
     )
     samples = encoder.encode(events, labelled.labels, labelled.subgroups)
     features, names = aggregates(samples)

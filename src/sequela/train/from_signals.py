@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from sequela import sources, tasks
-from sequela.batches import RaggedSamples
-from sequela.batches.signals import SignalEncoder
+from sequela.batches import RaggedSamples, SignalEncoder
 from sequela.errors import ConfigError, DataError
 from sequela.events import PARTS, assign_splits, check_disjoint
 from sequela.experiments import Experiment
@@ -100,9 +99,11 @@ def _single(names: list[str]) -> str:
 
 def _description(signals: SignalSet, declaration: SignalDeclaration) -> str:
     recordings = len(np.unique(signals.recording))
+    count = len(signals.channels)
+    channels = "one channel" if count == 1 else f"{count} channels"
     return (
-        f"{len(signals):,} records of {recordings:,} recordings, {len(signals.channels)} "
-        f"channel(s) at {signals.sampling_rate:g} Hz. {declaration.description}"
+        f"{len(signals):,} records of {recordings:,} recordings, {channels} at "
+        f"{signals.sampling_rate:g} Hz. {declaration.description}"
     )
 
 

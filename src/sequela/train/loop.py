@@ -26,7 +26,7 @@ from sequela import seeds
 from sequela.batches import Batch, EpochSampler, Samples, balanced_weights
 from sequela.errors import Interrupted, OutputError, TrainingError
 from sequela.train import checkpoint
-from sequela.train.deterministic import deterministic
+from sequela.train.deterministic import deterministic, seed_device
 from sequela.train.fingerprint import check_same, fingerprint
 from sequela.train.losses import objective, sample_losses
 from sequela.train.optimise import clip, learning_rate, load_state, make_optimiser, state_tensors
@@ -165,7 +165,9 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         rank = self.fabric.global_rank
-        torch.manual_seed(seeds.derive(settings.seed, "step", position.step, "rank", rank))
+        seed_device(
+            seeds.derive(settings.seed, "step", position.step, "rank", rank), self.fabric.device
+        )
         indices = self.sampler.batch(position.epoch, position.step_in_epoch)
         self.forward.train()
         loss = self._share_of_loss(indices)

@@ -1,0 +1,64 @@
+"""Writes the parts of the documentation that come from stored results: `make docs`."""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+BLOCK = re.compile(r"(<!-- results:[^>]*-->\n).*?(<!-- end of results -->)", re.DOTALL)
+ORDER = ("heart_failure", "seizure", "seizure_five")
+
+
+def figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}".replace("0.", ".", 1)
+
+
+def interval(entry: dict) -> str:
+    return f"{figure(entry['value'])} ({figure(entry['low'])} to {figure(entry['high'])})"
+
+
+def rows(result: dict) -> list[str]:
+    binary = result["kind"] == "binary"
+    measures = ("auroc", "auprc") if binary else ("macro_f1", "accuracy")
+    heading = "AUROC, AUPRC" if binary else "macro-F1, accuracy"
+    lines = []
+    for place, row in enumerate(result["table"]):
+        if row["name"] == "majority":
+            continue
+        name = f"**{row['name']}**" if row["role"] == "model" else row["name"]
+        first = f"{result['title']} ({result['data']}); {heading}" if place == 0 else ""
+        cells = " | ".join(interval(row[measure]) for measure in measures)
+        lines.append(f"| {first} | {name} | {cells} |")
+    return lines
+
+
+def table() -> str:
+    found = [RESULTS / f"{name}.json" for name in ORDER]
+    results = [json.loads(path.read_text()) for path in found if path.exists()]
+    lines = [
+        "| experiment, figures on the held-out part | score | first | second |",
+        "|---|---|---|---|",
+    ]
+    for result in results:
+        lines += rows(result)
+    machines = sorted(
+        {f"{r['machine']['cores']} cores of {r['machine']['processor']}" for r in results}
+    )
+    seconds = ", ".join(f"{r['seconds']['whole']:.0f} s" for r in results)
+    lines.append("")
+    lines.append(
+        "95 % bootstrap intervals over patients or recordings; whole runs from raw data: "
+        f"{seconds} on {'; '.join(machines)}. `benchmarks/experiments.py` repeats them."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    readme.write_text(BLOCK.sub(lambda match: match[1] + table() + match[2], text))
+
+
+if __name__ == "__main__":
+    main()
