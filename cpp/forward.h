@@ -25,6 +25,8 @@ struct ForwardPlan {
   Panels first, second;
   const real *zeros;
   real *state, *chunk;  // [B][padded], [thread][chunk_rows][stride]
+  Row *rows;            // [thread][chunk_rows]: the rows of the step that a thread is at
+  const real **x, **h;  // the same: what a row's products read
   int64_t chunk_rows, scratch;
   real *gates, *states;  // saved for the adjoint, or null
 
@@ -40,6 +42,9 @@ struct ForwardPlan {
       if (rows.end - rows.begin > chunk_rows) chunk_rows = rows.end - rows.begin;
     }
     chunk = arena.take<real>(j.threads * chunk_rows * saved.stride);
+    rows = arena.take<Row>(j.threads * chunk_rows);
+    x = arena.take<const real *>(j.threads * chunk_rows);
+    h = arena.take<const real *>(j.threads * chunk_rows);
     scratch = arena.used;
     gates = Cell::kSavesGates ? static_cast<real *>(j.saved) : nullptr;
     states = gates && Cell::kSavesState ? gates + j.rows * saved.stride : nullptr;
@@ -191,19 +196,20 @@ __attribute__((noinline)) void one_step(const ForwardPlan<Cell> &plan, const Pan
                                         bool ahead) {
   const Job &job = plan.job;
   const Range rows = rows_of(job, thread), vectors = vectors_of(job, thread);
-  const int64_t hidden = job.hidden;
+  const int64_t hidden = job.hidden, mine = thread * plan.chunk_rows;
   const real *data = static_cast<const real *>(job.x);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t b = rows.begin + i;
+    const Row row = row_at(plan, thread, t, b, local + i, ahead);
+    plan.rows[mine + i] = row;
+    plan.x[mine + i] = data + (job.offsets[t] + b) * job.input;
+    plan.h[mine + i] = P::kReadsState ? row.state : row.h;
+  }
   for_panels(P::kUnits, vectors.begin, vectors.end, [&](int units, int64_t v) {
     for_tiles(count, [&](int height, int64_t start) {
-      Row row[kTileRows];
-      const real *x[kTileRows], *h[kTileRows];
+      const Row *row = plan.rows + mine + start;
+      const real *const *x = plan.x + mine + start, *const *h = plan.h + mine + start;
       Tile tile;
-      for (int r = 0; r < height; ++r) {
-        const int64_t b = rows.begin + start + r;
-        row[r] = row_at(plan, thread, t, b, local + start + r, ahead);
-        x[r] = data + (job.offsets[t] + b) * job.input;
-        h[r] = P::kReadsState ? row[r].state : row[r].h;
-      }
       start_from_bias<P>(tile, panels, height, units, v);
       if (!ahead)
         add_input<P>(tile, panels, height, units, x, job.input, v);
@@ -214,7 +220,10 @@ __attribute__((noinline)) void one_step(const ForwardPlan<Cell> &plan, const Pan
               tile.at[r][slot * units + u] = load(slot_of<Cell, P>(row[r].gates, v, slot, u));
       multiply(tile, P::kHFirst * units, height, P::kHCount * units, h, Inner{1, hidden, 0, 1},
                panels.h + v * W * P::kHCount * hidden);
-      for (int r = 0; r < height; ++r) P::apply(tile.at[r], row[r], units, v, hidden);
+      // In two passes over the rows: one row's chain of functions is longer than what a processor
+      // looks ahead.
+      for (int r = 0; r < height; ++r) P::begin(tile.at[r], row[r], v);
+      for (int r = 0; r < height; ++r) P::end(tile.at[r], row[r], units, v, hidden);
     });
   });
 }

@@ -29,32 +29,33 @@ constexpr real kExpm1[] = {0.50000000135387298866f,  0.16666666681704215043f,
 #endif
 constexpr int kTerms = sizeof(kExpm1) / sizeof(real);
 
-// exp(y) = 2^n (1 + p), |y - n ln 2| <= ln 2 / 2.
+// exp(y) = 2^n (1 + p), |y - n ln 2| <= ln 2 / 2. `shifted` ends in the bits of n + OFFSET.
 struct Reduced {
   vec p;
-  ivec n;
+  ivec shifted;
 };
 
+template <int OFFSET>
 SEQUELA_INLINE Reduced reduce(vec y) {
-  vec shifted = fma(y, splat(kLog2e), splat(kMagic));
-  vec n = shifted - kMagic;
+  constexpr real magic = kMagic + OFFSET;
+  const vec shifted = fma(y, splat(kLog2e), splat(magic));
+  const vec n = shifted - magic;
   vec r = fma(n, splat(-kLn2High), y);
   r = fma(n, splat(-kLn2Low), r);
   vec q = splat(kExpm1[kTerms - 1]);
 #pragma GCC unroll 16
   for (int i = kTerms - 2; i >= 0; --i) q = fma(q, r, splat(kExpm1[i]));
-  return {fma(r * r, q, r), bits(shifted) - bits(splat(kMagic))};
+  return {fma(r * r, q, r), bits(shifted)};
 }
 
-SEQUELA_INLINE vec power_of_two(ivec n) { return from_bits((n + kBias) << kMantissa); }
+// 2^(k - bias), k in the last bits; what stands before them is shifted out.
+SEQUELA_INLINE vec power_of_two(ivec k) { return from_bits(k << kMantissa); }
 
-// The comparisons are false for NaN, so that NaN passes.
-SEQUELA_INLINE vec at_most(vec x, real most) { return x > most ? splat(most) : x; }
-SEQUELA_INLINE vec at_least(vec x, real least) { return x < least ? splat(least) : x; }
-SEQUELA_INLINE vec magnitude(vec x) { return from_bits(bits(x) & ~bits(splat((real)-0.0))); }
+SEQUELA_INLINE vec sign_bit() { return splat((real)-0.0); }
+SEQUELA_INLINE vec magnitude(vec x) { return from_bits(bits(x) & ~bits(sign_bit())); }
 
 // One step that removes the rounding of the division and of the sum below it: t approximates
-// top / (bottom + low), inverse approximates 1 / bottom within some 15 %.
+// top / (bottom + low), inverse approximates 1 / bottom within a third.
 SEQUELA_INLINE vec refine(vec t, vec top, vec bottom, vec low, vec inverse) {
 #if defined(SEQUELA_FUSED)
   vec rest = fma(-t, low, fma(-t, bottom, top));
@@ -66,33 +67,32 @@ SEQUELA_INLINE vec refine(vec t, vec top, vec bottom, vec low, vec inverse) {
 }
 
 SEQUELA_INLINE vec vexp(vec x) {
-  Reduced e = reduce(at_least(at_most(x, kExpHigh), -kExpLow));
+  const Reduced e = reduce<0>(at_least(at_most(x, kExpHigh), -kExpLow));
   // Two steps of scaling, so that neither the largest nor the subnormal results are lost.
-  ivec half = e.n >> 1;
-  vec first = power_of_two(half);
-  return fma(first, e.p, first) * power_of_two(e.n - half);
+  const ivec n = e.shifted - bits(splat(kMagic)), half = n >> 1;
+  const vec first = power_of_two(half + kBias);
+  return fma(first, e.p, first) * power_of_two(n - half + kBias);
 }
 
 // e = exp(-|x|); 1 / (1 + e) on the right, e / (1 + e) on the left.
 SEQUELA_INLINE vec vsigmoid(vec x) {
-  Reduced e = reduce(-at_most(magnitude(x), kExpLow));
-  vec scale = power_of_two(e.n + kHalf);
-  vec power = fma(scale, e.p, scale) * kUndo;
-  vec top = x < 0 ? power : splat(1), bottom = power + 1;
-  vec low = power - (bottom - 1);  // 1 - power / 2 is near 1 / (1 + power) on [0, 1]
-  return refine(top / bottom, top, bottom, low, fma(power, splat(-0.5), splat(1)));
+  const Reduced e = reduce<kBias + kHalf>(at_least(from_bits(bits(x) | bits(sign_bit())), -kExpLow));
+  const vec scale = power_of_two(e.shifted);
+  const vec power = fma(scale, e.p, scale) * kUndo;
+  const vec top = x < 0 ? power : splat(1), bottom = power + 1;
+  const vec low = power - (bottom - 1);
+  return refine(top / bottom, top, bottom, low, splat(0.75));
 }
 
 // m = exp(2|x|) - 1, without cancellation near zero; m / (m + 2) with the sign of x.
 SEQUELA_INLINE vec vtanh(vec x) {
-  Reduced e = reduce(at_most(magnitude(x) * 2, kTanhEnd));
-  vec scale = power_of_two(e.n);
-  vec m = fma(scale, e.p, scale - 1);
-  vec bottom = m + 2;
-  // 1 / bottom is (1 - t) / 2.
-  vec low = m > 2 ? splat(0) : m - (bottom - 2), t = m / bottom;
-  t = refine(t, m, bottom, low, fma(t, splat(-0.5), splat(0.5)));
-  return from_bits(bits(t) | (bits(x) & bits(splat((real)-0.0))));
+  const Reduced e = reduce<kBias>(at_most(magnitude(x) * 2, kTanhEnd));
+  const vec scale = power_of_two(e.shifted);
+  const vec m = fma(scale, e.p, scale - 1), bottom = m + 2;
+  // 1 / bottom is (1 - t) / 2. Where m is the greater, its rounding does not reach the result.
+  const vec low = m > 2 ? splat(0) : m - (bottom - 2), t = m / bottom;
+  const vec near = refine(t, m, bottom, low, fma(t, splat(-0.5), splat(0.5)));
+  return from_bits(bits(near) | (bits(x) & bits(sign_bit())));
 }
 
 }  // namespace

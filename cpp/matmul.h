@@ -117,22 +117,19 @@ SEQUELA_INLINE void for_panels(int most, int64_t first, int64_t end, F f) {
 }
 
 // Weights [G * hidden, width] as torch lays them out -> panel [k][count][units][W] at vector v.
-SEQUELA_INLINE void pack_gates(real *to, const real *w, int64_t width, int64_t hidden,
-                               const int *gates, int count, int units, int64_t v) {
+__attribute__((noinline)) void pack_gates(real *to, const real *w, int64_t width, int64_t hidden,
+                                          const int *gates, int count, int units, int64_t v) {
   const int64_t step = (int64_t)count * units * W;
-  for (int64_t block = 0; block < width; block += 16) {
-    const int64_t end = block + 16 < width ? block + 16 : width;
-    for (int c = 0; c < count; ++c) {
-      for (int lane = 0; lane < units * W; ++lane) {
-        const int64_t unit = v * W + lane;
-        real *column = to + c * units * W + lane;
-        if (unit < hidden) {
-          const real *row = w + (gates[c] * hidden + unit) * width;
-          for (int64_t k = block; k < end; ++k) column[k * step] = row[k];
-        } else {
-          for (int64_t k = block; k < end; ++k) column[k * step] = 0;
-        }
-      }
+  for (int64_t k = 0; k < width; k += W) {
+    const int64_t left = width - k < W ? width - k : W;
+    for (int i = 0; i < count * units; ++i) {
+      const int64_t unit = (v + i % units) * W;
+      const real *from = w + (gates[i / units] * hidden + unit) * width + k;
+      vec rows[W];
+      for (int lane = 0; lane < W; ++lane)
+        rows[lane] = unit + lane < hidden ? load_units(from + lane * width, left) : splat(0);
+      transpose(rows);
+      for (int64_t j = 0; j < left; ++j) store(to + (k + j) * step + i * W, rows[j]);
     }
   }
 }

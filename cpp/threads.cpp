@@ -12,7 +12,10 @@ namespace sequela {
 namespace {
 
 // Spinning costs another process its time, sleeping costs a wake-up of some five microseconds.
-constexpr int kSpins = 4000;
+constexpr int kSpins = 1000;
+// Calls that stay alone after a barrier had to be slept at.
+constexpr int32_t kCrowdedCalls = 50;
+int32_t crowded;
 
 void relax() {
 #if defined(__x86_64__)
@@ -28,13 +31,14 @@ void sleep_on(uint32_t *word, uint32_t seen) {
 
 void wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, kMostThreads); }
 
-// Waits until the word is no longer `seen`.
-void await_change(uint32_t *word, uint32_t seen) {
+// Waits until the word is no longer `seen`; false when that took sleeping.
+bool await_change(uint32_t *word, uint32_t seen) {
   for (int i = 0; i < kSpins; ++i) {
-    if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != seen) return;
+    if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != seen) return true;
     relax();
   }
   while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == seen) sleep_on(word, seen);
+  return false;
 }
 
 struct Pool {
@@ -95,7 +99,7 @@ bool start_worker() {
 }  // namespace
 
 Team take_team(int32_t wanted) {
-  Team team = {1, 0, 0, false};
+  Team team = {1, 0, 0, false, false};
   if (wanted > kMostThreads) wanted = kMostThreads;
   if (wanted < 2) return team;
   pthread_once(&once, prepare);
@@ -120,6 +124,12 @@ void run_team(Team *team, Work work) {
   await_change(&pool.finished, finished);
 }
 
+bool is_crowded() {
+  const int32_t left = __atomic_load_n(&crowded, __ATOMIC_RELAXED);
+  if (left > 0) __atomic_store_n(&crowded, left - 1, __ATOMIC_RELAXED);
+  return left > 0;
+}
+
 void release_team(Team *team) {
   if (team->pooled) __atomic_store_n(&pool.busy, 0, __ATOMIC_RELEASE);
 }
@@ -135,7 +145,7 @@ extern "C" void sequela_team_wait(void *context) {
     __atomic_store_n(&team->arrived, 0, __ATOMIC_RELAXED);
     __atomic_add_fetch(&team->generation, 1, __ATOMIC_RELEASE);
     wake(&team->generation);
-  } else {
-    await_change(&team->generation, generation);
+  } else if (!await_change(&team->generation, generation) && team->tight) {
+    __atomic_store_n(&crowded, kCrowdedCalls, __ATOMIC_RELAXED);
   }
 }

@@ -22,6 +22,7 @@ struct Team {
   int32_t arrived;     // at the barrier
   uint32_t generation; // of the barrier
   bool pooled;
+  bool tight;          // the members wait for each other at every step
 };
 
 constexpr int32_t kMostThreads = 64;
@@ -31,6 +32,10 @@ Team take_team(int32_t wanted);
 // Runs the work on every member and returns when all have finished.
 void run_team(Team *team, Work work);
 void release_team(Team *team);
+
+// Whether a member had to sleep at a barrier lately, because another process had its core: steps
+// that wait for each other are then slower than one thread. Forgotten after some calls.
+bool is_crowded();
 
 }  // namespace sequela
 

@@ -76,6 +76,34 @@ SEQUELA_INLINE vec fma(vec a, vec b, vec c) {
 #endif
 }
 
+// The lesser (greater) of x and a number; NaN passes.
+SEQUELA_INLINE vec at_most(vec x, real most) {
+#if defined(__AVX512F__) && defined(SEQUELA_DOUBLE)
+  return reinterpret_cast<vec>(_mm512_min_pd((__m512d)splat(most), (__m512d)x));
+#elif defined(__AVX512F__)
+  return reinterpret_cast<vec>(_mm512_min_ps((__m512)splat(most), (__m512)x));
+#elif defined(__AVX2__) && defined(SEQUELA_DOUBLE)
+  return reinterpret_cast<vec>(_mm256_min_pd((__m256d)splat(most), (__m256d)x));
+#elif defined(__AVX2__)
+  return reinterpret_cast<vec>(_mm256_min_ps((__m256)splat(most), (__m256)x));
+#else
+  return x > most ? splat(most) : x;
+#endif
+}
+SEQUELA_INLINE vec at_least(vec x, real least) {
+#if defined(__AVX512F__) && defined(SEQUELA_DOUBLE)
+  return reinterpret_cast<vec>(_mm512_max_pd((__m512d)splat(least), (__m512d)x));
+#elif defined(__AVX512F__)
+  return reinterpret_cast<vec>(_mm512_max_ps((__m512)splat(least), (__m512)x));
+#elif defined(__AVX2__) && defined(SEQUELA_DOUBLE)
+  return reinterpret_cast<vec>(_mm256_max_pd((__m256d)splat(least), (__m256d)x));
+#elif defined(__AVX2__)
+  return reinterpret_cast<vec>(_mm256_max_ps((__m256)splat(least), (__m256)x));
+#else
+  return x < least ? splat(least) : x;
+#endif
+}
+
 // Gates lie as [line of units][slot][kLine], whatever the vector's width: products that run over
 // them are then summed in the same order by every instruction set.
 SEQUELA_INLINE int64_t slot_at(int slots, int64_t v, int slot) {
@@ -96,6 +124,41 @@ SEQUELA_INLINE void store_units(real *p, vec v, int64_t count) {
   real lanes[W];
   store(lanes, v);
   for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
+// rows[i][j] becomes rows[j][i], in log W rounds of exchanges between rows 1, 2, 4, ... apart.
+SEQUELA_INLINE void transpose(vec (&rows)[W]) {
+#if defined(__AVX512F__)
+  constexpr int kOther = W;  // added to an index, it reads the second operand
+#pragma GCC unroll 4
+  for (int s = 1; s < W; s *= 2) {
+    alignas(64) integer low[W], high[W];
+#pragma GCC unroll 16
+    for (int j = 0; j < W; ++j) {
+      low[j] = j & s ? kOther + j - s : j;
+      high[j] = j & s ? kOther + j : j + s;
+    }
+    const __m512i first = _mm512_load_si512(low), second = _mm512_load_si512(high);
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) {
+      if (i & s) continue;
+#if defined(SEQUELA_DOUBLE)
+      const __m512d a = (__m512d)rows[i], b = (__m512d)rows[i + s];
+      rows[i] = reinterpret_cast<vec>(_mm512_permutex2var_pd(a, first, b));
+      rows[i + s] = reinterpret_cast<vec>(_mm512_permutex2var_pd(a, second, b));
+#else
+      const __m512 a = (__m512)rows[i], b = (__m512)rows[i + s];
+      rows[i] = reinterpret_cast<vec>(_mm512_permutex2var_ps(a, first, b));
+      rows[i + s] = reinterpret_cast<vec>(_mm512_permutex2var_ps(a, second, b));
+#endif
+    }
+  }
+#else
+  real lanes[W][W];
+  for (int i = 0; i < W; ++i) store(lanes[i], rows[i]);
+  for (int i = 0; i < W; ++i)
+    for (int j = 0; j < W; ++j) rows[i][j] = lanes[j][i];
+#endif
 }
 
 }  // namespace

@@ -17,8 +17,12 @@ struct GruAfter {
     static constexpr int kXGates[] = {2, 0, 1}, kHGates[] = {0, 1, 2};
     static constexpr bool kReadsState = false;
 
-    SEQUELA_INLINE void apply(const vec *a, const Row &row, int, int64_t v, int64_t hidden) {
-      const vec r = vsigmoid(a[1]), z = vsigmoid(a[2]), n = vtanh(fma(r, a[3], a[0]));
+    SEQUELA_INLINE void begin(vec *a, const Row &, int64_t) {
+      a[1] = vsigmoid(a[1]), a[2] = vsigmoid(a[2]);
+    }
+
+    SEQUELA_INLINE void end(const vec *a, const Row &row, int, int64_t v, int64_t hidden) {
+      const vec r = a[1], z = a[2], n = vtanh(fma(r, a[3], a[0]));
       const vec before = load_units(row.h + v * W, hidden - v * W);
       store_units(row.out + v * W, fma(z, before - n, n), hidden - v * W);
       if (row.gates) {

@@ -17,7 +17,9 @@ struct GruBefore {
     static constexpr int kXGates[] = {0, 1}, kHGates[] = {0, 1};
     static constexpr bool kReadsState = false;
 
-    SEQUELA_INLINE void apply(const vec *a, const Row &row, int units, int64_t v, int64_t hidden) {
+    SEQUELA_INLINE void begin(vec *, const Row &, int64_t) {}
+
+    SEQUELA_INLINE void end(const vec *a, const Row &row, int units, int64_t v, int64_t hidden) {
       for (int u = 0; u < units; ++u) {
         const vec r = vsigmoid(a[u]), z = vsigmoid(a[units + u]);
         const vec before = load_units(row.h + (v + u) * W, hidden - (v + u) * W);
@@ -34,7 +36,9 @@ struct GruBefore {
     static constexpr int kXGates[] = {2}, kHGates[] = {2};
     static constexpr bool kReadsState = true;
 
-    SEQUELA_INLINE void apply(const vec *a, const Row &row, int units, int64_t v, int64_t hidden) {
+    SEQUELA_INLINE void begin(vec *, const Row &, int64_t) {}
+
+    SEQUELA_INLINE void end(const vec *a, const Row &row, int units, int64_t v, int64_t hidden) {
       for (int u = 0; u < units; ++u) {
         const vec n = vtanh(a[u]);
         real *gates = row.gates + slot_at(3, v + u, 0);

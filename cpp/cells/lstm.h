@@ -16,16 +16,20 @@ struct Lstm {
     static constexpr int kXGates[] = {0, 1, 2, 3}, kHGates[] = {0, 1, 2, 3};
     static constexpr bool kReadsState = false;
 
-    SEQUELA_INLINE void apply(const vec *a, const Row &row, int, int64_t v, int64_t hidden) {
+    SEQUELA_INLINE void begin(vec *a, const Row &row, int64_t v) {
       const vec i = vsigmoid(a[0]), f = vsigmoid(a[1]), g = vtanh(a[2]), o = vsigmoid(a[3]);
       const vec c = fma(f, load(row.state_before + v * W), i * g);
       store(row.state + v * W, c);
-      store_units(row.out + v * W, o * vtanh(c), hidden - v * W);
+      a[0] = c, a[3] = o;
       if (row.gates) {
         real *gates = row.gates + slot_at(4, v, 0);
         store(gates, i), store(gates + kLine, f);
         store(gates + 2 * kLine, g), store(gates + 3 * kLine, o);
       }
+    }
+
+    SEQUELA_INLINE void end(const vec *a, const Row &row, int, int64_t v, int64_t hidden) {
+      store_units(row.out + v * W, a[3] * vtanh(a[0]), hidden - v * W);
     }
   };
 

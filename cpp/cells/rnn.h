@@ -27,7 +27,9 @@ struct Rnn {
     static constexpr int kXGates[] = {0}, kHGates[] = {0};
     static constexpr bool kReadsState = false;
 
-    SEQUELA_INLINE void apply(const vec *a, const Row &row, int units, int64_t v, int64_t hidden) {
+    SEQUELA_INLINE void begin(vec *, const Row &, int64_t) {}
+
+    SEQUELA_INLINE void end(const vec *a, const Row &row, int units, int64_t v, int64_t hidden) {
       for (int u = 0; u < units; ++u)
         store_units(row.out + (v + u) * W, Function::value(a[u]), hidden - (v + u) * W);
     }
