@@ -27,7 +27,7 @@ def rows(result: dict) -> list[str]:
         if row["name"] == "majority":
             continue
         name = f"**{row['name']}**" if row["role"] == "model" else row["name"]
-        first = f"{result['title']} ({result['data']}); {heading}" if place == 0 else ""
+        first = f"{result['title']} ({result['data']}): {heading}" if place == 0 else ""
         cells = " | ".join(interval(row[measure]) for measure in measures)
         lines.append(f"| {first} | {name} | {cells} |")
     return lines
@@ -37,7 +37,7 @@ def table() -> str:
     found = [RESULTS / f"{name}.json" for name in ORDER]
     results = [json.loads(path.read_text()) for path in found if path.exists()]
     lines = [
-        "| experiment, figures on the held-out part | score | first | second |",
+        "| experiment | score on the held-out part | AUROC or macro-F1 | AUPRC or accuracy |",
         "|---|---|---|---|",
     ]
     for result in results:

@@ -56,13 +56,15 @@ def _demo(
     out: Annotated[
         Path, typer.Option(help="The run folder; an old demo there is replaced.")
     ] = Path("runs/demo"),
-    subjects: Annotated[int, typer.Option(min=500, help="Simulated patients.")] = 0,
+    subjects: Annotated[
+        int | None, typer.Option(min=500, help="Simulated patients; 80,000 without it.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of simulation and training.")] = 0,
 ) -> None:
     """Simulate patients, train a GRU on them, judge it, write the report."""
     from sequela.cli.demo import run
 
-    run(out, subjects=subjects or None, seed=seed)
+    run(out, subjects=subjects, seed=seed)
 
 
 @app.command("train")

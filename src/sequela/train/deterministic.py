@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.utils.deterministic
 
-__all__ = ["deterministic", "seed_device"]
+__all__ = ["deterministic", "limited_threads", "seed_device"]
 
 
 @contextlib.contextmanager
@@ -38,6 +38,18 @@ def deterministic(device: torch.device) -> Iterator[None]:
             torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
             deterministic_options.fill_uninitialized_memory = filled
             torch.backends.cudnn.deterministic = cudnn
+
+
+@contextlib.contextmanager
+def limited_threads(count: int | None) -> Iterator[None]:
+    """torch computes with so many threads on the CPU meanwhile; None changes nothing."""
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def seed_device(seed: int, device: torch.device) -> None:

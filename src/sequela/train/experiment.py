@@ -16,6 +16,7 @@ from sequela.errors import ConfigError
 from sequela.experiments import Experiment
 from sequela.settings import checked
 from sequela.train import from_events, from_signals
+from sequela.train.deterministic import limited_threads
 from sequela.train.judge import judge, write_predictions
 from sequela.train.loop import fit
 from sequela.train.predict import predict
@@ -23,6 +24,7 @@ from sequela.train.prepared import Prepared
 from sequela.train.provenance import commit, machine, versions
 from sequela.train.run_folder import choose_folder, open_folder, write_json
 from sequela.train.settings import TrainingSettings
+from sequela.train.state import History
 
 __all__ = ["build_model", "prepare", "run"]
 
@@ -145,7 +147,7 @@ def run(
         The run folder.
     """
     settings = _settings(experiment)
-    folder = choose_folder(experiment.out, experiment.name)
+    folder = choose_folder(experiment.out, experiment.name, resume=resume)
     start = time.perf_counter()
     say(f"reading {experiment.data}")
     prepared = prepare(experiment)
@@ -153,18 +155,12 @@ def run(
     open_folder(folder, _description(experiment, prepared, command), resume=resume)
     write_json(folder / "cohort.json", _cohort(prepared))
     ready = time.perf_counter()
-    train, tuning = prepared.parts["train"], prepared.parts["tuning"]
     say(_parts_line(prepared))
-    history = fit(model, train.samples, tuning.samples, settings, folder, resume=resume)
-    trained = time.perf_counter()
-    say("judging on the held-out part, beside the baselines")
-    title = experiment.model.get("title", experiment.model["recipe"])
-    risks = {
-        name: predict(model, prepared.parts[name].samples, logit_shift=history.logit_shift)
-        for name in ("tuning", "held_out")
-    }
-    scores = evaluate.Scores(title, risks["tuning"], risks["held_out"])
-    evaluation = judge(prepared, scores, experiment.evaluation, experiment.seed)
+    with limited_threads(settings.threads):
+        history, scores = _train(experiment, settings, prepared, model, folder, resume)
+        trained = time.perf_counter()
+        say("judging on the held-out part, beside the baselines")
+        evaluation = judge(prepared, scores, experiment.evaluation, experiment.seed)
     seconds = {
         "reading": round(ready - start, 1),
         "training": round(trained - ready, 1),
@@ -175,6 +171,24 @@ def run(
     write_json(folder / "seconds.json", seconds)
     write_json(folder / "evaluation.json", evaluation)
     return folder
+
+
+def _train(
+    experiment: Experiment,
+    settings: TrainingSettings,
+    prepared: Prepared,
+    model: nn.Module,
+    folder: Path,
+    resume: bool,
+) -> tuple[History, evaluate.Scores]:
+    parts = {name: part.samples for name, part in prepared.parts.items()}
+    history = fit(model, parts["train"], parts["tuning"], settings, folder, resume=resume)
+    risks = [
+        predict(model, parts[name], logit_shift=history.logit_shift)
+        for name in ("tuning", "held_out")
+    ]
+    title = experiment.model.get("title", experiment.model["recipe"])
+    return history, evaluate.Scores(title, risks[0], risks[1])
 
 
 def _cohort(prepared: Prepared) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from sequela import seeds
 from sequela.batches import Batch, EpochSampler, Samples, balanced_weights
 from sequela.errors import Interrupted, OutputError, TrainingError
 from sequela.train import checkpoint
-from sequela.train.deterministic import deterministic, seed_device
+from sequela.train.deterministic import deterministic, limited_threads, seed_device
 from sequela.train.fingerprint import check_same, fingerprint
 from sequela.train.losses import objective, sample_losses
 from sequela.train.optimise import clip, learning_rate, load_state, make_optimiser, state_tensors
@@ -328,7 +328,8 @@ class _Run:
 
 def run_process(fabric: Fabric, model: nn.Module, job: Job) -> History:
     """What one process of a run does; ``fabric`` is launched."""
-    with deterministic(fabric.device), listen_for_stop() as stop:
+    threads = limited_threads(job.settings.threads)
+    with threads, deterministic(fabric.device), listen_for_stop() as stop:
         return _Run(fabric, model, job, stop).run()
 
 

@@ -19,14 +19,33 @@ def write_json(path: Path, content: Any) -> None:
     atomic_write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def choose_folder(out: Path | None, name: str) -> Path:
-    """The run folder: the one asked for, or the first free ``runs/NAME-k``."""
+def choose_folder(out: Path | None, name: str, *, resume: bool) -> Path:
+    """The run folder: the one asked for, or the first free ``runs/NAME-k``.
+
+    Raises:
+        OutputError: the folder exists already and ``resume`` is off; found before any data is read.
+        ConfigError: ``resume`` without a folder to go on with.
+    """
+    if out is None and resume:
+        raise ConfigError(
+            "--resume", got="no run", todo="Write out=FOLDER of the run to go on with."
+        )
     if out is not None:
+        if out.exists() and not resume:
+            _refuse(out)
         return out
     number = 1
     while (folder := Path("runs") / f"{name}-{number}").exists():
         number += 1
     return folder
+
+
+def _refuse(folder: Path) -> None:
+    raise OutputError(
+        f"folder {folder}",
+        got="it exists already",
+        todo="Choose another out=, or add --resume to go on with the run in it.",
+    )
 
 
 def _first_difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str | None:
@@ -68,11 +87,7 @@ def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> N
         ConfigError: the folder's run was started with other settings, or is no run.
     """
     if folder.exists() and not resume:
-        raise OutputError(
-            f"folder {folder}",
-            got="it exists already",
-            todo="Choose another out=, or add --resume to go on with the run in it.",
-        )
+        _refuse(folder)
     if folder.exists():
         _check_same(folder, description["settings"])
         return
