@@ -146,6 +146,19 @@ SEQUELA_INLINE void multiply_adjoint(const BackwardPlan<Cell> &plan, const real 
            packed + v * W * P::kCount * plan.saved.padded);
 }
 
+// What the same units will need at the step that is done next.
+template <class Cell>
+SEQUELA_INLINE void fetch_before(const BackwardPlan<Cell> &plan, int units, int64_t t, int64_t b,
+                                 int64_t v) {
+  const Job &job = plan.job;
+  const int64_t n = plan.walk.before(t, b), count = units * W;
+  if (n < 0) return;
+  fetch(plan.gates + n * plan.saved.stride + slot_at(Cell::kSlots, v, 0), count * Cell::kSlots);
+  fetch(plan.before[n] + v * W, count);
+  if (plan.states) fetch(plan.states + n * plan.saved.padded + v * W, count);
+  if (job.dout) fetch(static_cast<const real *>(job.dout) + n * job.hidden + v * W, count);
+}
+
 // R rows, either all with a later step or all without.
 template <class Cell, class P>
 __attribute__((noinline)) void adjoint_tile(const BackwardPlan<Cell> &plan, const real *packed,
@@ -166,6 +179,8 @@ __attribute__((noinline)) void adjoint_tile(const BackwardPlan<Cell> &plan, cons
       from[r] = plan.gates + after * plan.saved.stride + P::kFirst * kLine;
     }
   }
+  if constexpr (!P::kOfThisStep)
+    for (int r = 0; r < height; ++r) fetch_before(plan, units, t, b + r, v);
   if (!last) multiply_adjoint<Cell, P>(plan, packed, tile, height, units, from, v);
   for (int r = 0; r < height; ++r)
     for (int u = 0; u < units; ++u) P::apply(tile.at[r][u], rows[r], v + u, job.hidden);

@@ -204,6 +204,8 @@ __attribute__((noinline)) void one_step(const ForwardPlan<Cell> &plan, const Pan
     plan.rows[mine + i] = row;
     plan.x[mine + i] = data + (job.offsets[t] + b) * job.input;
     plan.h[mine + i] = P::kReadsState ? row.state : row.h;
+    const int64_t after = plan.walk.after(t, b);
+    if (!ahead && after >= 0) fetch(data + after * job.input, job.input);
   }
   for_panels(P::kUnits, vectors.begin, vectors.end, [&](int units, int64_t v) {
     for_tiles(count, [&](int height, int64_t start) {
