@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from sequela.cells import CELLS, CellWeights
+from sequela.ops import reference
 from sequela.ops.call import Call, Facts, Result
 from sequela.ops.native import library, status
 
@@ -133,23 +134,54 @@ class _Recurrent(torch.autograd.Function):
         ctx.plain = (cell, reverse)
         # The backward pass writes over what was saved; a second one computes it anew.
         ctx.fresh = [True]
-        ctx.save_for_backward(*layer[1:2], *layer[3:], output, saved)
+        ctx.save_for_backward(sizes, output, saved, *given)
         ctx.set_materialize_grads(False)
         return output, *final
 
     @staticmethod
-    @once_differentiable
     # pyrefly: ignore [bad-override]
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        sizes, *given, output, saved = ctx.saved_tensors
+        sizes, output, saved, *given = ctx.saved_tensors
         cell, reverse = ctx.plain
-        layer = Layer(cell, sizes, reverse, *given)
+        wanted = ctx.needs_input_grad[3:]
+        if torch.is_grad_enabled():  # the gradient is to be differentiated again
+            again = _differentiable(cell, sizes, reverse, given, grad_outputs, wanted)
+            return None, None, None, *again
+        layer = checked(cell, sizes, reverse, *given)
         try:
             ctx.fresh.pop()
         except IndexError:
             saved = forward(layer, keep=True)[-1]
-        wanted = ctx.needs_input_grad[3:]
         return None, None, None, *backward(layer, output, saved, grad_outputs, wanted)
+
+
+def _differentiable(
+    cell: str,
+    sizes: Tensor,
+    reverse: bool,
+    given: Sequence[Any],
+    late: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+) -> list[Tensor | None]:
+    """The same gradients by plain PyTorch, as a graph that has gradients itself."""
+    x, h0, c0, *weights = given
+    initial = tuple(part for part in (h0, c0) if part is not None)
+    keep = (None,) * len(initial)
+    call = Call(
+        CELLS[cell], x, sizes.tolist(), initial, CellWeights(*weights), reverse, None, keep, False
+    )
+    result = reference.run(call)
+    reached = [
+        (output, gradient)
+        for output, gradient in zip((result.output, *result.final), late, strict=True)
+        if gradient is not None and output.requires_grad
+    ]
+    inputs = [part for part, want in zip(given, wanted, strict=True) if want and part is not None]
+    outputs, gradients = zip(*reached, strict=True)
+    found = iter(
+        torch.autograd.grad(outputs, inputs, gradients, create_graph=True, allow_unused=True)
+    )
+    return [next(found) if want else None for want in wanted]
 
 
 def checked(cell: str, sizes: Tensor, reverse: bool, *given: Tensor | None) -> Layer:
