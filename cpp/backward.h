@@ -69,6 +69,10 @@ void pack_backward(const BackwardPlan<Cell> &plan, int32_t thread) {
   pack_hidden<typename Cell::Adjoint>(plan, plan.first, thread);
   if constexpr (!__is_same(typename Cell::SecondAdjoint, Nothing))
     pack_hidden<typename Cell::SecondAdjoint>(plan, plan.second, thread);
+  if (job.dx && job.input <= kNarrow) {
+    if (thread == 0) pack_narrow<Cell>(plan);
+    return;
+  }
   int64_t turn = 0;
   for_panels(4, 0, job.dx ? (job.input + W - 1) / W : 0, [&](int units, int64_t v) {
     if (turn++ % job.threads == thread)

@@ -24,11 +24,58 @@ struct Columns {
   int64_t offset(int64_t q) const { return slot_at(slots, q / count, first + (int)(q % count)); }
 };
 
+// With an input this narrow a vector of columns would be nearly empty: each element is then the
+// product of two long rows, summed lane by lane of a line and over the lanes at the end.
+constexpr int64_t kNarrow = 4;
+
+// w_ih for narrow inputs: [d][line of units][gate][kLine].
+template <class Cell, class Plan>
+void pack_narrow(const Plan &plan) {
+  const Job &job = plan.job;
+  const real *w = static_cast<const real *>(job.w_ih);
+  real *to = plan.inputs;
+  for (int64_t d = 0; d < job.input; ++d)
+    for (int64_t line = 0; line < plan.saved.lines; ++line)
+      for (int gate : Cell::kXGates)
+        for (int64_t unit = line * kLine; unit < (line + 1) * kLine; ++unit)
+          *to++ = unit < job.hidden ? w[(gate * job.hidden + unit) * job.input + d] : 0;
+}
+
+template <class Cell>
+SEQUELA_INLINE real narrow_product(const real *gates, const real *w, int64_t lines) {
+  constexpr int kVectors = kLine / W;
+  vec even[kVectors] = {}, odd[kVectors] = {};
+  for (int64_t line = 0; line < lines; ++line, gates += Cell::kSlots * kLine) {
+    vec *acc = line & 1 ? odd : even;
+    for (int i = 0; i < Cell::kXCount; ++i, w += kLine)
+      for (int u = 0; u < kVectors; ++u)
+        acc[u] = fma(load(gates + i * kLine + u * W), load(w + u * W), acc[u]);
+  }
+  real lanes[kLine];
+  for (int u = 0; u < kVectors; ++u) store(lanes + u * W, even[u] + odd[u]);
+  for (int half = kLine / 2; half; half /= 2)
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  return lanes[0];
+}
+
+template <class Cell, class Plan>
+void narrow_gradients(const Plan &plan, int32_t thread) {
+  const Job &job = plan.job;
+  const Range rows = share(job.rows, thread, job.threads);
+  real *dx = static_cast<real *>(job.dx);
+  for (int64_t n = rows.begin; n < rows.end; ++n)
+    for (int64_t d = 0; d < job.input; ++d)
+      dx[n * job.input + d] = narrow_product<Cell>(
+          plan.gates + n * plan.saved.stride + Cell::kXFirst * kLine,
+          plan.inputs + d * plan.saved.padded * Cell::kXCount, plan.saved.lines);
+}
+
 // dx = gradients of the gates times w_ih.
 template <class Cell, class Plan>
 void input_gradients(const Plan &plan, int32_t thread) {
   const Job &job = plan.job;
   if (!job.dx) return;
+  if (job.input <= kNarrow) return narrow_gradients<Cell>(plan, thread);
   const int64_t width = job.input;
   const Inner inner{plan.saved.lines, Cell::kXCount * kLine, Cell::kSlots * kLine, 2};
   const Range rows = share(job.rows, thread, job.threads);
