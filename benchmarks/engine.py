@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--shapes", help="numbers of the shapes, as 0,3")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    budget = 0.25 if arguments.quick else 1.5
+    budget = 0.25 if arguments.quick else 1.0
     chosen = SHAPES
     if arguments.shapes:
         chosen = [SHAPES[int(number)] for number in arguments.shapes.split(",")]

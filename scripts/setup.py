@@ -94,7 +94,8 @@ def main(purpose: str) -> None:
     make_environment()
     install_torch()
     say(f"installing sequela for {purpose}")
-    pip("-c", "constraints.txt", "-e", f".[{EXTRAS[purpose]}]")
+    strict = ["-C", "cmake.define.SEQUELA_STRICT=ON"] if purpose == "dev" else []
+    pip("-c", "constraints.txt", *strict, "-e", f".[{EXTRAS[purpose]}]")
     stamp.write_text(wanted)
     # Each extra contains the ones before it, so a richer set-up serves the poorer purposes too.
     for poorer in list(EXTRAS)[: list(EXTRAS).index(purpose)]:

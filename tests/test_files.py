@@ -65,6 +65,26 @@ def test_a_failed_folder_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_fault_of_reading_is_not_called_one_of_writing(tmp_path):
+    def fill() -> None:
+        with files.publish_directory(tmp_path / "run"):
+            (tmp_path / "absent").read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        fill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_in_the_block_is_named(tmp_path):
+    def fill() -> None:
+        with files.publish_directory(tmp_path / "run"):
+            raise OSError(errno.ENOSPC, "x")
+
+    with pytest.raises(OutputError, match="no space left"):
+        fill()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_existing_folder_is_kept_unless_replaced(tmp_path):
     def fill(text: str, *, replace: bool) -> None:
         with files.publish_directory(tmp_path / "run", replace=replace) as folder:

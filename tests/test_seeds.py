@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,15 @@ def test_paths_differ():
         seeds.derive(0),
     }
     assert len(found) == 6
+
+
+def test_any_whole_number_is_the_same_number():
+    assert seeds.derive(0, "e", np.int64(3)) == seeds.derive(np.int32(0), "e", 3)
+
+
+def test_no_two_paths_are_one():
+    assert seeds.derive(1, "a/str:b") != seeds.derive(1, "a", "b")
+    assert seeds.derive(1, "a\\", "b") != seeds.derive(1, "a", "\\b")
 
 
 def test_generators_repeat():

@@ -63,6 +63,31 @@ def test_override_reaches_into_tables_and_copies():
     assert before == {"training": {"epochs": 1}, "seed": 0}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-3", 0.001), ("1E3", 1000.0), ("3", 3), (".5", 0.5), ("e3", "e3")]
+)
+def test_numbers_are_numbers(text, value):
+    found = settings.override({}, [f"x={text}"])["x"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_paths_are_taken_as_they_stand():
+    found = settings.override({}, ["data=5", "out=a #b", "labels="], ("data", "out", "labels"))
+    assert found == {"data": "5", "out": "a #b", "labels": None}
+
+
+def test_a_text_that_is_reached_into_becomes_a_name():
+    found = settings.override({"outcome": "hf"}, ["outcome.prefix=[I50]"])
+    assert found == {"outcome": {"name": "hf", "prefix": ["I50"]}}
+
+
+@pytest.mark.parametrize("word", ["a=2021-99-99", "a=" + "[" * 5000])
+def test_values_that_yaml_itself_cannot_bear(word):
+    with pytest.raises(ConfigError, match="unreadable"):
+        settings.override({}, [word])
+
+
 @pytest.mark.parametrize("word", ["epochs", "=3", "seed.a=1", "a=[1"])
 def test_bad_words(word):
     with pytest.raises(ConfigError):

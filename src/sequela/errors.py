@@ -18,6 +18,9 @@ never holds a value of a patient: columns, files, row numbers, counts and types 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 __all__ = [
     "BundleError",
     "ConfigError",
@@ -30,6 +33,7 @@ __all__ = [
     "SchemaError",
     "SequelaError",
     "TrainingError",
+    "nearest",
 ]
 
 
@@ -91,3 +95,10 @@ class Interrupted(SequelaError, RuntimeError):
 
 class MissingDependencyError(SequelaError, ImportError):
     """An optional dependency is not installed; the message holds the install line."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to do about an unknown name: the nearest known one, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."

@@ -1,7 +1,8 @@
 """Writing files so that nothing half-written is ever left.
 
-Everything is written beside its final place and renamed when it is whole. A full disk, a missing
-permission or a kill leaves the old state, never a mixture.
+Everything is written beside its final place and renamed when it is whole. A full disk or a missing
+permission leaves the old state, never a mixture. So does a kill, which may also leave the hidden
+temporary (``.NAME.xxxx``) behind; whoever goes on with a run removes its own.
 """
 
 from __future__ import annotations
@@ -31,6 +32,13 @@ _REASONS = {
 }
 
 
+def _output_error(path: Path, error: OSError) -> OutputError:
+    got, todo = _REASONS.get(
+        error.errno or 0, (error.strerror or type(error).__name__, "Choose another place.")
+    )
+    return OutputError(f"writing {path}", got=got, todo=todo)
+
+
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Turns an ``OSError`` of the block into an :class:`OutputError` that names ``path``."""
@@ -39,10 +47,7 @@ def translated(path: Path) -> Iterator[None]:
     except OutputError:
         raise
     except OSError as error:
-        got, todo = _REASONS.get(
-            error.errno or 0, (error.strerror or type(error).__name__, "Choose another place.")
-        )
-        raise OutputError(f"writing {path}", got=got, todo=todo) from error
+        raise _output_error(path, error) from error
 
 
 def _synchronise(folder: Path) -> None:
@@ -111,27 +116,38 @@ def publish_directory(final: Path | str, *, replace: bool = False) -> Iterator[P
     with translated(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name[:80]}."))
-        try:
-            yield temporary
-            for folder, _, names in os.walk(temporary):
-                for name in names:
-                    with open(Path(folder, name), "rb") as file:
-                        os.fsync(file.fileno())
-                _synchronise(Path(folder))
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary, 0o777 & ~mask)
-            if final.exists():
-                doomed = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name[:80]}."))
-                os.replace(final, doomed)
-                os.replace(temporary, final)
-                shutil.rmtree(doomed, ignore_errors=True)
-            else:
-                os.replace(temporary, final)
-            _synchronise(final.parent)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+    try:
+        yield temporary
+        with translated(final):
+            _publish(temporary, final)
+    except OSError as error:
+        # The caller may also read; only what concerns the new folder is a fault of writing.
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+        ours = str(error.filename or "").startswith(str(temporary))
+        if not isinstance(error, OutputError) and (full or ours):
+            raise _output_error(final, error) from error
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _publish(temporary: Path, final: Path) -> None:
+    for folder, _, names in os.walk(temporary):
+        for name in names:
+            with open(Path(folder, name), "rb") as file:
+                os.fsync(file.fileno())
+        _synchronise(Path(folder))
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(temporary, 0o777 & ~mask)
+    if final.exists():
+        doomed = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name[:80]}."))
+        os.replace(final, doomed)
+        os.replace(temporary, final)
+        shutil.rmtree(doomed, ignore_errors=True)
+    else:
+        os.replace(temporary, final)
+    _synchronise(final.parent)
 
 
 def sha256(path: Path | str) -> str:

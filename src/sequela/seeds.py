@@ -8,10 +8,18 @@ needs no saved generator state.
 from __future__ import annotations
 
 import hashlib
+import operator
 
 import numpy as np
 
 __all__ = ["derive", "generator"]
+
+
+def _word(part: str | int) -> str:
+    # Escaped, so that no two paths give one text; any kind of whole number is the same number.
+    if isinstance(part, str):
+        return "str:" + part.replace("\\", "\\\\").replace("/", "\\/")
+    return f"int:{operator.index(part)}"
 
 
 def derive(seed: int, *path: str | int) -> int:
@@ -24,7 +32,7 @@ def derive(seed: int, *path: str | int) -> int:
     Returns:
         An integer in [0, 2**63), equal for equal arguments on every machine.
     """
-    text = "/".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in path)])
+    text = "/".join([str(operator.index(seed)), *map(_word, path)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from sequela.errors import ConfigError
+from sequela.errors import ConfigError, nearest
 
 __all__ = ["checked", "nearest", "override", "read_yaml"]
 
@@ -34,13 +34,6 @@ _WANTED = {
     "model_type": "a table of keys and values",
     "path_type": "a path",
 }
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What to do about an unknown name: the nearest known one, or all of them."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."
 
 
 def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
@@ -85,6 +78,17 @@ def checked(model: type[_Model], values: Mapping[str, Any], where: str) -> _Mode
     raise ConfigError(what, got=repr(first["input"])[:80], wanted=wanted, todo="Correct it.")
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain data; numbers as YAML 1.2 has them, since 1.1 takes 1e-3 for a text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """A YAML file that holds a table of keys and values; plain data only, never code.
 
@@ -93,11 +97,13 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
         raise ConfigError(f"file {path}", got="no such file", todo="Check the path.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"file {path}", got=type(error).__name__, wanted="a YAML file") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"file {path}", got="an impossible value", wanted="YAML") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"not YAML at line {mark.line + 1}" if mark else "not YAML"
@@ -107,10 +113,26 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     return content
 
 
-def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+def _parsed(key: str, text: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)
+    # YAML's own dates and depths fail with these, not with an error of their own.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"argument '{key}'", got="unreadable", wanted="a YAML value") from error
+
+
+def override(
+    values: Mapping[str, Any], assignments: Iterable[str], texts: Collection[str] = ()
+) -> dict[str, Any]:
     """Settings with ``key=value`` words applied; ``a.b=1`` reaches into tables.
 
-    Values are read as YAML, so ``epochs=3`` is a number and ``codes=[a, b]`` a list.
+    Values are read as YAML, so ``epochs=3`` is a number and ``codes=[a, b]`` a list. A key that
+    reaches into a text makes it a table of that ``name``: ``outcome.prefix=[I50]``.
+
+    Args:
+        values: the settings so far; they are not changed.
+        assignments: the words.
+        texts: keys whose value is taken as it stands, such as paths; nothing is None.
 
     Raises:
         ConfigError: a word without '=', or a key that reaches into something that is no table.
@@ -122,16 +144,12 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
         key, separator, text = word.partition("=")
         if not separator or not key:
             raise ConfigError(f"argument '{word}'", wanted="key=value", todo="Write key=value.")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(
-                f"argument '{key}'", got="unreadable", wanted="a YAML value"
-            ) from error
+        value = (text or None) if key in texts else _parsed(key, text)
         *tables, last = key.split(".")
         target = result
         for table in tables:
             inner = target.get(table)
+            inner = {"name": inner} if isinstance(inner, str) else inner
             if inner is not None and not isinstance(inner, dict):
                 raise ConfigError(f"argument '{key}'", got=f"'{table}' is no table of settings")
             target[table] = dict(inner or {})

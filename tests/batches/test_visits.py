@@ -128,6 +128,18 @@ def test_unknown_age_and_sex_count_as_the_mean_and_nothing():
     np.testing.assert_array_equal(samples.target, [0, 0])
 
 
+def test_a_sex_of_few_training_subjects_is_not_learnt():
+    # "M" is said of two subjects of the training part, "X" of one in two rows, "F" of three.
+    labels = _labels(8).with_columns(subject_id=pl.Series([1, 2, 3, 4, 5, 6, 6, 7]))
+    subgroups = pl.DataFrame({"age": [50.0] * 8, "sex": [*"FFFMMXXM"]})
+    fitted = VisitEncoder.fit(_events(), labels, subgroups, rows=np.arange(7), min_subjects=3)
+    assert fitted.sexes == ("F",)
+    two = VisitEncoder.fit(_events(), labels, subgroups, rows=np.arange(7), min_subjects=2)
+    assert two.sexes == ("F", "M")
+    assert "X" not in json.dumps(two.to_dict())
+    np.testing.assert_array_equal(two.encode(_events(), labels, subgroups).static[5, 1:], [0, 0])
+
+
 _ROWS = st.lists(
     st.tuples(
         st.integers(0, 4), st.sampled_from([0.0, 0.25, 1.0, 2.5, 99.0]), st.sampled_from("ABCD")

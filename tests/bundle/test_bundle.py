@@ -5,12 +5,14 @@ import errno
 import json
 import os
 import random
+import resource
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save as tensor_bytes
 
 from sequela import bundle, files
 from sequela.bundle import manifest
@@ -152,11 +154,80 @@ def rewrite(folder: Path, change) -> None:
         (lambda config: config.update(model={"name": 3, "arguments": {}}), "'model'"),
         (lambda config: config.update(classes="ab"), "'classes'"),
         (lambda config: config["model"].update(arguments={"size": 4}), "tensor '0.weight'"),
+        (lambda config: config.update(format=True), "'format'"),
+        (lambda config: config.update(kind="foo"), "'kind'"),
+        (lambda config: config.update(classes=[1, {}]), "'classes'"),
+        (lambda config: config.update(logit_shift=["a", None]), "'logit_shift'"),
+        (lambda config: config.update(logit_shift=[True]), "'logit_shift'"),
+        (lambda config: config.update(logit_shift=[1, 2, 3]), "'logit_shift'"),
+        (lambda config: config.update(logit_shift=[1, 2]), "'logit_shift'"),
+        (lambda config: config.update(logit_shift=[10**400]), "'logit_shift'"),
+        (lambda config: config.update(kind="regression"), "'logit_shift'"),
+        (
+            lambda config: config.update(kind="multiclass", classes=["a", "b", "c"]),
+            "'logit_shift'",
+        ),
+        (lambda config: config.update(logit_shift=[float("nan")]), "json: got damaged text"),
+        (lambda config: config["card"].update(x=[float("-inf")]), "json: got damaged text"),
     ],
 )
 def test_configurations_that_do_not_fit(folder, change, message):
     rewrite(folder, change)
     with pytest.raises(BundleError, match=message):
+        bundle.load(folder, build)
+
+
+def test_a_number_beyond_all_bounds(folder):
+    contents = manifest.read_verified(folder, ())
+    for big in (b"1e999", b"-1e999"):
+        changed = contents["config.json"].replace(b"-1.5", big)
+        assert changed != contents["config.json"]
+        manifest.write_verified(folder, {**contents, "config.json": changed})
+        with pytest.raises(BundleError, match="damaged text"):
+            bundle.load(folder, build)
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "shift"),
+    [
+        ("binary", (), []),
+        ("binary", ("a", "b"), [1]),
+        ("multiclass", ("a", "b"), [0.5]),
+        ("multiclass", ("a", "b"), [0.5, -0.5]),
+        ("multiclass", ("a", "b", "c"), [1.0, 2.0, 3.0]),
+        ("multiclass", (), [1.0, 2.0, 3.0]),
+        ("regression", (), []),
+    ],
+)
+def test_shifts_that_fit(tmp_path, kind, classes, shift):
+    path = save(tmp_path / "model", kind=kind, classes=classes, logit_shift=shift)
+    assert bundle.load(path, build).logit_shift == shift
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(folder, bad):
+    state = build("tiny", 3).state_dict()
+    state["0.bias"][1] = bad
+    with pytest.raises(ConfigError, match=r"tensor '0\.bias' of the bundle: got NaN or an inf"):
+        save(folder.parent / "other", state_dict=state)
+    assert os.listdir(folder.parent) == ["model"]
+    contents = manifest.read_verified(folder, ())
+    manifest.write_verified(folder, {**contents, "model.safetensors": tensor_bytes(state)})
+    with pytest.raises(BundleError, match=r"tensor '0\.bias' of .*got NaN or an infinite value"):
+        bundle.load(folder, build)
+
+
+def test_a_type_that_torch_does_not_have(folder):
+    contents = manifest.read_verified(folder, ())
+    raw = contents["model.safetensors"]
+    size = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + size])
+    entry = header["0.bias"]
+    entry["dtype"], entry["shape"] = "F8_E8M0", [8]
+    changed = json.dumps(header).encode()
+    contents["model.safetensors"] = len(changed).to_bytes(8, "little") + changed + raw[8 + size :]
+    manifest.write_verified(folder, contents)
+    with pytest.raises(BundleError, match=r"damaged tensors|got float8"):
         bundle.load(folder, build)
 
 
@@ -226,10 +297,13 @@ def test_no_folder(tmp_path):
         {"model_arguments": {"size": object()}},
         {"preparation": {"mean": float("nan")}},
         {"card": {"x": np.zeros(3)}},
+        {"kind": "foo"},
+        {"logit_shift": [1.0, 2.0]},
+        {"logit_shift": [float("nan")]},
     ],
 )
 def test_only_plain_data_is_saved(tmp_path, changes):
-    with pytest.raises(ConfigError, match="wanted plain texts"):
+    with pytest.raises(ConfigError, match=r"wanted plain texts|got a wrong '(kind|logit_shift)'"):
         save(tmp_path / "model", **changes)
     assert os.listdir(tmp_path) == []
 
@@ -289,3 +363,30 @@ def test_a_built_in_model_gives_the_same_scores(tmp_path):
     rewrite(path, lambda config: config["model"]["arguments"].update(hiden_size=4))
     with pytest.raises(ConfigError, match="hiden_size"):
         bundle.load(path)
+
+
+@pytest.mark.parametrize("size", [60_000, 10**6, 10**12, 10**30])
+@pytest.mark.parametrize(
+    ("recipe", "arguments"),
+    [
+        ("onset_gru", {"vocabulary_size": 3, "step_size": 2, "static_size": 0}),
+        ("seizure_bilstm", {"step_size": 2, "classes": 2}),
+    ],
+)
+def test_a_size_that_the_weights_do_not_have_takes_no_memory(tmp_path, recipe, arguments, size):
+    from sequela import recipes
+
+    model = recipes.build(recipe, **arguments, hidden_size=4)
+    path = save(
+        tmp_path / "model",
+        model_name=recipe,
+        model_arguments={**arguments, "hidden_size": 4},
+        state_dict=model.state_dict(),
+    )
+    bundle.load(path)
+    rewrite(path, lambda config: config["model"]["arguments"].update(hidden_size=size))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BundleError, match=r"wanted float32|a size that cannot be built") as caught:
+        bundle.load(path)
+    assert "\n" not in str(caught.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB

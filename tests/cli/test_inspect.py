@@ -59,6 +59,15 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_one_subject_of_many_visits_sets_no_quantile(tmp_path):
+    rows = [(1, moment(0) + dt.timedelta(hours=hour), "A") for hour in range(5000)]
+    rows += [(s, moment(30 * visit), "A") for s in range(2, 402) for visit in range(3)]
+    schema = {"subject_id": pl.Int64, "time": pl.Datetime("us"), "code": pl.String}
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(tmp_path / "events.parquet")
+    found = describe_events(EventData.open(tmp_path / "events.parquet"))
+    assert set(found["median_days_between_visits_per_subject"].values()) == {30}
+
+
 def test_counts(folder):
     found = describe_events(EventData.open(folder), min_subjects=5)
     assert found["subjects"] == 30
@@ -69,7 +78,7 @@ def test_counts(folder):
     assert found["parts"] == {"held_out": 4, "train": 20, "tuning": 5, "without a part": 1}
     assert found["events_per_subject"]["50%"] == 9
     assert found["visits_per_subject"]["50%"] == 5
-    assert found["days_between_visits"]["50%"] == 10
+    assert found["median_days_between_visits_per_subject"]["50%"] == 10
     codes = {row["code"]: row for row in found["codes"]["top"]}
     assert codes["DX//A"] == {
         "code": "DX//A",
@@ -102,7 +111,9 @@ def test_quantiles_need_subjects_on_both_sides(folder):
     assert [key for key, value in shown.items() if value is not None] == ["50%"]
     shown = describe_events(data, min_subjects=7)["events_per_subject"]
     assert [key for key, value in shown.items() if value is not None] == ["25%", "50%", "75%"]
-    assert not any(describe_events(data, min_subjects=16)["days_between_visits"].values())
+    assert not any(
+        describe_events(data, min_subjects=16)["median_days_between_visits_per_subject"].values()
+    )
 
 
 def test_many_codes_are_cut_off(tmp_path):
@@ -115,7 +126,7 @@ def test_many_codes_are_cut_off(tmp_path):
     assert found["codes"]["not_shown"] == 5
     assert [row["code"] for row in found["codes"]["top"]] == [f"C{c:02}" for c in range(20)]
     # One visit each: no gap, and no failure for the lack of one.
-    assert set(found["days_between_visits"].values()) == {None}
+    assert set(found["median_days_between_visits_per_subject"].values()) == {None}
     assert found["parts"] is None
 
 

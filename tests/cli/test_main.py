@@ -48,6 +48,16 @@ def finished(records, tmp_path_factory) -> Path:
     return out
 
 
+def labels_of(records: Path, path: Path) -> Path:
+    """The onset task's labels of a data set, as a file."""
+    from sequela import cohort, tasks
+    from sequela.events import EventData
+
+    declared = tasks.declaration("onset", outcome="heart_failure")
+    cohort.build_cohort(EventData.open(records), declared).labels.write_parquet(path)
+    return path
+
+
 def test_help_answers_at_once():
     command = [sys.executable, "-m", "sequela", "--help"]
     seconds = []
@@ -99,23 +109,126 @@ def test_a_run_holds_what_it_should(finished):
     assert [row["role"] for row in table] == ["model", *["baseline"] * 3, "best possible"]
 
 
-def test_no_subject_id_in_a_run(finished, records):
+def test_nothing_of_a_subject_in_a_run(records, tmp_path):
+    """No id, as text or as bytes, in any file of a run; ages are decades, rows are shuffled."""
     import polars as pl
 
-    from sequela.events import EventData
+    from sequela.events import EventData, write_events
 
-    ids = {str(number) for number in EventData.open(records).subject_ids().tolist()}
-    assert len(ids) == 900
-    frame = pl.read_parquet(finished / "predictions.parquet")
-    assert "subject_id" not in frame.columns
-    assert frame["group"].max() < frame.height
+    events = EventData.open(records).read()
+    marked = events.with_columns(pl.col("subject_id") + 7_300_000_000_000_000)
+    write_events(tmp_path / "marked", [marked])
+    out = tmp_path / "run"
+    words = ["train", "heart_failure", f"data={tmp_path / 'marked'}", f"out={out}"]
+    assert call(*words, "training.epochs=1", "evaluation.replicates=100") == 0
+    numbers = marked["subject_id"].unique().to_list()
+    for path in out.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        assert b"7300000000000" not in content, path
+        assert not any(number.to_bytes(8, "little") in content for number in numbers[::50]), path
+    frame = pl.read_parquet(out / "predictions.parquet")
+    assert set(frame["age_decade"].drop_nulls()) <= set(range(0, 100, 10))
+    held_out = frame.filter(pl.col("part") == "held_out")
+    assert not held_out["score"].is_sorted()
+    assert "row" not in frame.columns
+
+
+def test_a_demo_takes_the_place_of_a_demo_only(finished, capsys, tmp_path):
+    import shutil
+
+    mine = tmp_path / "mine"
+    shutil.copytree(finished, mine)
+    (mine / "notes.txt").write_text("precious")
+    assert call("demo", "--out", mine, "--subjects", 500) == 1
+    assert "no demo" in capsys.readouterr().err
+    assert (mine / "notes.txt").read_text() == "precious"
+    assert call("demo", "--out", ".") == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["task.outcome={name: heart_failure, exact: [ICD10CM//J06.9]}"],
+        ["task.outcome.prefix=[ICD10CM//J06]"],
+    ],
+)
+def test_the_best_possible_score_is_of_its_own_outcome_only(words, records, tmp_path):
+    settings = ["training.epochs=1", "evaluation.replicates=100", "evaluation.baselines=false"]
+    out = tmp_path / "run"
+    assert call("train", "heart_failure", f"data={records}", f"out={out}", *settings, *words) == 0
+    table = json.loads((out / "evaluation.json").read_text())["table"]
+    assert [row["role"] for row in table] == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("training.metric=macro_f1", "metric"),
+        ("training.accelerator=cuda", "accelerator"),
+        ("training.devices=999", "training.devices"),
+        ("training.kind=regression", "training.kind"),
+        ("model.vocabulary_size=3", "model.vocabulary_size"),
+        ("model.hidden_size=10000000", "memory"),
+        ("model.title=5", "title"),
+        ("model.title=", "title"),
+        ("evaluation.threshold=sensitivity=.0", "threshold"),
+        ("model.dropout=2021-99-99", "model.dropout"),
+    ],
+)
+def test_wrong_settings_leave_no_folder(word, message, records, tmp_path, capsys):
+    import torch
+
+    if "cuda" in word and torch.cuda.is_available():
+        pytest.skip("a GPU is here")
+    words = ["train", "heart_failure", f"data={records}", f"out={tmp_path / 'run'}", word]
+    assert call(*words) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "internal error" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_refuses_other_held_out_data(records, tmp_path, capsys):
+    import shutil
+
+    import polars as pl
+
+    data, out = tmp_path / "records", tmp_path / "run"
+    shutil.copytree(records, data)
+    words = ["train", "heart_failure", f"data={data}", f"out={out}", "training.epochs=1"]
+    words += ["evaluation.replicates=100", "evaluation.baselines=false"]
+    assert call(*words) == 0
+    (out / "evaluation.json").unlink()
+    assert call(*words, "--resume") == 0
+    file = next((data / "data").rglob("*.parquet"))
+    frame = pl.read_parquet(file)
+    frame.filter(pl.col("code").cast(pl.String) != "ICD10CM//I10").write_parquet(file)
+    capsys.readouterr()
+    assert call(*words, "--resume") == 2
+    assert "other data than the run was started with" in capsys.readouterr().err
+
+
+def test_a_panic_of_a_library_is_one_line(monkeypatch, capsys):
+    class PanicException(BaseException):
+        pass
+
+    def fail(*_, **__):
+        raise PanicException("canary-4711")
+
+    monkeypatch.setattr("sequela.cli.doctor.run", fail)
+    assert call("doctor") == 1
+    said = capsys.readouterr().err
+    assert "canary" not in said
+    assert "PanicException" in said
 
 
 def test_predict_writes_meds_predictions(finished, records, tmp_path, capsys):
     import polars as pl
 
     out = tmp_path / "scores.parquet"
-    assert call("predict", finished / "model", f"data={records}", f"out={out}") == 0
+    given = labels_of(records, tmp_path / "labels.parquet")
+    words = [f"data={records}", f"labels={given}", f"out={out}"]
+    assert call("predict", finished / "model", *words) == 0
     frame = pl.read_parquet(out)
     assert frame.columns == [
         "subject_id",
@@ -125,8 +238,44 @@ def test_predict_writes_meds_predictions(finished, records, tmp_path, capsys):
         "predicted_boolean_probability",
     ]
     assert frame["predicted_boolean_probability"].is_between(0, 1).all()
-    assert call("predict", finished / "model", f"data={records}", f"out={out}") == 1
+    assert call("predict", finished / "model", *words) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+def test_predict_where_the_outcome_is_not_known_yet(finished, records, tmp_path):
+    """Whoever meets the task's conditions today is scored, and labels may hold keys alone."""
+    import polars as pl
+
+    from sequela.events import EventData, write_events
+
+    given = pl.read_parquet(labels_of(records, tmp_path / "labels.parquet"))
+    keys = given.select("subject_id", "prediction_time")
+    # Data that end with each prediction: nobody has a follow-up.
+    data = EventData.open(records).read().join(keys, on="subject_id")
+    today = data.filter(
+        pl.col("time").is_null() | (pl.col("time") <= pl.col("prediction_time"))
+    ).drop("prediction_time")
+    write_events(tmp_path / "today", [today])
+    keys.write_parquet(tmp_path / "who.parquet")
+    words = [finished / "model", f"data={tmp_path / 'today'}"]
+    assert call("predict", *words, f"out={tmp_path / 'all.parquet'}") == 0
+    who = f"labels={tmp_path / 'who.parquet'}"
+    assert call("predict", *words, who, f"out={tmp_path / 'some.parquet'}") == 0
+    everyone = pl.read_parquet(tmp_path / "all.parquet")
+    some = pl.read_parquet(tmp_path / "some.parquet")
+    assert everyone.columns == ["subject_id", "prediction_time", "score", "flagged"]
+    assert some.height == keys.height
+    # The whole data give the same people the same scores: the future is not looked at.
+    whole = tmp_path / "whole.parquet"
+    assert call("predict", finished / "model", f"data={records}", who, f"out={whole}") == 0
+    assert pl.read_parquet(whole)["score"].to_list() == pytest.approx(some["score"].to_list())
+
+
+def test_evaluate_says_when_the_data_are_its_own(finished, records, capsys):
+    assert call("evaluate", finished / "model", f"data={records}") == 0
+    said = capsys.readouterr().out
+    assert "WARNING: the model was made from these very subjects" in said
+    assert "held-out" not in said
 
 
 def test_evaluate_on_other_data(finished, tmp_path, capsys):
@@ -147,19 +296,15 @@ def test_report_again(finished, capsys):
 
 def test_labels_from_a_file(records, tmp_path):
     """MEDS labels in: the cohort is theirs."""
-    from sequela import cohort, tasks
-    from sequela.events import EventData
+    import polars as pl
 
-    found = cohort.build_cohort(
-        EventData.open(records), tasks.declaration("onset", outcome="heart_failure")
-    )
     (tmp_path / "labels").mkdir()
-    found.labels.write_parquet(tmp_path / "labels" / "0.parquet")
+    found = pl.read_parquet(labels_of(records, tmp_path / "labels" / "0.parquet"))
     words = [f"data={records}", f"labels={tmp_path / 'labels'}", f"out={tmp_path / 'run'}"]
     settings = ["training.epochs=1", "evaluation.replicates=100", "evaluation.baselines=false"]
     assert call("train", "heart_failure", *words, *settings) == 0
     stored = json.loads((tmp_path / "run" / "cohort.json").read_text())
-    assert sum(part["rows"] for part in stored["parts"].values()) == found.labels.height
+    assert sum(part["rows"] for part in stored["parts"].values()) == found.height
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterable
 from itertools import pairwise
@@ -148,6 +149,10 @@ def test_labels_equal_the_plain_reading(
             expected.append((number, *found))
     data = as_frames(people, shards)
     event(f"{min(len(expected), 5)} subjects or more")
+    if not expected:
+        with pytest.raises(DataError, match="no subject is left"):
+            build_cohort(data, declared)
+        return
     cohort = build_cohort(data, declared)
     assert cohort.labels.rows() == expected
     assert cohort.subgroups["subject_id"].to_list() == [row[0] for row in expected]
@@ -261,3 +266,34 @@ def test_an_empty_cohort_says_where_everyone_went():
         build_cohort(Frames([table(rows)]), plain())
     with pytest.raises(ConfigError, match="unknown key"):
         build_cohort(Frames([table(rows)]), plain(unknown=1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(people=st.lists(subjects, min_size=1, max_size=8), values=declarations)
+def test_who_is_scored_does_not_depend_on_the_future(
+    people: list[tuple[list[Event], dt.datetime | None]], values: dict[str, Any]
+):
+    """Without known outcomes, whoever has a label is in, and later events change nobody."""
+    declared = OnsetDeclaration.parse(values)
+    people = [*people, (FAITHFUL, START - 9000 * DAY)]
+    try:
+        whole = build_cohort(as_frames(people, 1), declared, known=False).labels
+    except DataError:
+        return
+    assert "boolean_value" not in whole.columns
+    times = dict(whole.rows())
+
+    def seen(number: int, when: dt.datetime | None) -> bool:
+        return number not in times or when is None or when <= times[number]
+
+    cut = [
+        ([one for one in events if seen(number, one[0])], birth)
+        for number, (events, birth) in enumerate(people)
+    ]
+    # Somebody else's newest event keeps every index date in the past.
+    cut.append(([(max(times.values()), "A")], None))
+    again = build_cohort(as_frames(cut, 1), declared, known=False).labels
+    assert set(whole.rows()) <= set(again.rows())
+    with contextlib.suppress(DataError):
+        labelled = build_cohort(as_frames(people, 1), declared).labels.drop("boolean_value")
+        assert set(labelled.rows()) <= set(whole.rows())

@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import auc, roc_auc_score
 
 from sequela.errors import ConfigError, DataError, LabelError, LeakageError
@@ -118,20 +120,106 @@ def test_subgroups(binary):
     assert sum(row["n"] for row in ages) == binary["n"]
 
 
+def _cells(ages, labels, groups=None, scores=None):
+    labels = np.asarray(labels)
+    groups = np.arange(len(labels)) if groups is None else groups
+    scores = np.linspace(0, 1, len(labels)) if scores is None else scores
+    rows = evaluate_subgroups(Part(labels, groups, np.asarray(ages)), scores, 20, 0, 0.95)
+    return {row["name"]: row for row in rows}
+
+
 def test_few_people_are_not_counted():
-    labels = np.r_[np.ones(30), np.zeros(70)].astype(int)
-    ages = np.r_[np.full(3, 90.0), np.full(27, 70.0), np.full(8, 90.0), np.full(62, 50.0)]
-    ages[-1] = np.nan
-    rows = evaluate_subgroups(
-        Part(labels, np.arange(100), ages), np.linspace(0, 1, 100), 20, 0, 0.95
-    )
-    by_name = {row["name"]: row for row in rows}
-    old = by_name["age 85 and over"]
+    ages = np.r_[np.full(11, 90.0), np.full(12, np.nan), np.full(27, 70.0), np.full(60, 50.0)]
+    labels = np.r_[np.zeros(23), np.ones(27), np.zeros(55), np.ones(5)].astype(int)
+    cells = _cells(ages, labels)
+    old = cells["age 85 and over"]
     assert (old["n"], old["positives"], old["auroc"]) == ("fewer than 20", None, None)
-    assert by_name["age unknown"]["n"] == "fewer than 20"
-    assert by_name["age 45-54"]["positives"] == "fewer than 10"
-    assert by_name["age 65-74"]["positives"] == "more than 17"
-    assert by_name["age 65-74"]["auroc"] is None
+    assert cells["age unknown"]["n"] == "fewer than 20"
+    assert cells["age 45-54"]["positives"] == "fewer than 10"
+    assert cells["age 65-74"]["positives"] == "more than 17"
+    assert cells["age 65-74"]["auroc"] is None
+
+
+def test_many_rows_of_few_people_are_few():
+    # Thirty rows of one patient, 9 positive patients with 40 rows, 9 negative ones with 40 rows;
+    # 19 people of another band, so that no third one must hide the one.
+    ages = np.r_[
+        np.full(30, 93.4),
+        np.full(70, 50.0),
+        np.full(70, 60.0),
+        np.full(100, 70.0),
+        np.full(19, 20.0),
+    ]
+    labels = np.r_[
+        np.tile([0, 1], 15),
+        np.ones(40),
+        np.zeros(30),
+        np.zeros(40),
+        np.ones(30),
+        np.tile([0, 1], 50),
+        np.ones(19),
+    ].astype(int)
+    nine = np.arange(40) % 9
+    groups = np.r_[np.full(30, 7777), nine, 100 + np.arange(30), 200 + nine, 300 + np.arange(149)]
+    cells = _cells(ages, labels, groups)
+    for name, n in (("85 and over", None), ("45-54", 70), ("55-64", 70)):
+        cell = cells[f"age {name}"]
+        assert (cell["n"], cell["positives"], cell["auroc"]) == (n, None, None), name
+        assert "fewer than" in cell["note"]
+    assert cells["age 65-74"]["auroc"] is not None
+
+
+def test_a_hidden_count_is_not_the_total_less_the_others():
+    # 5 + 40 + 60 + 100 people: the smallest that is shown hides with the one that is too small.
+    ages = np.repeat([90.0, 50.0, 60.0, 70.0], [5, 40, 60, 100])
+    labels = np.arange(205) % 2
+    cells = _cells(ages, labels)
+    assert [cell["n"] for cell in cells.values()] == [None, 60, 100, "fewer than 20"]
+    assert cells["age 45-54"]["positives"] is None
+    assert cells["age 45-54"]["auroc"] is None
+    assert "subtraction" in cells["age 45-54"]["note"]
+    assert cells["age 55-64"]["auroc"] is not None
+
+
+def test_hidden_cells_are_together_no_small_group():
+    # The totals tell that 6 are in two bands: a third band must hide them.
+    ages = np.repeat([90.0, np.nan, 50.0, 60.0], [3, 3, 40, 60])
+    cells = _cells(ages, np.arange(106) % 2)
+    assert [name for name, cell in cells.items() if cell["auroc"]] == ["age 55-64"]
+    assert cells["age 45-54"]["n"] is None
+
+
+def test_hidden_positives_are_not_the_total_less_the_others():
+    ages = np.repeat([40.0, 50.0, 60.0], [60, 60, 60])
+    labels = np.r_[np.arange(60) < 4, np.arange(60) < 20, np.arange(60) < 30].astype(int)
+    cells = _cells(ages, labels)
+    assert [cell["n"] for cell in cells.values()] == [60, 60, 60]
+    assert [cell["positives"] for cell in cells.values()] == ["fewer than 10", None, 30]
+    assert [cell["auroc"] is None for cell in cells.values()] == [True, True, False]
+
+
+@given(
+    cells=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=6),
+)
+@settings(max_examples=60, deadline=None)
+def test_subtraction_finds_no_small_group(cells):
+    sizes = [(positive, negative) for positive, negative in cells if positive + negative]
+    ages = np.repeat([20.0, 50.0, 60.0, 70.0, 80.0, 90.0][: len(sizes)], [sum(s) for s in sizes])
+    labels = np.concatenate([np.repeat([1, 0], size) for size in sizes] or [np.zeros(0)])
+    shown = list(_cells(ages, labels.astype(int)).values())
+    if len(shown) < 2:
+        return
+    counts = [row["n"] for row in shown if isinstance(row["n"], int)]
+    positives = [row for row in shown if isinstance(row["positives"], int)]
+    left = len(labels) - sum(counts)
+    # Where nothing is shown there is nothing to subtract.
+    assert left == 0 or left >= 20 or not counts
+    assert len(shown) - len(counts) != 1
+    assert len(shown) - len(positives) != 1
+    left_positives = labels.sum() - sum(row["positives"] for row in positives)
+    if positives and len(positives) < len(shown):
+        left_rows = len(labels) - sum(row["n"] for row in positives)
+        assert 10 <= left_positives <= left_rows - 10
 
 
 def test_a_column_of_many_values_is_not_a_sex():

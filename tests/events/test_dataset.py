@@ -113,6 +113,15 @@ def test_a_csv_file(tmp_path: Path):
         EventData.open(path).read()
 
 
+def test_a_csv_file_with_a_doubled_column(tmp_path: Path):
+    path = tmp_path / "events.csv"
+    path.write_text("subject_id,time,code,note,note,code\n1,2020-01-01,A,x,y,B\n")
+    with pytest.raises(SchemaError, match=r"column 'code' of events.csv: got 2 columns"):
+        EventData.open(path).read()
+    path.write_text("subject_id,time,code,note,note\n1,2020-01-01,A,x,y\n")
+    assert EventData.open(path).read().height == 1
+
+
 def test_a_subject_in_two_files(tmp_path: Path):
     folder = tmp_path / "data"
     folder.mkdir()

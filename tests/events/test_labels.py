@@ -58,6 +58,18 @@ def test_other_types_and_csv(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    "times",
+    [pa.array([0, 2**53], pa.timestamp("s")), pa.array([0, 2**62], pa.int64())],
+    ids=lambda times: str(times.type),
+)
+def test_labels_far_out_of_time(tmp_path: Path, times: pa.Array):
+    table = pa.table({"subject_id": [1, 2], "prediction_time": times, "boolean_value": [True] * 2})
+    pq.write_table(table, tmp_path / "l.parquet")
+    with pytest.raises(DataError, match=r"column 'prediction_time' of l.parquet.* row 2"):
+        read_labels(tmp_path / "l.parquet")
+
+
+@pytest.mark.parametrize(
     ("frame", "kind", "message"),
     [
         (labels().drop("subject_id"), SchemaError, "column 'subject_id' of l.parquet"),

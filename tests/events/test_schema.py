@@ -55,11 +55,65 @@ def test_a_zone_becomes_utc():
     assert align(near_meds(time=times), "x")["time"].to_list() == [NOON] * 3
 
 
+@pytest.mark.parametrize("zone", ["+05:30", "-08:00", "America/New_York"])
+def test_any_zone_of_arrow_becomes_utc(zone: str):
+    times = pa.array([NOON, NOON, None], pa.timestamp("us")).cast(pa.timestamp("us", zone))
+    assert align(near_meds(time=times), "x")["time"].to_list() == [None, NOON, NOON]
+
+
+@pytest.mark.parametrize("name", ["time", "other"])
+def test_a_doubled_column_is_named(name: str):
+    table = near_meds(other=pa.array([1, 2, 3]))
+    with pytest.raises(SchemaError, match=f"column '{name}' of x: got 2 columns of this name"):
+        align(table.append_column(name, table[name]), "x")
+
+
 def test_dates_and_text_times():
     day = pa.array([NOON.date(), NOON.date(), None], pa.date32())
     assert align(near_meds(time=day), "x")["time"][1] == dt.datetime(2020, 1, 2)
     text = pa.array(["2020-01-02T12:00:00", "2020-01-02 12:00", ""])
     assert align(near_meds(time=text), "x")["time"].to_list() == [None, NOON, NOON]
+
+
+_LONG = 2**62
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pa.array([0, None, 2**53 - 1], pa.timestamp("s")),
+        pa.array([0, None, _LONG], pa.timestamp("ms")),
+        pa.array([0, None, -_LONG], pa.timestamp("us")),
+        pa.array([0, None, _LONG], pa.timestamp("us", "+05:30")),
+        pa.array([0, None, 2**31 - 1], pa.date32()),
+        pa.array([0, None, -_LONG], pa.date64()),
+        pa.array([0, None, 253_402_300_800], pa.timestamp("s")),
+        pa.array([0, None, -62_135_596_801], pa.timestamp("s")),
+        pa.array([0, None, _LONG], pa.timestamp("us")).dictionary_encode(),
+        pa.array(["2020-01-01", None, "+262000-01-01"]),
+        pa.array(["2020-01-01", None, "0000-12-31"]),
+    ],
+    ids=lambda times: str(times.type),
+)
+def test_times_out_of_range_are_refused(times: pa.Array):
+    with pytest.raises(DataError, match=r"column 'time' of x: .* 1 row\(s\), the first is row 3"):
+        align(near_meds(time=times), "x")
+
+
+@pytest.mark.parametrize("kind", [pl.Datetime("us"), pl.Datetime("ms"), pl.Date()], ids=str)
+def test_times_of_frames_are_looked_at_too(kind: pl.DataType):
+    far = pl.Series("time", [0, 0, 2**31 - 1 if kind == pl.Date else _LONG]).cast(kind)
+    frame = pl.DataFrame({"subject_id": [1, 1, 1], "code": ["a", "b", "c"]}).with_columns(far)
+    with pytest.raises(DataError, match="years 1 to 9999"):
+        align(frame, "x")
+
+
+def test_the_first_and_the_last_time_pass():
+    ends = [dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59)]
+    for unit in ("s", "ms", "us"):
+        times = pa.array([*ends, None], pa.timestamp(unit))
+        events = align(near_meds(subject_id=pa.array([1, 1, 1]), time=times), "x")
+        assert events["time"].to_list() == [None, *ends]
 
 
 @pytest.mark.parametrize("kind", [pa.int32(), pa.int16(), pa.uint32(), pa.uint64(), pa.float64()])

@@ -296,3 +296,28 @@ def test_the_import_brings_no_table_library():
     took = float(subprocess.check_output([sys.executable, "-W", "error", "-c", code], text=True))
     # Processor time, so that a busy machine changes nothing; 0.05 s was seen.
     assert took < 0.3
+
+
+@pytest.mark.parametrize("form", ["dense", "packed"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_types_under_autocast_are_torchs(kind, bidirectional, form):
+    layers = pair(kind, D, H, 2, bidirectional=bidirectional, dtype=torch.float32)
+    x = draw(T, B, D, dtype=torch.float32)
+    given = x if form == "dense" else pack_padded_sequence(x, LENGTHS, enforce_sorted=False)
+    with torch.autocast("cpu", torch.bfloat16):
+        theirs, ours = (flat(layer(given)) for layer in layers)
+    if (kind, form) == ("LSTM", "packed"):
+        # The exception that the module's docstring states: torch itself is of two minds.
+        assert {part.dtype for part in theirs} == {torch.float32}
+        theirs = [part.bfloat16() for part in theirs]
+    assert [part.dtype for part in ours] == [part.dtype for part in theirs]
+    torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+def test_empty_rows_do_not_change_the_types_under_autocast(kind):
+    layer = getattr(sequela.nn, kind)(D, H, bidirectional=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        result = flat(layer(torch.zeros(T, 3, D), lengths=[2, 0, 5]))
+    assert {part.dtype for part in result} == {torch.bfloat16}

@@ -13,6 +13,7 @@ from sequela.ops import force
 
 B, T, D, H = 4, 5, 3, 4
 KINDS = ["RNN", "LSTM", "GRU"]
+PACKED = PackedSequence(torch.zeros(3, D), torch.tensor([2, 1]))
 
 
 def raised(call):
@@ -117,6 +118,44 @@ def test_type_of_the_state_of_an_lstm():
     state = hidden("LSTM", 1, B, H, dtype=torch.float64)
     with pytest.raises(RuntimeError, match="mat1 and mat2 must have the same dtype"):
         sequela.nn.LSTM(D, H)(torch.zeros(T, B, D), state)
+
+
+def three(*shape):
+    return (torch.zeros(*shape),) * 3
+
+
+@pytest.mark.parametrize(
+    ("x", "hx", "phrase"),
+    [
+        (torch.zeros(T, B, D), three(1, B, H), "lstm expects two hidden states"),
+        (torch.zeros(T, B, D), list(three(1, B, H)), "lstm expects two hidden states"),
+        (torch.zeros(T, B, D), three(1, B, H)[:1], "tuple index out of range"),
+        (torch.zeros(T, B, D), torch.zeros(2, 1, B, H), "lstm() received an invalid combination"),
+        (torch.zeros(T, B, D), torch.zeros(2, B, H), "For batched 3-D input, hx and cx should"),
+        (PACKED, three(1, 2, H), "lstm expects two hidden states"),
+        (PACKED, three(1, 2, H)[:1], "lstm expects two hidden states"),
+        (PACKED, torch.zeros(2, 1, 2, H), "lstm() received an invalid combination of arguments"),
+    ],
+)
+def test_states_of_an_lstm_that_are_not_two(x, hx, phrase):
+    theirs, ours = (raised(lambda m=module: m.LSTM(D, H)(x, hx)) for module in (nn, sequela.nn))
+    assert type(ours) is type(theirs)
+    assert str(theirs).startswith(phrase)
+    assert str(ours).startswith(phrase)
+
+
+def test_states_of_an_lstm_without_a_batch():
+    for module in (nn, sequela.nn):
+        # Stacked they are two states of two dimensions each.
+        assert module.LSTM(D, H)(torch.zeros(T, D), torch.zeros(2, 1, H))[0].shape == (T, H)
+        assert module.LSTMCell(D, H)(torch.zeros(D), torch.zeros(2, H))[0].shape == (H,)
+    with pytest.raises(RuntimeError, match="lstm expects two hidden states"):
+        sequela.nn.LSTM(D, H)(torch.zeros(T, D), three(1, H))
+
+
+@pytest.mark.parametrize("hx", [three(B, H), three(B, H)[:1], torch.zeros(2, B, H)])
+def test_states_of_an_lstm_cell_that_are_not_two(hx):
+    both(lambda module: module.LSTMCell(D, H)(torch.zeros(B, D), hx))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -211,3 +211,21 @@ def test_a_single_step():
             torch.testing.assert_close(got, wanted, **REFERENCE)
         with pytest.raises(RuntimeError, match="weights are for input size 2"):
             run_step(cell, data[:, :1], initial, weights)
+
+
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+def test_batch_sizes_may_be_a_list(sizes):
+    data, tensor, initial, weights = example("lstm", sizes)
+    listed = run("lstm", data, sizes, initial, weights)
+    given = run("lstm", data, tensor, initial, weights)
+    assert torch.equal(listed.output, given.output)
+    assert all(map(torch.equal, listed.final, given.final))
+    with pytest.raises(RuntimeError, match="must not increase"):
+        run("lstm", data, [1, 2], initial, weights)
+
+
+def test_a_list_of_batch_sizes_is_left_as_it_is():
+    sizes = [3, 2, 0, 0]
+    data, _, initial, weights = example("gru_after", sizes)
+    run("gru_after", data, sizes, initial, weights)
+    assert sizes == [3, 2, 0, 0]

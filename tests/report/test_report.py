@@ -200,10 +200,10 @@ def test_several_rows_of_one_patient_are_samples(binary_run, no_figures):
 def test_few_people_stay_few(binary_run, no_figures):
     def change(evaluation):
         row = {"n": "fewer than 20", "positives": None, "auroc": None}
-        evaluation["subgroups"][0].update(row, note="fewer than 20 samples")
+        evaluation["subgroups"][0].update(row, note="fewer than 20 people")
 
     _changed(binary_run, "evaluation.json", change)
-    assert "fewer than 20 samples" in _Page(render(binary_run).read_text()).text
+    assert "fewer than 20 people" in _Page(render(binary_run).read_text()).text
 
 
 @pytest.mark.parametrize("name", ["experiment.json", "evaluation.json", "cohort.json"])

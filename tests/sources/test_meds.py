@@ -11,6 +11,7 @@ import pytest
 
 from sequela import sources
 from sequela.errors import ConfigError, DataError
+from sequela.events import EventData, read_labels
 from sequela.sources.meds import read
 
 EXAMPLE = Path(sources.__file__).parent / "meds" / "example"
@@ -39,6 +40,41 @@ def test_mistakes(tmp_path: Path):
         sources.read("meds", tmp_path / "absent")
     with pytest.raises(DataError, match="not MEDS data"):
         sources.read("meds", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "value"),
+    [
+        ("meds", "value_column", 5),
+        ("meds", "value_column", ["a"]),
+        ("uci_seizure", "recordings", 5),
+        ("uci_seizure", "recordings", True),
+    ],
+)
+def test_an_option_of_the_wrong_type(source: str, option: str, value: object, tmp_path: Path):
+    kind = type(value).__name__
+    with pytest.raises(ConfigError, match=f"'{option}' of source {source}: got {kind}, wanted tex"):
+        sources.read(source, tmp_path, **{option: value})
+
+
+@pytest.mark.parametrize("source", ["meds", "uci_seizure"])
+@pytest.mark.parametrize(
+    ("path", "got"),
+    [
+        ("a" * 256, "File name too long"),
+        ("a/" * 4000, "File name too long"),
+        ("~no-such-person-here/x", "cannot be looked up"),
+        ("with\0zero", "cannot be looked up"),
+    ],
+    ids=["name", "path", "home", "zero"],
+)
+def test_paths_that_cannot_be_looked_up(source: str, path: str, got: str):
+    with pytest.raises(DataError, match=got) as caught:
+        sources.read(source, path)
+    assert len(str(caught.value)) < 300
+    for other in (EventData.open, read_labels):
+        with pytest.raises(DataError, match=got):
+            other(path)
 
 
 def test_no_tensors_are_imported():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import random
@@ -9,6 +11,7 @@ import pytest
 import torch
 from tiny_training import metrics_without_seconds, tiny_model, tiny_samples, weights_digest
 
+from sequela.bundle import manifest
 from sequela.errors import BundleError, Interrupted
 from sequela.train import TrainingSettings, checkpoint, fit
 
@@ -90,6 +93,59 @@ def test_another_format(tmp_path):
     checkpoint.save(tmp_path, 1, tensors(1), {"format": 2})
     with pytest.raises(BundleError, match="another format version"):
         checkpoint.load_newest(tmp_path, pytest.fail)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("call", ["open", "fstat"])
+@pytest.mark.parametrize("time", range(4))
+def test_what_cannot_be_read_now_is_not_removed(tmp_path, monkeypatch, number, call, time):
+    fill(tmp_path, [1, 2])
+    real, calls = getattr(os, call), []
+
+    def failing(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == time + 1:
+            raise OSError(number, os.strerror(number))
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest.os, call, failing)
+        with pytest.raises(BundleError, match=os.strerror(number)) as caught:
+            checkpoint.load_newest(tmp_path, pytest.fail)
+    assert "\n" not in str(caught.value)
+    assert len(os.listdir(tmp_path)) == 2
+    assert checkpoint.load_newest(tmp_path, pytest.fail).state["step"] == 2
+
+
+def test_a_disk_that_does_not_answer_while_it_is_read(tmp_path, monkeypatch):
+    fill(tmp_path, [1, 2])
+
+    class Broken(io.BytesIO):
+        def read(self, *arguments):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", lambda *arguments, **options: Broken())
+        with pytest.raises(BundleError, match=os.strerror(errno.EIO)):
+            checkpoint.load_newest(tmp_path, pytest.fail)
+    assert len(os.listdir(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("place", ["state", "manifest"])
+def test_a_checkpoint_of_another_format_is_kept(tmp_path, place):
+    fill(tmp_path, [1, 2])
+    newest = tmp_path / "step-00000002"
+    if place == "state":
+        contents = manifest.read_verified(newest, ())
+        state = json.loads(contents["state.json"])
+        contents["state.json"] = json.dumps({**state, "format": 2}).encode()
+        manifest.write_verified(newest, contents)
+    else:
+        content = json.loads((newest / "manifest.json").read_bytes())
+        (newest / "manifest.json").write_text(json.dumps({**content, "format": 2}))
+    with pytest.raises(BundleError, match="another format version"):
+        checkpoint.load_newest(tmp_path, pytest.fail)
+    assert len(os.listdir(tmp_path)) == 2
 
 
 def test_a_damaged_checkpoint_costs_steps_and_no_bits(tmp_path):

@@ -17,6 +17,12 @@ from sequela.train import TrainingSettings
         ({"learning_rate": float("nan")}, "'learning_rate' of training"),
         ({"clip_norm": 0}, "'clip_norm' of training"),
         ({"precision": "16-mixed"}, "'precision' of training"),
+        ({"epochs": True}, "'epochs' of training: got True, wanted a whole number"),
+        ({"threads": True}, "'threads' of training: got True, wanted a whole number"),
+        ({"learning_rate": True}, "'learning_rate' of training: got True, wanted a number"),
+        ({"clip_norm": False}, "'clip_norm' of training: got False, wanted a number"),
+        ({"progress": 1}, "'progress' of training: got 1, wanted true or false"),
+        ({"recalibrate": 0.0}, r"'recalibrate' of training: got 0\.0, wanted true or false"),
         ({"label_smoothing": 1.0}, "'label_smoothing' of training"),
     ],
 )
@@ -24,6 +30,16 @@ def test_mistakes_are_one_line(values, message):
     with pytest.raises(ConfigError, match=message) as caught:
         checked(TrainingSettings, values, "training")
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_that_are_written_in_another_way_are_numbers():
+    found = checked(
+        TrainingSettings,
+        {"learning_rate": "1e-3", "clip_norm": 1, "epochs": "3", "patience": None, "threads": 2},
+        "training",
+    )
+    assert (found.learning_rate, found.clip_norm, found.epochs) == (1e-3, 1.0, 3)
+    assert (found.patience, found.threads, found.progress) == (None, 2, True)
 
 
 def test_every_setting_is_explained():

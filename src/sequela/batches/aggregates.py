@@ -34,39 +34,14 @@ def aggregates(
     """
     count, lengths = len(samples), samples.lengths
     width = min(samples.vocabulary_size, max_codes)
-    visit_sample = np.repeat(np.arange(count), lengths)
+    sample = np.repeat(np.arange(count), lengths)
     begin = np.cumsum(lengths) - lengths
-    visits = samples.starts[visit_sample] + np.arange(len(visit_sample)) - begin[visit_sample]
+    visits = samples.starts[sample] + np.arange(len(sample)) - begin[sample]
     days = np.expm1(samples.steps[visits, 1].astype(np.float64))
     recency = np.exp(-days / _RECENCY_DAYS)
-
-    assert samples.codes is not None
-    assert samples.code_offsets is not None
-    codes, _ = gather_ragged(samples.codes, samples.code_offsets, visits)
-    per_visit = samples.code_offsets[visits + 1] - samples.code_offsets[visits]
-    kept = codes < width
-    code_sample = np.repeat(visit_sample, per_visit)[kept]
-    code_recency = np.repeat(recency, per_visit)[kept]
-    cell = code_sample * width + codes[kept]
-    counts = np.bincount(cell, minlength=count * width).reshape(count, width)
-    last = np.zeros(count * width)
-    # Visits run forward in time, so the last assignment is the latest visit.
-    last[cell] = code_recency
-
-    first_days = np.zeros(count)
-    last_days = np.zeros(count)
-    last_recency = np.zeros(count)
-    seen = lengths > 0
-    ends = begin[seen] + lengths[seen] - 1
-    first_days[seen], last_days[seen] = days[begin[seen]], days[ends]
-    last_recency[seen] = recency[ends]
+    counts, last = _per_code(samples, visits, sample, recency, width)
     features = np.concatenate(
-        [
-            counts,
-            last.reshape(count, width),
-            np.stack([lengths, first_days - last_days, last_recency], axis=1),
-            samples.static,
-        ],
+        [counts, last, _per_sample(lengths, begin, days, recency), samples.static],
         axis=1,
         dtype=np.float32,
     )
@@ -79,3 +54,37 @@ def aggregates(
         "recency of the last visit",
         *samples.static_names,
     )
+
+
+def _per_code(
+    samples: VisitSamples, visits: np.ndarray, sample: np.ndarray, recency: np.ndarray, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The visits with each of the first codes, and the recency of the last, ``[n, width]`` each.
+
+    ``visits`` lists all visits in the order of the samples; ``sample`` and ``recency`` go with it.
+    """
+    assert samples.codes is not None
+    assert samples.code_offsets is not None
+    codes, _ = gather_ragged(samples.codes, samples.code_offsets, visits)
+    per_visit = samples.code_offsets[visits + 1] - samples.code_offsets[visits]
+    kept = codes < width
+    cell = np.repeat(sample, per_visit)[kept] * width + codes[kept]
+    shape = (len(samples), width)
+    counts = np.bincount(cell, minlength=shape[0] * width).reshape(shape)
+    last = np.zeros(shape[0] * width)
+    # Visits run forward in time, so the last assignment is the latest visit.
+    last[cell] = np.repeat(recency, per_visit)[kept]
+    return counts, last.reshape(shape)
+
+
+def _per_sample(
+    lengths: np.ndarray, begin: np.ndarray, days: np.ndarray, recency: np.ndarray
+) -> np.ndarray:
+    """Number of visits, days from the first to the last, recency of the last, ``[n, 3]``."""
+    span = np.zeros(len(lengths))
+    last_recency = np.zeros(len(lengths))
+    seen = lengths > 0
+    first, last = begin[seen], begin[seen] + lengths[seen] - 1
+    span[seen] = days[first] - days[last]
+    last_recency[seen] = recency[last]
+    return np.stack([lengths, span, last_recency], axis=1)

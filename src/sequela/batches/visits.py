@@ -51,8 +51,8 @@ class VisitEncoder:
             codes is still a visit.
         age_mean: years, over the training samples.
         age_spread: their standard deviation in years, 1 where all are equal.
-        sexes: the values of ``sex`` in training, sorted; a sample has a 1 for its own, and only
-            zeros for one that training never saw.
+        sexes: the values of ``sex`` of enough training subjects, sorted; a sample has a 1 for its
+            own, and only zeros for a rarer one.
         day: merge the events of a calendar day into one visit.
     """
 
@@ -83,7 +83,8 @@ class VisitEncoder:
             rows: int64, the rows of the TRAINING part; nothing is learnt from the others. None
                 where all rows are training rows.
             min_subjects: codes of fewer subjects stay unknown, see
-                :class:`~sequela.events.Vocabulary`.
+                :class:`~sequela.events.Vocabulary`, and so do sexes: what is learnt is published
+                with the model, and must not tell of single patients.
             day: one visit per calendar day in place of one per timestamp.
 
         Raises:
@@ -98,7 +99,9 @@ class VisitEncoder:
             learnt = np.zeros(labels.height, dtype=bool)
             learnt[rows] = True
             events = events.filter(pl.Series(learnt[events["sample"].to_numpy()]))
-            subgroups = subgroups[rows]
+            subgroups, people = subgroups[rows], labels["subject_id"][rows]
+        else:
+            people = labels["subject_id"]
         subject = labels["subject_id"].to_numpy()[events["sample"].to_numpy()]
         age = subgroups["age"].cast(pl.Float64).drop_nulls().drop_nans().to_numpy()
         spread = float(age.std()) if len(age) else 0.0
@@ -108,7 +111,7 @@ class VisitEncoder:
             ),
             age_mean=float(age.mean()) if len(age) else 0.0,
             age_spread=spread if spread > 0 else 1.0,
-            sexes=tuple(sorted(subgroups["sex"].cast(pl.String).drop_nulls().unique().to_list())),
+            sexes=_common(subgroups["sex"], people, min_subjects),
             day=day,
         )
 
@@ -240,6 +243,13 @@ def _check_tables(events: pl.DataFrame, labels: pl.DataFrame, subgroups: pl.Data
 def _dated(events: pl.DataFrame) -> pl.DataFrame:
     # Birth is told by the age, and what has no time belongs to no visit.
     return events.filter(pl.col("time").is_not_null() & (pl.col("code") != BIRTH_CODE))
+
+
+def _common(values: pl.Series, subjects: pl.Series, min_subjects: int) -> tuple[str, ...]:
+    """The values of at least ``min_subjects`` distinct subjects, sorted."""
+    pairs = pl.DataFrame({"value": values.cast(pl.String), "subject": subjects}).unique()
+    counts = pairs.drop_nulls("value").group_by("value").len()
+    return tuple(counts.filter(pl.col("len") >= min_subjects)["value"].sort().to_list())
 
 
 def _microseconds(times: pl.Series) -> np.ndarray:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from sequela.bundle.bundle import FORMAT, Bundle, load, save
 from sequela.bundle.card import card_text
-from sequela.bundle.manifest import MANIFEST, parse_json, read_verified, write_verified
+from sequela.bundle.manifest import (
+    MANIFEST,
+    DamagedError,
+    parse_json,
+    read_verified,
+    write_verified,
+)
 
 __all__ = [
     "FORMAT",
     "MANIFEST",
     "Bundle",
+    "DamagedError",
     "card_text",
     "load",
     "parse_json",

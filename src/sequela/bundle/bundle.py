@@ -8,8 +8,10 @@ models that are built in, nothing else. It loads without the data set it was mad
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ _KEYS = {
     "preparation": dict,
     "card": dict,
 }
+_BAD_WEIGHT, _GOOD_WEIGHT = "NaN or an infinite value", "finite weights"
+_KINDS = ("binary", "multiclass", "regression")
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,8 @@ def save(
         The folder.
 
     Raises:
-        ConfigError: something is not plain data.
+        ConfigError: something is not plain data, the kind is unknown, the shift does not fit the
+            classes, or a weight is not finite.
         OutputError: the folder exists, the disk is full, or the place cannot be written.
     """
     config = {
@@ -118,10 +123,14 @@ def save(
         "preparation": dict(preparation),
         "card": dict(card),
     }
+    if wrong := _wrong_entry(config):
+        raise ConfigError("the configuration of the bundle", got=f"a wrong '{wrong}'")
     tensors = {
         name: tensor.detach().to("cpu", copy=True).contiguous()
         for name, tensor in state_dict.items()
     }
+    if name := _not_finite(tensors):
+        raise ConfigError(f"tensor '{name}' of the bundle", got=_BAD_WEIGHT, wanted=_GOOD_WEIGHT)
     contents = {
         _WEIGHTS: tensor_bytes(tensors),
         _CONFIG: _json_bytes(config),
@@ -150,18 +159,64 @@ def _checked_config(raw: bytes, path: Path) -> dict[str, Any]:
             wanted=f"format {FORMAT}",
             todo="Use the version of Sequela that wrote it, or a newer one.",
         )
-    wrong = [key for key, kind in _KEYS.items() if not isinstance(config.get(key), kind)]
-    wrong += sorted(set(config) - set(_KEYS))
-    model = config["model"] if "model" not in wrong else {}
-    if not isinstance(model.get("name"), str) or not isinstance(model.get("arguments"), dict):
-        wrong.append("model")
-    if wrong:
-        raise BundleError(f"file {path}", got=f"a wrong or missing '{wrong[0]}'"[:80])
+    if wrong := _wrong_entry(config):
+        raise BundleError(f"file {path}", got=f"a wrong or missing '{wrong}'"[:80])
     return config
 
 
-def _fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    wanted = model.state_dict()
+def _wrong_entry(config: Mapping[str, Any]) -> str | None:
+    """The first entry of a configuration that is not what it should be."""
+    for key, kind in _KEYS.items():
+        if type(config.get(key)) is not kind:
+            return key
+    for key in sorted(set(config) - set(_KEYS)):
+        return key
+    model = config["model"]
+    if not isinstance(model.get("name"), str) or not isinstance(model.get("arguments"), dict):
+        return "model"
+    if config["kind"] not in _KINDS:
+        return "kind"
+    if not all(isinstance(name, str) for name in config["classes"]):
+        return "classes"
+    return None if _shift_fits(config) else "logit_shift"
+
+
+def _shift_fits(config: Mapping[str, Any]) -> bool:
+    """Finite numbers: none, one that moves class 1 of two, or one for each class."""
+    shift, classes = config["logit_shift"], len(config["classes"])
+    if not all(type(value) in (int, float) and abs(value) <= sys.float_info.max for value in shift):
+        return False
+    allowed = {0}
+    if config["kind"] == "binary":
+        allowed |= {1}
+    elif config["kind"] == "multiclass":
+        # The names of the classes may be left out; then the model's outputs are not known here.
+        allowed |= {classes or len(shift)} | ({1} if classes <= 2 else set())
+    return len(shift) in allowed
+
+
+def _not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that holds NaN or an infinite value."""
+    for name, tensor in sorted(tensors.items()):
+        if not bool(torch.isfinite(tensor).all()):
+            return name
+    return None
+
+
+def _check_weights(
+    make: Callable[[], nn.Module], tensors: Mapping[str, Tensor], path: Path
+) -> None:
+    """Compares the weights with those of the model, without the memory that these would take.
+
+    A configuration can claim any size; what is built after this is as large as the weights are.
+    """
+    try:
+        with torch.device("meta"):
+            wanted = make().state_dict()
+    except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
+        raise BundleError(
+            f"the model of {path.parent}", got="a size that cannot be built", todo="Make it again."
+        ) from error
     for name in [*sorted(set(wanted) - set(tensors)), *sorted(set(tensors) - set(wanted))]:
         got = "no such tensor" if name in wanted else "a tensor that the model does not have"
         raise BundleError(f"tensor '{name}' of {path}", got=got)
@@ -172,7 +227,8 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
         )
         if found != needed:
             raise BundleError(f"tensor '{name}' of {path}", got=found, wanted=needed)
-    model.load_state_dict(dict(tensors))
+    if name := _not_finite(tensors):
+        raise BundleError(f"tensor '{name}' of {path}", got=_BAD_WEIGHT, wanted=_GOOD_WEIGHT)
 
 
 def load(path: Path | str, builder: Callable[..., nn.Module] | None = None) -> Bundle:
@@ -181,7 +237,8 @@ def load(path: Path | str, builder: Callable[..., nn.Module] | None = None) -> B
     Args:
         path: the folder that :func:`save` wrote.
         builder: makes the model of a name and arguments; ``sequela.recipes.build`` by default, so
-            that a bundle can name built-in models only.
+            that a bundle can name built-in models only. It is called twice, the first time on
+            torch's device "meta", to compare sizes before memory is taken.
 
     Raises:
         BundleError: a file is missing, damaged or of another format, or the weights do not fit.
@@ -192,12 +249,14 @@ def load(path: Path | str, builder: Callable[..., nn.Module] | None = None) -> B
     config = _checked_config(contents[_CONFIG], folder / _CONFIG)
     try:
         tensors = parse_tensors(contents[_WEIGHTS])
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:  # KeyError: a type torch lacks
         raise BundleError(f"file {folder / _WEIGHTS}", got="damaged tensors") from error
+    make = partial(builder or _built_in, config["model"]["name"], **config["model"]["arguments"])
     # The first values of the weights are thrown away: the caller's generator must not move.
     with torch.random.fork_rng(devices=[]):
-        model = (builder or _built_in)(config["model"]["name"], **config["model"]["arguments"])
-    _fill(model, tensors, folder / _WEIGHTS)
+        _check_weights(make, tensors, folder / _WEIGHTS)
+        model = make()
+    model.load_state_dict(tensors)
     return Bundle(
         model=model.eval(),
         preparation=config["preparation"],

@@ -7,24 +7,36 @@ import shutil
 import time
 from pathlib import Path
 
-from sequela.errors import OutputError
+from sequela.errors import ConfigError, OutputError
+from sequela.files import atomic_write
 
 __all__ = ["SUBJECTS", "run"]
 
 # Enough for a GRU to come within .02 of the best possible AUROC; with 40,000 the gap was .016 to
 # .031, depending on the seed and the effects.
 SUBJECTS = 80_000
+_COMMAND = "sequela demo"
+_MARK = "DEMO"
 
 
-def _clear(folder: Path, mark: Path | str) -> None:
-    # Only what an earlier demo left is removed, never a folder of the user's.
-    if not folder.exists():
-        return
-    if not (folder / mark).is_file():
-        raise OutputError(
-            f"folder {folder}", got="something that is no demo", todo="Choose another --out."
-        )
-    shutil.rmtree(folder)
+def _is_of_a_demo(folder: Path) -> bool:
+    try:
+        return json.loads((folder / "experiment.json").read_text())["command"] == _COMMAND
+    except (OSError, ValueError, KeyError, TypeError):
+        return (folder / _MARK).is_file()
+
+
+def _clear(*folders: Path) -> None:
+    # Only what an earlier demo left is removed, never a run or a data set of the user's; all are
+    # looked at before the first is touched.
+    there = [folder for folder in folders if folder.exists()]
+    for folder in there:
+        if not _is_of_a_demo(folder):
+            raise OutputError(
+                f"folder {folder}", got="something that is no demo", todo="Choose another --out."
+            )
+    for folder in there:
+        shutil.rmtree(folder)
 
 
 def run(out: Path, *, subjects: int | None, seed: int) -> None:
@@ -35,15 +47,17 @@ def run(out: Path, *, subjects: int | None, seed: int) -> None:
     from sequela.train import experiment as training
 
     start = time.perf_counter()
+    if not out.name:
+        raise ConfigError(f"--out '{out}'", wanted="the name of a new folder")
     records = out.with_name(f"{out.name}-records")
-    _clear(out, "experiment.json")
-    _clear(records, simulate.TRUTH_FILE)
+    _clear(out, records)
     count = SUBJECTS if subjects is None else subjects
     print(f"simulating {count:,} patients whose true risk of heart failure is known", flush=True)
     simulate.cohort(records, subjects=count, seed=seed)
+    atomic_write(records / _MARK, "Made by sequela demo; the next demo replaces this folder.\n")
     words = [f"data={records}", f"out={out}", f"seed={seed}"]
     experiment = experiments.load("heart_failure", words)
-    training.run(experiment, command="sequela demo")
+    training.run(experiment, command=_COMMAND)
     print_evaluation(out)
     _print_best(out)
     report = report_of(out)

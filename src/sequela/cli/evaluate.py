@@ -26,9 +26,15 @@ def run(model: Path, words: Sequence[str], *, as_json: bool) -> None:
         threshold=applied.threshold,
         group_name="patients" if "subject_id" in applied.keys.columns else "recordings",
     )
+    if applied.same_data:
+        found["notes"].insert(
+            0,
+            "WARNING: the model was made from these very subjects; most were in its training part. "
+            "The figures are no judgement; those of its run are.",
+        )
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    show_evaluation(found, wide_console())
+    show_evaluation(found, wide_console(), f"{found['n']:,} rows of new data")
     for note in found["notes"]:
         print(note)

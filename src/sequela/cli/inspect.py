@@ -26,6 +26,7 @@ _MIN_SUBJECTS = 11
 _SHOWN_CODES = 20
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DAY = 86_400_000_000  # microseconds
+_GAPS = "median_days_between_visits_per_subject"
 
 
 def _quantiles(values: np.ndarray, subjects: int, min_subjects: int) -> dict[str, float | None]:
@@ -47,6 +48,9 @@ def _count_shard(shard: pl.DataFrame) -> dict[str, Any]:
     visits = timed.select("subject_id", "time").filter(pl.Series(begins, dtype=pl.Boolean))
     subject, time = subject[begins], time[begins]
     same = subject[1:] == subject[:-1]
+    # Pooled gaps would be those of whoever has most visits: each subject counts once.
+    gaps = pl.DataFrame({"subject_id": subject[1:], "gap": (time[1:] - time[:-1]) / _DAY})
+    typical = gaps.filter(pl.Series(same, dtype=pl.Boolean)).group_by("subject_id").median()
     years = visits.select("subject_id", pl.col("time").dt.year().alias("year")).unique()
     everyone = shard["subject_id"].n_unique()
     absent = np.zeros(everyone - visits["subject_id"].n_unique(), np.int64)
@@ -60,8 +64,7 @@ def _count_shard(shard: pl.DataFrame) -> dict[str, Any]:
         "text": shard["text_value"].count(),
         "events_per_subject": np.concatenate([_per_subject(timed), absent]),
         "visits_per_subject": np.concatenate([_per_subject(visits), absent]),
-        "gaps": ((time[1:] - time[:-1])[same] / _DAY).astype(np.float32),
-        "subjects_with_gaps": len(np.unique(subject[1:][same])),
+        _GAPS: typical["gap"].to_numpy(),
         "codes": by_code.join(bearers.with_columns(pl.col("subjects").cast(pl.Int64)), on="code"),
         "years": years.group_by("year").agg(pl.len().cast(pl.Int64).alias("subjects")),
     }
@@ -137,9 +140,8 @@ def describe_events(data: EventData, *, min_subjects: int = _MIN_SUBJECTS) -> di
     }
     for key in ("events_per_subject", "visits_per_subject"):
         result[key] = _quantiles(joined(key), subjects, min_subjects)
-    result["days_between_visits"] = _quantiles(
-        joined("gaps"), total("subjects_with_gaps"), min_subjects
-    )
+    typical = joined(_GAPS)
+    result[_GAPS] = _quantiles(typical, len(typical), min_subjects)
     result["codes"] = _codes(pl.concat([shard["codes"] for shard in shards]), data, min_subjects)
     return result
 
@@ -215,8 +217,7 @@ def _print(found: dict[str, Any], path: Path) -> None:
         str(path), [{"what": key.replace("_", " "), "how": _cell(v)} for key, v in single.items()]
     )
     spreads = {key: value for key, value in found.items() if key.endswith("_per_subject")}
-    if "days_between_visits" in found:
-        spreads["days_between_visits"] = found["days_between_visits"]
+    if spreads:
         rows = [{"what": key.replace("_", " "), **value} for key, value in spreads.items()]
         table("quantiles (- where too few subjects lie beyond)", rows)
     for key in ("years", "parts", "classes", "samples_per_record"):

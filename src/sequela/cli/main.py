@@ -218,8 +218,10 @@ def main() -> None:
             "sequela: out of memory. Use a smaller batch_size or fewer subjects.", file=sys.stderr
         )
         sys.exit(1)
-    except Exception as error:
-        if debug:
+    except BaseException as error:
+        # A panic of polars is no Exception, and its text may quote data like any other's.
+        panic = type(error).__name__ == "PanicException"
+        if debug or not (panic or isinstance(error, Exception)):
             raise
         print(f"sequela: {_unexpected(error)}", file=sys.stderr)
         sys.exit(1)

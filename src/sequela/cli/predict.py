@@ -13,7 +13,11 @@ __all__ = ["run"]
 
 
 def run(model: Path, words: Sequence[str]) -> None:
-    """Writes the scores; MEDS predictions for a yes-or-no outcome of patients."""
+    """Writes the scores.
+
+    Labels that hold the outcome make it a table of MEDS predictions, which must have it; otherwise
+    the table has the subjects, the prediction times and the scores alone.
+    """
     given = paths(words, ("data", "labels", "out"), ("data", "out"))
     out = given["out"]
     if out.suffix != ".parquet":
@@ -22,8 +26,8 @@ def run(model: Path, words: Sequence[str]) -> None:
         raise OutputError(f"file {out}", got="it exists already", todo="Choose another name.")
     from sequela.train.apply import apply
 
-    applied = apply(model, given["data"], given.get("labels"))
-    if applied.kind == "binary" and "subject_id" in applied.keys.columns:
+    applied = apply(model, given["data"], given.get("labels"), known_outcome=False)
+    if applied.target is not None and "subject_id" in applied.keys.columns:
         _write_meds(out, applied)
     else:
         _write_table(out, applied)
@@ -52,9 +56,11 @@ def _write_table(out: Path, applied) -> None:
     scores = applied.scores
     if scores.ndim == 1:
         columns = {"score": scores}
+        if applied.threshold is not None:
+            columns["flagged"] = scores >= applied.threshold
     else:
         columns = {f"score {name}": scores[:, k] for k, name in enumerate(applied.classes)}
-    frame = applied.keys.with_row_index("row").with_columns(
+    frame = applied.keys.with_columns(
         **{name: pl.Series(values) for name, values in columns.items()}
     )
     buffer = io.BytesIO()

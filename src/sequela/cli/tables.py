@@ -52,11 +52,13 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
         ) from error
 
 
-def show_evaluation(evaluation: dict[str, Any], console: Console) -> None:
-    """Prints the table of models and the paired differences."""
+def show_evaluation(
+    evaluation: dict[str, Any], console: Console, part: str = "held-out part"
+) -> None:
+    """Prints the table of models on a part, and the paired differences."""
     columns = _COLUMNS[evaluation["kind"]]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("held-out part")
+    table.add_column(part)
     for heading in columns.values():
         table.add_column(heading, justify="right")
     for row in evaluation["table"]:

@@ -17,11 +17,11 @@ def paths(words: Iterable[str], known: tuple[str, ...], needed: tuple[str, ...])
     Raises:
         ConfigError: an unknown key, or a needed one is missing.
     """
-    values = override({}, words)
+    values = override({}, words, known)
     for key in values:
         if key not in known:
             raise ConfigError(f"argument '{key}'", got="an unknown key", todo=nearest(key, known))
     for key in needed:
         if values.get(key) is None:
             raise ConfigError(f"argument '{key}'", got="nothing", todo=f"Write {key}=PATH.")
-    return {key: Path(str(value)) for key, value in values.items()}
+    return {key: Path(value) for key, value in values.items() if value is not None}

@@ -38,7 +38,9 @@ class Cohort:
     notes: tuple[str, ...] = field(default=())
 
 
-def build_cohort(data: EventData, declaration: OnsetDeclaration | Mapping[str, Any]) -> Cohort:
+def build_cohort(
+    data: EventData, declaration: OnsetDeclaration | Mapping[str, Any], *, known: bool = True
+) -> Cohort:
     """Labels the subjects of a data set for an onset task.
 
     The rules are those of :class:`OnsetDeclaration`. An outcome without a date is taken as
@@ -47,6 +49,9 @@ def build_cohort(data: EventData, declaration: OnsetDeclaration | Mapping[str, A
     Args:
         data: the data set, streamed.
         declaration: of the task; a mapping is parsed.
+        known: the outcome is known, as in training and evaluation. False is for prediction: nobody
+            is left out for what happens after the index date, whose index date lies beyond the
+            newest event is left out, and the labels have no ``boolean_value``.
 
     Raises:
         ConfigError: the declaration is wrong.
@@ -54,7 +59,7 @@ def build_cohort(data: EventData, declaration: OnsetDeclaration | Mapping[str, A
     """
     if not isinstance(declaration, OnsetDeclaration):
         declaration = OnsetDeclaration.parse(declaration)
-    steps = _steps(declaration)
+    steps = _steps(declaration) if known else _steps_at_index(declaration, _newest(data))
     counts = [0] * (len(steps) + 1)
     labels, groups, coded = [], [], False
     for shard in data.shards():
@@ -65,6 +70,7 @@ def build_cohort(data: EventData, declaration: OnsetDeclaration | Mapping[str, A
             table = table.filter(keep)
             counts[number] += table.height
         part = _labels(table, declaration)
+        part = part if known else part.drop("boolean_value")
         labels.append(part)
         groups.append(demographics(shard, part))
     attrition = _attrition([name for name, _ in steps], counts)
@@ -84,6 +90,11 @@ def build_cohort(data: EventData, declaration: OnsetDeclaration | Mapping[str, A
         description=declaration.describe(),
         notes=() if coded else (f"No code of the data means {declaration.outcome.words}.",),
     )
+
+
+def _newest(data: EventData) -> Any:
+    times = [shard["time"].max() for shard in data.shards()]
+    return max((time for time in times if time is not None), default=None)
 
 
 def _losses(attrition: list[dict[str, Any]]) -> str:
@@ -159,13 +170,9 @@ def _with_index(
     return subjects.join(chosen, on="subject_id", how="left")
 
 
-def _steps(declaration: OnsetDeclaration) -> list[tuple[str, pl.Expr]]:
-    """Name and condition of each step; a null condition excludes, as ``filter`` has it."""
+def _steps_at_index(declaration: OnsetDeclaration, newest: Any) -> list[tuple[str, pl.Expr]]:
+    """What is known at the index date; a null condition excludes, as ``filter`` has it."""
     index, outcome, death = pl.col("index"), pl.col("outcome"), pl.col("death")
-    gap, prediction = declaration.gap_days, declaration.prediction_days
-    end = follow_up_end(index, gap, prediction)
-    case = in_prediction(outcome, index, gap, prediction).fill_null(False)
-    dies = (death <= end).fill_null(False)
     age = (index - pl.col("birth")).dt.total_seconds() / 86_400 / DAYS_PER_YEAR
     words = declaration.outcome.words
     prevalent = (outcome <= index).fill_null(False) | pl.col("undated")
@@ -180,6 +187,20 @@ def _steps(declaration: OnsetDeclaration) -> list[tuple[str, pl.Expr]]:
         enough = pl.col("visits") >= declaration.min_visits
         steps += [(f"{declaration.min_visits} or more visits in the observation window", enough)]
     steps += [(f"no {words} by the index date", ~prevalent)]
+    if newest is not None:
+        steps += [("with an index date that has come", index <= newest)]
+    return steps
+
+
+def _steps(declaration: OnsetDeclaration) -> list[tuple[str, pl.Expr]]:
+    """Name and condition of each step where the outcome is known."""
+    index, outcome, death = pl.col("index"), pl.col("outcome"), pl.col("death")
+    gap, prediction = declaration.gap_days, declaration.prediction_days
+    end = follow_up_end(index, gap, prediction)
+    case = in_prediction(outcome, index, gap, prediction).fill_null(False)
+    dies = (death <= end).fill_null(False)
+    words = declaration.outcome.words
+    steps = _steps_at_index(declaration, None)
     if gap:
         steps += [(f"no {words} in the gap", ~in_gap(outcome, index, gap).fill_null(False))]
     if declaration.death == "exclude":

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from sequela.evaluate.bootstrap import estimate, replicate
 from sequela.evaluate.metrics import Ranking
 from sequela.evaluate.parts import Part
 
-__all__ = ["AGE_BANDS", "MINIMUM_POSITIVES", "MINIMUM_ROWS", "evaluate_subgroups", "subgroup_rows"]
+__all__ = [
+    "AGE_BANDS",
+    "MINIMUM_GROUPS",
+    "MINIMUM_POSITIVES",
+    "evaluate_subgroups",
+    "subgroup_rows",
+]
 
 # Ages of 90 and more must not be told apart (HIPAA), so the last band is open.
 AGE_BANDS = ((0, 18), (18, 45), (45, 55), (55, 65), (65, 75), (75, 85), (85, np.inf))
 
-MINIMUM_ROWS = 20
+# People, not rows: one patient may stand behind many rows.
+MINIMUM_GROUPS = 20
 # An AUROC over fewer than ten positives moves by a tenth when one of them does.
 MINIMUM_POSITIVES = 10
 
 _SEXES = {"f": "female", "female": "female", "m": "male", "male": "male"}
 _MAXIMUM_SEXES = 6
+
+_Enough = Callable[[Sequence["_Size"]], bool]
 
 
 def _band_name(low: float, high: float) -> str:
@@ -43,43 +55,93 @@ def _by_sex(sexes: np.ndarray) -> dict[str, np.ndarray]:
     return {**rows, "sex unknown": ~np.isin(names, known)}
 
 
+def _families(part: Part) -> list[dict[str, np.ndarray]]:
+    """Boolean rows by name; the cells of a family share out all rows among them."""
+    families = [
+        _by_age(part.ages) if part.ages is not None else {},
+        _by_sex(part.sexes) if part.sexes is not None else {},
+    ]
+    return [{name: rows for name, rows in cells.items() if rows.any()} for cells in families]
+
+
 def subgroup_rows(part: Part) -> dict[str, np.ndarray]:
     """Boolean rows [n] of each age band and sex that occurs ("age 65-74", "sex female")."""
-    rows: dict[str, np.ndarray] = {}
-    if part.ages is not None:
-        rows.update(_by_age(part.ages))
-    if part.sexes is not None:
-        rows.update(_by_sex(part.sexes))
-    return {name: chosen for name, chosen in rows.items() if chosen.any()}
+    return {name: rows for cells in _families(part) for name, rows in cells.items()}
 
 
-def _suppressed(name: str, n: int, positives: int) -> dict | None:
+@dataclass(frozen=True)
+class _Size:
+    """Rows of a cell, and the patients behind them: one with both labels counts under both."""
+
+    rows: int
+    positive_rows: int
+    people: int
+    positive: int
+    negative: int
+
+    @classmethod
+    def of(cls, labels: np.ndarray, groups: np.ndarray) -> _Size:
+        people = [len(np.unique(groups[kept])) for kept in (labels >= 0, labels == 1, labels == 0)]
+        return cls(len(labels), int(labels.sum()), *people)
+
+    @property
+    def rarer(self) -> int:
+        return min(self.positive, self.negative)
+
+
+def _with_cover(
+    few: set[str], sizes: Mapping[str, _Size], key: Callable[[_Size], int], enough: _Enough
+) -> set[str]:
+    """Cells to hide so that the totals, less the cells that are shown, give away no small one.
+
+    The difference is what the hidden cells have together. So there must be two of them at least,
+    and together they must be no small group either.
+    """
+    hidden = set(few)
+    others = sorted((name for name in sizes if name not in few), key=lambda name: key(sizes[name]))
+    while hidden and others and not (len(hidden) > 1 and enough([sizes[name] for name in hidden])):
+        hidden.add(others.pop(0))
+    return hidden
+
+
+def _many_people(cells: Sequence[_Size]) -> bool:
+    return sum(cell.people for cell in cells) >= MINIMUM_GROUPS
+
+
+def _many_of_both(cells: Sequence[_Size]) -> bool:
+    positive, negative = (
+        sum(getattr(cell, key) for cell in cells) for key in ("positive", "negative")
+    )
+    return min(positive, negative) >= MINIMUM_POSITIVES
+
+
+def _suppressed(sizes: Mapping[str, _Size]) -> dict[str, dict]:
+    """The cells of a family that are not shown, or not in full."""
+    few = {name for name, size in sizes.items() if size.people < MINIMUM_GROUPS}
+    uncounted = _with_cover(few, sizes, lambda size: size.people, _many_people)
+    few = {name for name, size in sizes.items() if size.rarer < MINIMUM_POSITIVES}
+    unsplit = _with_cover(uncounted | few, sizes, lambda size: size.rarer, _many_of_both)
+    return {name: _hidden(name, sizes[name], name not in uncounted) for name in unsplit}
+
+
+def _hidden(name: str, size: _Size, counted: bool) -> dict:
     few = f"fewer than {MINIMUM_POSITIVES}"
-    if n < MINIMUM_ROWS:
-        return {
-            "name": name,
-            "n": f"fewer than {MINIMUM_ROWS}",
-            "positives": None,
-            "auroc": None,
-            "note": f"fewer than {MINIMUM_ROWS} samples",
-        }
-    if positives < MINIMUM_POSITIVES:
-        return {
-            "name": name,
-            "n": n,
-            "positives": few,
-            "auroc": None,
-            "note": f"{few} positives",
-        }
-    if n - positives < MINIMUM_POSITIVES:
-        return {
-            "name": name,
-            "n": n,
-            "positives": f"more than {n - MINIMUM_POSITIVES}",
-            "auroc": None,
-            "note": f"{few} negatives",
-        }
-    return None
+    covered = "hidden so that no smaller group can be found by subtraction"
+    row = {"name": name, "n": size.rows if counted else None, "positives": None, "auroc": None}
+    if size.people < MINIMUM_GROUPS:
+        # The words stand for rows, as the other counts do: of a few people they may be many.
+        words = f"fewer than {MINIMUM_GROUPS}" if size.rows < MINIMUM_GROUPS else None
+        return {**row, "n": words, "note": f"fewer than {MINIMUM_GROUPS} people"}
+    if not counted:
+        return {**row, "note": covered}
+    if size.positive < MINIMUM_POSITIVES:
+        words = few if size.positive_rows < MINIMUM_POSITIVES else None
+        return {**row, "positives": words, "note": f"{few} people with the outcome"}
+    if size.negative < MINIMUM_POSITIVES:
+        rare = size.rows - size.positive_rows < MINIMUM_POSITIVES
+        words = f"more than {size.rows - MINIMUM_POSITIVES}" if rare else None
+        return {**row, "positives": words, "note": f"{few} people without the outcome"}
+    return {**row, "note": covered}
 
 
 def _area(labels: np.ndarray, scores: np.ndarray):
@@ -104,21 +166,31 @@ def evaluate_subgroups(
         level: the coverage of the intervals.
 
     Returns:
-        Dicts of ``name, n, positives, auroc, note``. Below 20 rows no count and no figure is given,
-        below 10 positives or negatives no figure; ``note`` then says why, otherwise it is None.
+        Dicts of ``name, n, positives, auroc, note``; ``n`` and ``positives`` count rows. Below 20
+        groups (patients) no count and no figure is given, below 10 groups with or 10 without the
+        outcome no figure. A cell that would tell a hidden one, as the total less what is shown, is
+        hidden too. ``note`` then says why, otherwise it is None.
     """
     answers = []
-    for name, chosen in subgroup_rows(part).items():
-        labels = part.labels[chosen]
-        n, positives = len(labels), int(labels.sum())
-        suppressed = _suppressed(name, n, positives)
-        if suppressed is not None:
-            answers.append(suppressed)
-            continue
-        statistic = _area(labels, scores[chosen])
-        value = float(statistic(np.ones((1, n)))["auroc"][0])
-        drawn = replicate({"model": statistic}, part.groups[chosen], replicates, seed)
-        area = estimate(value, drawn["model"]["auroc"], level)
-        row = {"name": name, "n": n, "positives": positives, "auroc": area, "note": None}
-        answers.append(row)
+    for cells in _families(part):
+        sizes = {
+            name: _Size.of(part.labels[rows], part.groups[rows]) for name, rows in cells.items()
+        }
+        suppressed = _suppressed(sizes)
+        for name, rows in cells.items():
+            if name in suppressed:
+                answers.append(suppressed[name])
+                continue
+            statistic = _area(part.labels[rows], scores[rows])
+            value = float(statistic(np.ones((1, sizes[name].rows)))["auroc"][0])
+            drawn = replicate({"model": statistic}, part.groups[rows], replicates, seed)
+            answers.append(
+                {
+                    "name": name,
+                    "n": sizes[name].rows,
+                    "positives": sizes[name].positive_rows,
+                    "auroc": estimate(value, drawn["model"]["auroc"], level),
+                    "note": None,
+                }
+            )
     return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sequela.events.dataset import EventData
+from sequela.events.files import existing
 from sequela.events.labels import read_labels, write_predictions
 from sequela.events.schema import BIRTH_CODE, COLUMNS, DEATH_CODE, align, has_code
 from sequela.events.splits import PARTS, assign_splits, check_disjoint
@@ -20,6 +21,7 @@ __all__ = [
     "align",
     "assign_splits",
     "check_disjoint",
+    "existing",
     "has_code",
     "read_labels",
     "write_events",

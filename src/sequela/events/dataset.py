@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from sequela.errors import DataError, LeakageError, SchemaError
-from sequela.events.files import read_columns, tables_in
+from sequela.events.files import existing, read_columns, tables_in
 from sequela.events.schema import COLUMNS, VALUE_COLUMNS, align
 from sequela.events.splits import PARTS
 
@@ -45,11 +45,7 @@ class EventData:
         Raises:
             DataError: no such path, or no MEDS data in it.
         """
-        root = Path(root).expanduser()
-        if not root.exists():
-            raise DataError(
-                f"data {root}", got="no such file or folder", todo="Check the path (data=...)."
-            )
+        root = existing(root, "data")
         if root.is_file():
             files = [root] if root.suffix in (".parquet", ".csv") else []
         elif (root / meds.data_subdirectory).is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,10 +11,43 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sequela.errors import DataError, SchemaError
+from sequela.events.times import plain_time_type, refuse_far_times
 
-__all__ = ["column_names", "from_arrow", "read_columns", "tables_in"]
+__all__ = ["column_names", "existing", "from_arrow", "read_columns", "tables_in"]
 
 _DAMAGE = (pl.exceptions.PolarsError, pa.ArrowException, OSError, UnicodeDecodeError)
+
+# Of a path in a message: more would fill the screen.
+_SHOWN = 200
+
+# So polars renames the second column of a name.
+_CSV_TWICE = re.compile(r"_duplicated_\d+$")
+
+
+def existing(path: Path | str, what: str) -> Path:
+    """The path, with ``~`` as the home folder, once it is known that something is there.
+
+    Args:
+        path: from the user.
+        what: lies there, for the message ("data").
+
+    Raises:
+        DataError: nothing is there, or the system cannot look it up (a name that is too long, a
+            folder that may not be entered).
+    """
+    shown = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}..."
+    try:
+        path = Path(path).expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(
+            f"{what} {shown}", got="no such file or folder", todo=f"Check the path ({what}=...)."
+        ) from error
+    # A home folder that is not known is a RuntimeError, a zero byte a ValueError.
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "a path that cannot be looked up"
+        raise DataError(f"{what} {shown}", got=reason, todo="Check the path.") from error
+    return path
 
 
 def tables_in(path: Path) -> list[Path]:
@@ -65,13 +99,15 @@ def read_columns(path: Path, names: Iterable[str] | None = None) -> pl.DataFrame
     All columns of a CSV file are read as text, so that a wrong cell can be named by its row.
 
     Raises:
-        DataError: the file is missing or not readable.
-        SchemaError: a column has no plain type.
+        DataError: the file is missing or not readable, or a time lies outside the years 1 to 9999.
+        SchemaError: a column has no plain type, or its name stands twice.
     """
     present = column_names(path)
     wanted = present if names is None else [name for name in present if name in set(names)]
     try:
         if path.suffix == ".csv":
+            written = [_CSV_TWICE.sub("", name) for name in present]
+            _refuse_twice([name for name in written if name in wanted], path.name)
             return pl.read_csv(path, columns=wanted, infer_schema=False)
         with pq.ParquetFile(path) as file:
             table = file.read(columns=wanted)
@@ -84,13 +120,34 @@ def read_columns(path: Path, names: Iterable[str] | None = None) -> pl.DataFrame
 def from_arrow(table: pa.Table, where: str) -> pl.DataFrame:
     """An Arrow table as a polars frame; what its schema says beside the types is dropped.
 
+    Times with a zone become those of UTC.
+
     Raises:
-        SchemaError: a column has a type that polars does not know.
+        SchemaError: two columns have one name, or a column has a type that polars does not know.
+        DataError: a time lies outside the years 1 to 9999.
     """
+    _refuse_twice(table.schema.names, where)
     # Polars panics on metadata that is not UTF-8, and nothing here needs metadata.
-    bare = pa.schema([pa.field(field.name, field.type) for field in table.schema])
+    bare = pa.schema([pa.field(field.name, plain_time_type(field.type)) for field in table.schema])
     try:
-        return pl.DataFrame(table.cast(bare))
+        plain = table.cast(bare)
+        # A time out of range makes polars panic, so it is looked for before polars sees it.
+        for name, column in zip(plain.schema.names, plain.columns, strict=True):
+            refuse_far_times(column, name, where)
+        return pl.DataFrame(plain)
+    except DataError:
+        raise
     except (pl.exceptions.PolarsError, pa.ArrowException, ValueError) as error:
         types = sorted({str(field.type) for field in table.schema})
         raise SchemaError(where, got=f"types {', '.join(types)}", wanted="plain types") from error
+
+
+def _refuse_twice(names: list[str], where: str) -> None:
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise SchemaError(
+            f"column '{twice}' of {where}",
+            got=f"{names.count(twice)} columns of this name",
+            wanted="each name once",
+            todo="Rename or remove all but one.",
+        )

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sequela.errors import DataError, LabelError, SchemaError
-from sequela.events.files import read_columns, tables_in
+from sequela.events.files import existing, read_columns, tables_in
+from sequela.events.times import refuse_far_times
 from sequela.files import atomic_write
 
 __all__ = ["LABEL_COLUMNS", "PREDICTION_COLUMNS", "read_labels", "write_predictions"]
@@ -55,9 +56,7 @@ def read_labels(path: Path | str) -> pl.DataFrame:
         SchemaError: a column is missing or of the wrong type.
         LabelError: a label is missing in some rows, or one subject and time stands twice.
     """
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"labels {path}", got="no such file or folder", todo="Check the path.")
+    path = existing(path, "labels")
     files = tables_in(path)
     if not files:
         raise DataError(f"labels {path}", got="no Parquet file", wanted="MEDS labels (*.parquet)")
@@ -97,7 +96,9 @@ def _label_file(file: Path) -> pl.DataFrame:
         if name not in frame.columns:
             columns.append(pl.repeat(None, frame.height, dtype=kind, eager=True).alias(name))
             continue
-        columns.append(_label_column(frame[name], kind, file.name))
+        column = _label_column(frame[name], kind, file.name)
+        refuse_far_times(column, name, file.name)
+        columns.append(column)
     return pl.DataFrame(columns)
 
 

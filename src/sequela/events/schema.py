@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from sequela.errors import DataError, SchemaError
 from sequela.events.files import from_arrow
+from sequela.events.times import refuse_far_times
 from sequela.settings import nearest
 
 __all__ = ["BIRTH_CODE", "COLUMNS", "DEATH_CODE", "VALUE_COLUMNS", "align", "has_code", "to_arrow"]
@@ -57,8 +58,9 @@ def align(
         ``numeric_value`` float32 (nullable), ``text_value`` text (nullable).
 
     Raises:
-        SchemaError: a column is missing or cannot be of its type.
-        DataError: a subject or code is missing, or a value is infinite.
+        SchemaError: a column is missing, stands twice or cannot be of its type.
+        DataError: a subject or code is missing, a value is infinite, or a time lies outside the
+            years 1 to 9999.
     """
     frame = table if isinstance(table, pl.DataFrame) else from_arrow(table, where)
     value_name = _value_name(frame.columns, where, value_column)
@@ -171,8 +173,11 @@ def _subjects(column: pl.Series, where: str) -> pl.Series:
 def _times(column: pl.Series, where: str) -> pl.Series:
     wanted = "a date and time"
     kind = column.dtype
+    refuse_far_times(column, column.name, where)
     if _is_text(column):
-        return _parsed_text(column, pl.Datetime("us"), where, "text that is no time", wanted)
+        result = _parsed_text(column, pl.Datetime("us"), where, "text that is no time", wanted)
+        refuse_far_times(result, column.name, where)
+        return result
     if isinstance(kind, pl.Datetime):
         if kind.time_zone is not None:
             column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)

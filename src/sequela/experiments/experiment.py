@@ -14,6 +14,7 @@ from sequela.settings import checked, nearest, override, read_yaml
 __all__ = ["EvaluationSettings", "Experiment", "SplitSettings", "load", "names"]
 
 _FOLDER = Path(__file__).parent
+_PATHS = ("data", "labels", "out")
 
 
 class SplitSettings(BaseModel):
@@ -52,7 +53,9 @@ class EvaluationSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     replicates: int = Field(1000, ge=100, le=100_000)
-    threshold: str = Field("youden", pattern=r"^(youden|(sensitivity|specificity)=0?\.\d+)$")
+    threshold: str = Field(
+        "youden", pattern=r"^(youden|(sensitivity|specificity)=0?\.\d*[1-9]\d*)$"
+    )
     baselines: bool = True
 
 
@@ -97,6 +100,9 @@ class Experiment(BaseModel):
         key = "name" if info.field_name == "task" else "recipe"
         if not isinstance(value.get(key), str):
             raise ValueError(f"a table with the key '{key}'")
+        title = value.get("title", "model")
+        if key == "recipe" and not (isinstance(title, str) and title.strip()):
+            raise ValueError("a title that is a text with something in it")
         return value
 
 
@@ -121,5 +127,5 @@ def load(name: str, assignments: Sequence[str] = ()) -> Experiment:
             f"experiment '{name}'", got="no built-in experiment", todo=nearest(name, names())
         )
     path = Path(name) if is_path else _FOLDER / f"{name}.yaml"
-    values = override({"name": path.stem, **read_yaml(path)}, assignments)
+    values = override({"name": path.stem, **read_yaml(path)}, assignments, _PATHS)
     return checked(Experiment, values, f"experiment {path.stem}")

@@ -22,7 +22,7 @@ from sequela.nn.checks import (
     check_sequence_length,
 )
 from sequela.nn.initialise import initialise
-from sequela.nn.layout import DenseLayout, Layout, PackedLayout, RaggedLayout
+from sequela.nn.layout import DenseLayout, Layout, PackedLayout, RaggedLayout, rewrap
 from sequela.nn.options import check_options, merge_directions, zoneout_rates
 from sequela.ops.recurrent import Result, run
 
@@ -70,6 +70,26 @@ class RecurrentLayer(nn.Module):
         proj_size: int,
         device: Any,
         dtype: Any,
+        **options: Any,
+    ):
+        super().__init__()
+        self.input_size, self.hidden_size, self.num_layers = sizes
+        check_constructor(*sizes, bias, batch_first, dropout, proj_size)
+        self.mode = mode
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bidirectional
+        self.proj_size = proj_size
+        self._cell = cell
+        self._take_options(**options)
+        self._names: list[dict[str, str]] = []
+        self._all_weights: list[list[str]] = []
+        self._make_parameters({"device": device, "dtype": dtype})
+        self.reset_parameters()
+
+    def _take_options(
+        self,
         *,
         peephole: bool = False,
         merge: str | None = "concat",
@@ -81,16 +101,8 @@ class RecurrentLayer(nn.Module):
         layer_norm: bool = False,
         masked_output: str = "repeat",
         initialisation: str | Sequence[str] = "torch",
-    ):
-        super().__init__()
-        self.input_size, self.hidden_size, self.num_layers = sizes
-        check_constructor(*sizes, bias, batch_first, dropout, proj_size)
-        self.mode = mode
-        self.bias = bias
-        self.batch_first = batch_first
-        self.dropout = float(dropout)
-        self.bidirectional = bidirectional
-        self.proj_size = proj_size
+    ) -> None:
+        """What goes beyond torch; the docstring of ``nn.recurrent`` says what each option does."""
         self.peephole = peephole
         self.merge = merge
         self.return_sequences = return_sequences
@@ -100,13 +112,8 @@ class RecurrentLayer(nn.Module):
         self.layer_norm = layer_norm
         self.masked_output = masked_output
         self.initialisation = initialisation
-        self._cell = cell
-        self.zoneout = zoneout_rates(zoneout, CELLS[cell].state._fields)
+        self.zoneout = zoneout_rates(zoneout, CELLS[self._cell].state._fields)
         check_options(self)
-        self._names: list[dict[str, str]] = []
-        self._all_weights: list[list[str]] = []
-        self._make_parameters({"device": device, "dtype": dtype})
-        self.reset_parameters()
 
     # Parameters ---------------------------------------------------------------------------------
 
@@ -212,7 +219,7 @@ class RecurrentLayer(nn.Module):
         output = self._output(passes, layout, hold)
         states = self._states(passes, layout, hold) if self.return_all_states else None
         if packed is not None and self.return_sequences:
-            output = _rewrap(output, packed)
+            output = rewrap(output, packed)
         elif not batched:
             output, final, states = self._unbatched(output, final, states)
         return output, final, states
@@ -385,11 +392,3 @@ class RecurrentLayer(nn.Module):
         if any(self.zoneout):
             shown.append(f"zoneout={self.zoneout}")
         return ", ".join(shown)
-
-
-def _rewrap(output: Any, packed: PackedSequence):
-    if isinstance(output, tuple):
-        return tuple(_rewrap(part, packed) for part in output)
-    return PackedSequence(
-        output, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
-    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numbers
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 __all__ = [
     "check_constructor",
@@ -17,6 +19,7 @@ __all__ = [
     "check_lengths",
     "check_sequence_length",
     "dtype_phrase",
+    "hidden_pair",
 ]
 
 
@@ -61,6 +64,28 @@ def check_constructor(
         raise ValueError("proj_size should be a positive integer or zero to disable projections")
     if proj_size >= hidden_size:
         raise ValueError("proj_size has to be smaller than hidden_size")
+
+
+def hidden_pair(
+    hx: Sequence[Tensor] | Tensor, input: Tensor | PackedSequence
+) -> tuple[Tensor, Tensor]:
+    """The two initial states of an LSTM; as in torch, only unbatched ones may be stacked.
+
+    Raises:
+        TypeError: one tensor instead of two.
+        RuntimeError: another number of states (a third one also without a batch, where torch
+            ignores it).
+    """
+    packed = isinstance(input, PackedSequence)
+    if isinstance(hx, Tensor):
+        if packed or (hx.dim(), input.dim()) == (4, 3):
+            raise TypeError(
+                "lstm() received an invalid combination of arguments - got one Tensor as hx. "
+                "Give the tuple (h_0, c_0)"
+            )
+    elif len(hx) > 2 or (packed and len(hx) < 2):
+        raise RuntimeError(f"lstm expects two hidden states, got {len(hx)}")
+    return hx[0], hx[1]
 
 
 def check_hidden_dimensions(names: str, batched: bool, parts: tuple[Tensor, ...]) -> None:

@@ -14,20 +14,20 @@ that the layers need.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-__all__ = ["DenseLayout", "Layout", "PackedLayout", "RaggedLayout"]
+__all__ = ["DenseLayout", "Layout", "PackedLayout", "RaggedLayout", "rewrap"]
 
 
 class Layout(Protocol):
     """What the layers ask of a layout; the module's docstring says what each method does."""
 
     batch: int
-    batch_sizes: Tensor
+    batch_sizes: Tensor | list[int]
 
     def pack(self, x: Tensor) -> Tensor: ...  # noqa: D102
     def to_rows(self, state: Tensor, reverse: bool) -> Tensor: ...  # noqa: D102
@@ -48,7 +48,7 @@ class PackedLayout:
             raise RuntimeError(
                 f"batch_sizes[0] is {filled}, but sorted_indices has {self.batch} entries"
             )
-        self.batch_sizes = sizes
+        self.batch_sizes: Tensor | list[int] = sizes
         self._order = order
         self._back = packed.unsorted_indices
 
@@ -73,12 +73,22 @@ class PackedLayout:
         return steps
 
 
+def rewrap(output: Any, packed: PackedSequence) -> Any:
+    """Packed data ``[N, W]``, or a pair of them, as the sequence that the input was."""
+    if isinstance(output, tuple):
+        return tuple(rewrap(part, packed) for part in output)
+    return PackedSequence(
+        output, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
+    )
+
+
 class DenseLayout:
     """Every sequence has all T steps: the batch is one block."""
 
     def __init__(self, batch: int, steps: int, batch_first: bool):
         self.batch, self._steps, self._batch_first = batch, steps, batch_first
-        self.batch_sizes = torch.full((steps,), batch, dtype=torch.int64)
+        # A list, not a tensor: numbers read out of a tensor are unknown to torch.export.
+        self.batch_sizes: Tensor | list[int] = [batch] * steps
 
     def pack(self, x: Tensor) -> Tensor:
         """Time-major, without the batch axis."""
@@ -151,7 +161,7 @@ class RaggedLayout:
         longest = int(descending[0]) if rows else 0
         times = torch.arange(longest, device=device)
         sizes = torch.searchsorted(-descending, -times)
-        self.batch_sizes = sizes.cpu()
+        self.batch_sizes: Tensor | list[int] = sizes.cpu()
         # Valid steps in [B, T] order are sorted by row, and by time within a row.
         time = torch.arange(row.shape[0], device=device) - (lengths.cumsum(0) - lengths)[row]
         self._position = (sizes.cumsum(0) - sizes)[time] + self._rank[row]

@@ -35,6 +35,15 @@ Options of the calls:
 - ``reset``: bool, the same shape; true sets the state to zero before that step. In the reverse
   direction the segments are the same ones.
 
+Under autocast the results have torch's types, with one exception: torch's LSTM on the CPU returns
+bfloat16 for a dense input but float32 for a ``PackedSequence``; here it is bfloat16 for both.
+
+``torch.export`` passes through a call with a dense input at the sizes of its example, and so does
+``torch.jit.trace`` at its number of steps; what does not fit the example is refused, not computed
+wrongly. A number of sequences or steps that stays open in an export, ``lengths``, ``mask``,
+``reset`` and packed data in one, and ``torch.compile(fullgraph=True)`` need the whole layer to be
+one registered operator, which this version does not have; ``torch.compile`` works, with breaks.
+
 Errors are torch's type and begin with torch's phrase; those about our own options are
 ``ConfigError`` (a ``ValueError``).
 """
@@ -47,6 +56,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from sequela.nn.base import RecurrentLayer
+from sequela.nn.checks import hidden_pair
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUStates", "LSTMStates", "RNNStates"]
 
@@ -224,7 +234,7 @@ class LSTM(RecurrentLayer):
         reset: Tensor | None = None,
     ) -> Any:
         """Returns ``(output, (h_n, c_n))``; with ``return_all_states`` also :class:`LSTMStates`."""
-        given = None if hx is None else (hx[0], hx[1])
+        given = None if hx is None else hidden_pair(hx, input)
         output, (h_n, c_n), states = self._forward(input, given, lengths, mask, reset)
         return (output, (h_n, c_n)) if states is None else (output, (h_n, c_n), states)
 

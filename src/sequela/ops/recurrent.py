@@ -23,7 +23,7 @@ __all__ = ["Result", "check_weights", "run"]
 def run(
     cell: str,
     data: Tensor,
-    batch_sizes: Tensor,
+    batch_sizes: Tensor | Sequence[int],
     initial: Sequence[Tensor],
     weights: CellWeights,
     *,
@@ -38,8 +38,8 @@ def run(
         cell: a name in :data:`sequela.cells.CELLS`.
         data: ``[N, D]``, the steps of all rows, time-major: first step 0 of every row, then step 1
             of those that have one, the longest row first (as in ``PackedSequence.data``).
-        batch_sizes: int64 ``[T]`` on the CPU, never increasing, summing to N: the rows that have
-            step t. Zeros may follow.
+        batch_sizes: int64 ``[T]`` on the CPU or a list, never increasing, summing to N: the rows
+            that have step t. Zeros may follow.
         initial: the state ``[B, P]`` (and ``[B, H]`` for c of the LSTM). ``B`` may exceed
             ``batch_sizes[0]``: those rows are empty and return their initial state.
         weights: see :class:`CellWeights`.
@@ -76,8 +76,8 @@ def run(
     return backend.run(call)
 
 
-def _sizes(batch_sizes: Tensor) -> list[int]:
-    sizes = batch_sizes.tolist()
+def _sizes(batch_sizes: Tensor | Sequence[int]) -> list[int]:
+    sizes = batch_sizes.tolist() if isinstance(batch_sizes, Tensor) else list(batch_sizes)
     if any(later > earlier for earlier, later in pairwise(sizes)):
         raise RuntimeError("batch_sizes must not increase: the longest row comes first")
     if sizes and sizes[-1] < 0:

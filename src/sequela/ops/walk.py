@@ -68,9 +68,14 @@ def walk(
         results.append(tuple(field.flatten(0, 1) for field in fields))
     if call.reverse:
         results.reverse()
-    # cat always copies: no result is a view of another or of an input.
-    final = tuple(torch.cat(parts) for parts in zip(state, *reversed(ended), strict=True))
+    final = tuple(_whole(parts) for parts in zip(state, *reversed(ended), strict=True))
     return tuple(torch.cat(parts) for parts in zip(*results, strict=True)), final
+
+
+def _whole(parts: tuple[Tensor, ...]) -> Tensor:
+    # Rows without a step still have the type of the initial state, which differs from that of the
+    # computed ones under autocast. cat always copies: no result is a view of another or an input.
+    return torch.cat([part.to(parts[0].dtype) for part in parts])
 
 
 def _directed(plan: list, pieces: list, reverse: bool):

@@ -7,16 +7,14 @@ is needed to build the model again.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import types
 import typing
-from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
 
-from sequela.errors import ConfigError
+from sequela.errors import ConfigError, nearest
 from sequela.recipes.onset_gru import OnsetGRU
 from sequela.recipes.seizure_bilstm import SeizureBiLSTM
 
@@ -34,16 +32,9 @@ def names() -> list[str]:
     return sorted(_RECIPES)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    # As settings.nearest, which this tower must not import: it brings pydantic.
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."
-
-
 def _recipe(name: str) -> type[nn.Module]:
     if name not in _RECIPES:
-        raise ConfigError(f"recipe '{name}'", got="an unknown name", todo=_nearest(name, _RECIPES))
+        raise ConfigError(f"recipe '{name}'", got="an unknown name", todo=nearest(name, _RECIPES))
     return _RECIPES[name]
 
 
@@ -100,7 +91,7 @@ def build(name: str, **values: Any) -> nn.Module:
     for key, value in values.items():
         where = f"argument '{key}' of recipe '{name}'"
         if key not in parameters:
-            raise ConfigError(where, got="an unknown argument", todo=_nearest(key, parameters))
+            raise ConfigError(where, got="an unknown argument", todo=nearest(key, parameters))
         kinds = _members(hints[key])
         if not any(_fits(value, kind) for kind in kinds):
             raise ConfigError(where, got=repr(value)[:80], wanted=_wanted(kinds))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import typing
 from pathlib import Path
 from typing import Any
 
-from sequela.errors import ConfigError, DataError
+from sequela.errors import ConfigError
 from sequela.settings import nearest
 
 __all__ = ["names", "read"]
@@ -35,18 +36,28 @@ def read(name: str, path: Path | str, **options: Any) -> Any:
         ``EventData`` or ``SignalSet``, as the room says.
 
     Raises:
-        ConfigError: no such source, or an option that it does not take.
+        ConfigError: no such source, an option that it does not take, or one of the wrong type.
         DataError: no such path, or whatever the room finds wrong with the data.
     """
+    # Listing the sources must not wait for the table libraries.
+    from sequela.events import existing
+
     if name not in names():
         raise ConfigError(f"source '{name}'", got="no such source", todo=nearest(name, names()))
     reader = importlib.import_module(f"sequela.sources.{name}.read").read
     known = list(inspect.signature(reader).parameters)[1:]
-    for option in options:
+    kinds = typing.get_type_hints(reader)
+    for option, value in options.items():
         if option not in known:
             todo = nearest(option, known) if known else "It takes none."
             raise ConfigError(f"option '{option}' of source {name}", got="unknown", todo=todo)
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise DataError(f"data {path}", got="no such file or folder", todo="Check the path.")
-    return reader(path, **options)
+        _check_kind(f"option '{option}' of source {name}", value, kinds[option])
+    return reader(existing(path, "data"), **options)
+
+
+def _check_kind(what: str, value: Any, kind: Any) -> None:
+    kinds = typing.get_args(kind) or (kind,)
+    if not isinstance(value, kinds):
+        words = "text" if str in kinds else " or ".join(one.__name__ for one in kinds)
+        todo = "Put quotes around it." if str in kinds else None
+        raise ConfigError(what, got=type(value).__name__, wanted=words, todo=todo)

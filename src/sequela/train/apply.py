@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from sequela import bundle, evaluate
-from sequela.errors import BundleError, DataError
+from sequela.errors import BundleError, DataError, LabelError
 from sequela.train import from_events, from_signals
 from sequela.train.predict import predict
+from sequela.train.prepared import groups_digest
 
 __all__ = ["Applied", "apply"]
 
@@ -24,10 +25,11 @@ class Applied:
         kind: "binary" or "multiclass".
         classes: the names of the classes.
         scores: probabilities ``[n]`` or ``[n, C]``.
-        target: labels ``[n]`` as whole numbers.
+        target: labels ``[n]`` as whole numbers, or None where the outcome is not known.
         groups: the patient or recording of each row.
         keys: ``subject_id`` and ``prediction_time`` (events), or ``recording`` (signals).
         threshold: the operating point chosen in training, or None.
+        same_data: the groups are those the model was made from, training part included.
         ages: years at prediction, or None.
         sexes: or None.
     """
@@ -35,26 +37,32 @@ class Applied:
     kind: str
     classes: tuple[str, ...]
     scores: np.ndarray
-    target: np.ndarray
+    target: np.ndarray | None
     groups: np.ndarray
     keys: pl.DataFrame
     threshold: float | None
+    same_data: bool = False
     ages: np.ndarray | None = None
     sexes: np.ndarray | None = None
 
     @property
     def part(self) -> evaluate.Part:
         """Labels and groups as the evaluation takes them."""
+        assert self.target is not None
         return evaluate.Part(self.target, self.groups, self.ages, self.sexes)
 
 
-def apply(model: Path, data: Path, labels: Path | None = None) -> Applied:
+def apply(
+    model: Path, data: Path, labels: Path | None = None, *, known_outcome: bool = True
+) -> Applied:
     """Scores a data set with a bundle; the data set it was trained on is not needed.
 
     Args:
         model: the bundle's folder.
         data: the data set, of the kind the model was trained on.
         labels: MEDS labels that say whom to score and when (events only).
+        known_outcome: the labels are wanted too. Without them, whoever meets the task's conditions
+            at the index date is scored, whatever comes after.
 
     Raises:
         BundleError: the bundle is damaged.
@@ -65,8 +73,12 @@ def apply(model: Path, data: Path, labels: Path | None = None) -> Applied:
     if preparation.get("kind") == "signals":
         samples, signals = from_signals.samples_for(preparation, data)
         keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
+        labelled = signals.label is not None
     elif preparation.get("kind") == "events":
-        samples, table, groups = from_events.samples_for(preparation, data, labels)
+        samples, table, groups = from_events.samples_for(
+            preparation, data, labels, known_outcome=known_outcome
+        )
+        labelled = "boolean_value" in table.columns
         keys = table.select("subject_id", "prediction_time")
         ages = groups["age"].cast(pl.Float64).fill_null(np.nan).to_numpy()
         sexes = groups["sex"].fill_null("").to_numpy().astype(str)
@@ -74,14 +86,17 @@ def apply(model: Path, data: Path, labels: Path | None = None) -> Applied:
         raise BundleError(f"model {model}", got="no way to prepare data", wanted="a trained run's")
     if not len(samples):
         raise DataError(f"data set {data}", got="nobody to score", wanted="at least one sample")
+    if known_outcome and not labelled:
+        raise LabelError(f"data set {data}", got="no labels", wanted="labels to judge the model by")
     return Applied(
         kind=loaded.kind,
         classes=tuple(loaded.classes),
         scores=predict(loaded.model, samples, logit_shift=loaded.logit_shift),
-        target=samples.target.astype(np.int64),
+        target=samples.target.astype(np.int64) if labelled else None,
         groups=samples.groups,
         keys=keys,
         threshold=preparation.get("threshold"),
+        same_data=preparation.get("groups") == groups_digest(samples.groups),
         ages=ages,
         sexes=sexes,
     )

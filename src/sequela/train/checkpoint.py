@@ -28,7 +28,7 @@ from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
-from sequela.bundle import parse_json, read_verified, write_verified
+from sequela.bundle import DamagedError, parse_json, read_verified, write_verified
 from sequela.errors import BundleError
 from sequela.files import publish_directory, translated
 
@@ -113,20 +113,26 @@ def _read(folder: Path) -> Checkpoint:
     state = parse_json(contents.pop(_STATE), folder / _STATE)
     if not isinstance(state, dict) or state.get("format") != _FORMAT:
         raise BundleError(
-            f"file {folder / _STATE}", got="another format version", wanted=f"format {_FORMAT}"
+            f"file {folder / _STATE}",
+            got="another format version",
+            wanted=f"format {_FORMAT}",
+            todo="Use the version of Sequela that wrote it.",
         )
     try:
         tensors = {
             name.removesuffix(".safetensors"): parse_tensors(content)
             for name, content in contents.items()
         }
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:  # KeyError: a type torch lacks
         raise BundleError(f"folder {folder}", got="damaged tensors") from error
     return Checkpoint(folder, tensors, state)
 
 
 def load_newest(root: Path, say: Callable[[str], None]) -> Checkpoint | None:
     """The newest whole checkpoint; damaged ones that are newer are removed, and it is said.
+
+    Only what is certainly damaged is removed: a checkpoint that cannot be read now, or is of
+    another format, may be whole, and stops the run.
 
     Args:
         root: the folder ``checkpoints``; may be missing.
@@ -136,14 +142,15 @@ def load_newest(root: Path, say: Callable[[str], None]) -> Checkpoint | None:
         The checkpoint, or None when there is none at all.
 
     Raises:
-        BundleError: there are checkpoints, and every one is damaged.
+        BundleError: there are checkpoints, and every one is damaged; or the newest that is not
+            damaged cannot be read, or is of another format.
     """
     damaged: list[Path] = []
-    reason: BundleError | None = None
+    reason: DamagedError | None = None
     for folder in reversed(checkpoint_folders(root)):
         try:
             found = _read(folder)
-        except BundleError as error:
+        except DamagedError as error:
             damaged, reason = [*damaged, folder], error
             continue
         for broken in damaged:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,14 +19,17 @@ from sequela.experiments import Experiment
 from sequela.settings import checked
 from sequela.train import from_events, from_signals
 from sequela.train.deterministic import limited_threads
+from sequela.train.devices import check_devices
+from sequela.train.fingerprint import samples_digest
 from sequela.train.judge import judge, write_predictions
 from sequela.train.loop import fit
 from sequela.train.predict import predict
-from sequela.train.prepared import Prepared
+from sequela.train.prepared import Prepared, groups_digest
 from sequela.train.provenance import commit, machine, versions
 from sequela.train.run_folder import choose_folder, open_folder, write_json
 from sequela.train.settings import TrainingSettings
 from sequela.train.state import History
+from sequela.train.tuning import choose_metric
 
 __all__ = ["build_model", "prepare", "run"]
 
@@ -53,22 +58,37 @@ def prepare(experiment: Experiment) -> Prepared:
 def _model_arguments(experiment: Experiment, sizes: dict[str, int]) -> dict[str, Any]:
     # What the recipe is built with: the experiment's arguments and the sizes it asks for.
     known = recipes.arguments(experiment.model["recipe"])
+    for key in sizes:
+        if key in experiment.model:
+            raise ConfigError(f"setting 'model.{key}'", todo="Leave it out: the data decide it.")
     given = {key: value for key, value in experiment.model.items() if key not in _NOT_ARGUMENTS}
     return {**{key: value for key, value in sizes.items() if key in known}, **given}
 
 
 def build_model(experiment: Experiment, sizes: dict[str, int]) -> nn.Module:
     """The model, initialised as a pure function of the experiment's seed."""
+    arguments = _model_arguments(experiment, sizes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.derive(experiment.seed, "initialisation"))
-        return recipes.build(experiment.model["recipe"], **_model_arguments(experiment, sizes))
+        try:
+            return recipes.build(experiment.model["recipe"], **arguments)
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, RuntimeError) and "alloc" not in str(error).lower():
+                raise
+            raise ConfigError(
+                "the sizes of the model", got="more than the memory holds", todo="Make it smaller."
+            ) from error
 
 
 def _settings(experiment: Experiment) -> TrainingSettings:
     if "seed" in experiment.training:
         raise ConfigError("setting 'training.seed'", todo="Write seed=... for the whole run.")
+    if "kind" in experiment.training:
+        raise ConfigError("setting 'training.kind'", todo="Leave it out: the task decides it.")
     values = {**experiment.training, "seed": experiment.seed}
-    return checked(TrainingSettings, values, "training")
+    settings = checked(TrainingSettings, values, "training")
+    check_devices(settings)
+    return settings
 
 
 def _description(experiment: Experiment, prepared: Prepared, command: str) -> dict[str, Any]:
@@ -84,6 +104,7 @@ def _description(experiment: Experiment, prepared: Prepared, command: str) -> di
         "kind": prepared.kind,
         "classes": list(prepared.classes),
         "settings": settings,
+        "held_out": samples_digest(prepared.parts["held_out"].samples),
         "versions": versions(),
         "machine": machine(),
         "commit": commit(),
@@ -117,7 +138,13 @@ def _save_bundle(folder: Path, experiment, prepared: Prepared, history, evaluati
         model_name=experiment.model["recipe"],
         model_arguments=_model_arguments(experiment, prepared.sizes),
         state_dict=model.state_dict(),
-        preparation={**prepared.preparation, "threshold": threshold},
+        preparation={
+            **prepared.preparation,
+            "threshold": threshold,
+            "groups": groups_digest(
+                np.concatenate([part.samples.groups for part in prepared.parts.values()])
+            ),
+        },
         card=_card(experiment, prepared, evaluation),
         kind=prepared.kind,
         classes=prepared.classes,
@@ -152,9 +179,10 @@ def run(
     say(f"reading {experiment.data}")
     prepared = prepare(experiment)
     model = build_model(experiment, prepared.sizes)
+    choose_metric(settings.metric, prepared.kind, prepared.parts["tuning"].target)
     open_folder(folder, _description(experiment, prepared, command), resume=resume)
     write_json(folder / "cohort.json", _cohort(prepared))
-    ready = time.perf_counter()
+    reading = round(time.perf_counter() - start, 1)
     say(_parts_line(prepared))
     with limited_threads(settings.threads):
         history, scores = _train(experiment, settings, prepared, model, folder, resume)
@@ -162,11 +190,11 @@ def run(
         say("judging on the held-out part, beside the baselines")
         evaluation = judge(prepared, scores, experiment.evaluation, experiment.seed)
     seconds = {
-        "reading": round(ready - start, 1),
-        "training": round(trained - ready, 1),
+        "reading": reading,
+        "training": round(history.seconds, 1),  # of all legs of a resumed run
         "judging": round(time.perf_counter() - trained, 1),
     }
-    write_predictions(folder / "predictions.parquet", prepared, scores)
+    write_predictions(folder / "predictions.parquet", prepared, scores, experiment.seed)
     _save_bundle(folder / "model", experiment, prepared, history, evaluation, model)
     write_json(folder / "seconds.json", seconds)
     write_json(folder / "evaluation.json", evaluation)
@@ -182,7 +210,13 @@ def _train(
     resume: bool,
 ) -> tuple[History, evaluate.Scores]:
     parts = {name: part.samples for name, part in prepared.parts.items()}
-    history = fit(model, parts["train"], parts["tuning"], settings, folder, resume=resume)
+    try:
+        history = fit(model, parts["train"], parts["tuning"], settings, folder, resume=resume)
+    except Exception:
+        # A run that never took a step would only stand in the way of the corrected call.
+        if not resume and not any((folder / "checkpoints").glob("step-*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     risks = [
         predict(model, parts[name], logit_shift=history.logit_shift)
         for name in ("tuning", "held_out")

@@ -8,38 +8,42 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from sequela.batches import Samples
 from sequela.errors import ConfigError
 from sequela.train.settings import TrainingSettings
 
-__all__ = ["check_same", "fingerprint"]
+__all__ = ["check_same", "fingerprint", "samples_digest"]
 
 # These change no bit of the result.
 _FREE = {"progress", "checkpoint_every_steps"}
-_LOOKED_AT = 64  # samples whose content is read; lengths and targets are read of all
+_AT_A_TIME = 256  # samples; memory only
+_MADE_WITH = "made with"
 
 
-def _samples_digest(samples: Samples) -> str:
+def samples_digest(samples: Samples) -> str:
+    """One hash of all that a model reads of these samples, and of their targets."""
     digest = hashlib.sha256()
     sizes = (len(samples), samples.step_size, samples.static_size, samples.vocabulary_size)
     digest.update(repr((sizes, str(samples.target.dtype))).encode())
     digest.update(np.ascontiguousarray(samples.lengths, dtype=np.int64).tobytes())
     digest.update(np.ascontiguousarray(samples.target).tobytes())
-    count = min(len(samples), _LOOKED_AT)
-    chosen = np.unique(np.linspace(0, len(samples) - 1, count).astype(np.int64))
-    batch = samples.batch(chosen)
-    for tensor in (batch.steps.data, batch.codes, batch.code_offsets, batch.static):
-        if tensor is not None:
-            digest.update(np.ascontiguousarray(tensor.numpy()).tobytes())
+    for first in range(0, len(samples), _AT_A_TIME):
+        batch = samples.batch(np.arange(first, min(len(samples), first + _AT_A_TIME)))
+        for tensor in (batch.steps.data, batch.codes, batch.code_offsets, batch.static):
+            if tensor is not None:
+                digest.update(np.ascontiguousarray(tensor.numpy()).data)
     return digest.hexdigest()
 
 
 def fingerprint(
     model: nn.Module, train: Samples, tuning: Samples, settings: TrainingSettings
 ) -> dict[str, Any]:
-    """Plain data that are equal for two runs which do the same.
+    """Plain data that are equal for two runs which do the same; all of the data is read.
+
+    What the run is made with (torch's version and number of threads) is noted beside it.
 
     Args:
         model: its class, and the names and shapes of its tensors count; their values do not.
@@ -53,13 +57,14 @@ def fingerprint(
     described = repr((type(model).__name__, shapes))
     return {
         "settings": settings.model_dump(exclude=_FREE),
-        "the training part": _samples_digest(train),
-        "the tuning part": _samples_digest(tuning),
+        "the training part": samples_digest(train),
+        "the tuning part": samples_digest(tuning),
         "the model": hashlib.sha256(described.encode()).hexdigest(),
+        _MADE_WITH: {"torch": torch.__version__, "threads": torch.get_num_threads()},
     }
 
 
-def check_same(begun: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
+def check_same(begun: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> list[str]:
     """Raises when a run would go on as another one.
 
     Args:
@@ -67,15 +72,25 @@ def check_same(begun: Mapping[str, Any], now: Mapping[str, Any], directory: Path
         now: that of this call.
         directory: the run's folder, for the message.
 
+    Returns:
+        Lines for the user about what may change the last bits and is no reason to stop.
+
     Raises:
         ConfigError: something differs; the first difference is named.
     """
     before, after = begun.get("settings", {}), now["settings"]
     differing = [f"setting '{key}'" for key in after if before.get(key) != after[key]]
-    differing += [name for name in now if name != "settings" and begun.get(name) != now[name]]
+    named = [name for name in now if name not in ("settings", _MADE_WITH)]
+    differing += [name for name in named if begun.get(name) != now[name]]
     if differing:
         raise ConfigError(
             f"the run in {directory}",
             got=f"{differing[0]} is not what the run was begun with",
             todo="Go on with the same settings and data, or choose another folder.",
         )
+    made_with = begun.get(_MADE_WITH, {})
+    return [
+        f"{name}: {made_with[name]} when the run was begun, {value} now; the last bits may differ"
+        for name, value in now[_MADE_WITH].items()
+        if made_with.get(name, value) != value
+    ]

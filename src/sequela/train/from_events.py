@@ -45,9 +45,9 @@ def _read(source: str, path: Path) -> EventData:
     return data
 
 
-def _given_labels(data: EventData, path: Path) -> _Labelled:
+def _given_labels(data: EventData, path: Path, known_outcome: bool) -> _Labelled:
     labels = read_labels(path)
-    if "boolean_value" not in labels.columns:
+    if known_outcome and "boolean_value" not in labels.columns:
         raise DataError(
             f"labels {path}", got="no column 'boolean_value'", wanted="yes-or-no labels"
         )
@@ -64,10 +64,12 @@ def _given_labels(data: EventData, path: Path) -> _Labelled:
     return _Labelled(known, subgroups(data, known), attrition, description)
 
 
-def _labelled(data: EventData, task: OnsetDeclaration, path: Path | None) -> _Labelled:
+def _labelled(
+    data: EventData, task: OnsetDeclaration, path: Path | None, known_outcome: bool = True
+) -> _Labelled:
     if path is not None:
-        return _given_labels(data, path)
-    cohort = build_cohort(data, task)
+        return _given_labels(data, path, known_outcome)
+    cohort = build_cohort(data, task, known=known_outcome)
     return _Labelled(
         cohort.labels, cohort.subgroups, cohort.attrition, cohort.description, cohort.notes
     )
@@ -144,7 +146,7 @@ def prepare(experiment: Experiment) -> Prepared:
     )
     samples = encoder.encode(events, labelled.labels, labelled.subgroups)
     features, names = aggregates(samples)
-    best = _best_possible(data, labelled.labels, declaration)
+    best = None if experiment.labels else _best_possible(data, labelled.labels, declaration)
     parts = {name: _part(labelled, samples, features, best, rows[name]) for name in PARTS}
     return Prepared(
         parts=parts,
@@ -165,9 +167,13 @@ def prepare(experiment: Experiment) -> Prepared:
 def _best_possible(
     data: EventData, labels: pl.DataFrame, task: OnsetDeclaration
 ) -> np.ndarray | None:
-    # The truth is known for the simulated outcome, at the simulator's prediction times, only.
+    # The truth is known for the simulated outcome, by its own codes and rules, at the simulator's
+    # prediction times only.
     truth = data.root / simulate.TRUTH_FILE
-    if task.outcome.name != _SIMULATED_OUTCOME or not truth.is_file():
+    if not truth.is_file():
+        return None
+    simulated = OnsetDeclaration.parse(tasks.declaration("onset", outcome=_SIMULATED_OUTCOME))
+    if (task.outcome, task.death) != (simulated.outcome, simulated.death):
         return None
     keys = ["subject_id", "prediction_time"]
     if labels.join(pl.read_parquet(truth, columns=keys), on=keys, how="anti").height:
@@ -193,7 +199,11 @@ def _part(
 
 
 def samples_for(
-    preparation: dict[str, Any], path: Path, labels: Path | None = None
+    preparation: dict[str, Any],
+    path: Path,
+    labels: Path | None = None,
+    *,
+    known_outcome: bool = True,
 ) -> tuple[VisitSamples, pl.DataFrame, pl.DataFrame]:
     """The samples of new data for a finished model.
 
@@ -201,13 +211,15 @@ def samples_for(
         preparation: what the bundle holds.
         path: the data set.
         labels: MEDS labels that say whom to score and when; the task's own cohort without them.
+        known_outcome: the outcome is wanted too (to judge the model); without it, nobody is left
+            out for what happens after the prediction, and labels need no value.
 
     Returns:
         The samples, their labels and their age and sex, row by row.
     """
     data = _read(preparation["source"], path)
     declaration = OnsetDeclaration.parse(preparation["task"])
-    labelled = _labelled(data, declaration, labels)
+    labelled = _labelled(data, declaration, labels, known_outcome)
     events = observation_events(data, labelled.labels, declaration.observation_days)
     encoder = VisitEncoder.from_dict(preparation["encoder"])
     samples = encoder.encode(events, labelled.labels, labelled.subgroups)

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from sequela import evaluate
+from sequela import evaluate, seeds
 from sequela.experiments import EvaluationSettings
 from sequela.files import atomic_write
 from sequela.train.prepared import Prepared, PreparedPart
 
 __all__ = ["fit_baselines", "judge", "write_predictions"]
+
+# With fewer rows of a class, resamples repeat a handful of people and intervals come out too short.
+_FEW = 20
 
 
 def fit_baselines(prepared: Prepared, seed: int) -> list[evaluate.Scores]:
@@ -59,6 +62,17 @@ def _as_part(part: PreparedPart) -> evaluate.Part:
     return evaluate.Part(part.target, part.samples.groups, part.ages, part.sexes)
 
 
+def _few(prepared: Prepared) -> list[str]:
+    counts = np.bincount(prepared.parts["held_out"].target, minlength=len(prepared.classes))
+    least = int(counts.argmin())
+    if counts[least] >= _FEW:
+        return []
+    return [
+        f"Only {counts[least]} held-out rows are '{prepared.classes[least]}': neither the figures "
+        "nor their intervals are to be trusted."
+    ]
+
+
 def judge(
     prepared: Prepared,
     model: evaluate.Scores,
@@ -80,7 +94,7 @@ def judge(
         "group_name": prepared.group_name,
         "replicates": settings.replicates,
         "seed": seed,
-        "notes": prepared.notes,
+        "notes": [*prepared.notes, *_few(prepared)],
     }
     if prepared.kind == "multiclass":
         return evaluate.evaluate_multiclass(scores, *parts, prepared.classes, **common)
@@ -89,24 +103,39 @@ def judge(
     return evaluate.evaluate_binary(scores, *parts, rule=rule, target=wanted, **common)
 
 
-def write_predictions(path: Path, prepared: Prepared, model: evaluate.Scores) -> None:
-    """One row for each tuning and held-out sample; groups are numbered, ids are not written."""
+def write_predictions(path: Path, prepared: Prepared, model: evaluate.Scores, seed: int) -> None:
+    """One row for each tuning and held-out sample, told apart from its subject.
+
+    Rows and group numbers are shuffled, ages are whole decades with 90 and more as one: neither the
+    place in the file nor the age leads back to a record.
+    """
     frames = []
     for name, scores in (("tuning", model.tuning), ("held_out", model.held_out)):
         part = prepared.parts[name]
+        order = seeds.generator(seed, "predictions", name).permutation(len(part.samples))
+        first = np.unique(part.samples.groups[order], return_index=True, return_inverse=True)
         columns: dict[str, object] = {
-            "part": [name] * len(part.samples),
-            "row": np.arange(len(part.samples)),
-            "group": np.unique(part.samples.groups, return_inverse=True)[1],
-            "label": part.target,
+            "part": [name] * len(order),
+            # Numbered by first appearance in the shuffled file, not in the order of the ids.
+            "group": np.argsort(np.argsort(first[1]))[first[2]],
+            "label": part.target[order],
         }
         if scores.ndim == 1:
-            columns["score"] = scores
+            columns["score"] = scores[order]
         else:
-            columns |= {f"score_{k}": scores[:, k] for k in range(scores.shape[1])}
-        columns["age"] = pl.Series(part.ages, dtype=pl.Float64) if part.ages is not None else None
-        columns["sex"] = pl.Series(part.sexes, dtype=pl.String) if part.sexes is not None else None
+            columns |= {f"score_{k}": scores[order, k] for k in range(scores.shape[1])}
+        columns |= _person(part, order)
         frames.append(pl.DataFrame(columns))
     buffer = io.BytesIO()
     pl.concat(frames, how="vertical_relaxed").write_parquet(buffer)
     atomic_write(path, buffer.getvalue())
+
+
+def _person(part: PreparedPart, order: np.ndarray) -> dict[str, pl.Series]:
+    found = {}
+    if part.ages is not None:
+        decades = np.minimum(part.ages[order] // 10 * 10, 90)
+        found["age_decade"] = pl.Series(decades, dtype=pl.Float64).fill_nan(None).cast(pl.Int64)
+    if part.sexes is not None:
+        found["sex"] = pl.Series(part.sexes[order], dtype=pl.String)
+    return found

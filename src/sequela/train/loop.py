@@ -28,6 +28,7 @@ from sequela.errors import Interrupted, OutputError, TrainingError
 from sequela.train import checkpoint
 from sequela.train.deterministic import deterministic, limited_threads, seed_device
 from sequela.train.fingerprint import check_same, fingerprint
+from sequela.train.leftovers import remove_leftovers
 from sequela.train.losses import objective, sample_losses
 from sequela.train.optimise import clip, learning_rate, load_state, make_optimiser, state_tensors
 from sequela.train.processes import run_in_processes, single_process
@@ -64,7 +65,8 @@ class _Run:
     def __init__(self, fabric: Fabric, model: nn.Module, job: Job, stop: StopRequest):
         settings = job.settings
         self.fabric, self.model, self.job, self.stop = fabric, model, job, stop
-        self.fingerprint = fingerprint(model, job.train, job.tuning, settings)
+        keeps = job.directory is not None
+        self.fingerprint = fingerprint(model, job.train, job.tuning, settings) if keeps else {}
         model.to(fabric.device)
         self.optimiser = make_optimiser(model, settings)
         self.forward, self.stepper = fabric.setup(_Forward(model), self.optimiser)
@@ -130,6 +132,7 @@ class _Run:
         found = None
         if self.first:
             checkpoint.remove_leftovers(root)
+            remove_leftovers(root.parent, ["metrics.jsonl"])
             if not self.job.resume and checkpoint.checkpoint_folders(root):
                 raise OutputError(
                     f"folder {root.parent}",
@@ -142,7 +145,7 @@ class _Run:
             found = checkpoint.load_newest(root, messages.append)
         if found is None:
             return
-        check_same(found.state["fingerprint"], self.fingerprint, root.parent)
+        messages += check_same(found.state["fingerprint"], self.fingerprint, root.parent)
         self.model.load_state_dict(found.tensors["model"])
         load_state(self.optimiser, found.tensors["optimiser"])
         self.best = found.tensors.get("best")

@@ -21,15 +21,18 @@ class Objective:
     Args:
         kind: "binary", "multiclass" or "regression".
         shares: the share of each class in the training part; empty for regression.
-        weights: what the loss of a sample of each class counts, 1 on average over the training
-            part; empty when all count 1.
+        weights: what the loss of a training sample of each class counts, 1 on average over the
+            training part; empty when all count 1.
         label_smoothing: for classes.
+        tuning_weights: the same for the tuning part. The sampler balances by what it draws, and
+            the tuning part is never drawn from: it is weighted for either balance.
     """
 
     kind: str
     shares: tuple[float, ...]
     weights: tuple[float, ...]
     label_smoothing: float
+    tuning_weights: tuple[float, ...] = ()
 
 
 def task_kind(target: np.ndarray, kind: str = "auto") -> str:
@@ -86,7 +89,8 @@ def objective(
         train: the target of the training part.
         tuning: the target of the tuning part.
         kind: see ``TrainingSettings.kind``.
-        balance: "weights" gives each class the same share of the loss.
+        balance: "weights" gives each class the same share of the loss; "sampler" does so for the
+            tuning part, and leaves the training part to the sampler.
         label_smoothing: for classes.
 
     Raises:
@@ -118,9 +122,14 @@ def objective(
             wanted="samples of every class",
             todo="Check the labels and the split, or use more data.",
         )
-    weights = tuple((counts.sum() / (number * counts)).tolist()) if balance == "weights" else ()
-    smoothing = label_smoothing if kind == "multiclass" else 0.0
-    return Objective(kind, tuple((counts / counts.sum()).tolist()), weights, smoothing)
+    equal = tuple((counts.sum() / (number * counts)).tolist())
+    return Objective(
+        kind,
+        shares=tuple((counts / counts.sum()).tolist()),
+        weights=equal if balance == "weights" else (),
+        label_smoothing=label_smoothing if kind == "multiclass" else 0.0,
+        tuning_weights=equal if balance != "none" else (),
+    )
 
 
 def sample_losses(output: Tensor, target: Tensor, aim: Objective, *, smooth: bool = True) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from sequela.batches import Samples
 from sequela.errors import LabelError
 from sequela.events import PARTS
 
-__all__ = ["Prepared", "PreparedPart", "check_classes"]
+__all__ = ["Prepared", "PreparedPart", "check_classes", "groups_digest"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,12 @@ class Prepared:
                 ).tolist()
             counts[name] = entry
         return counts
+
+
+def groups_digest(groups: np.ndarray) -> str:
+    """One hash of all groups together, to know a data set again; it tells no single id."""
+    names = "\n".join(str(name) for name in np.unique(groups))
+    return hashlib.sha256(names.encode()).hexdigest()
 
 
 def check_classes(targets: Mapping[str, np.ndarray], classes: tuple[str, ...], task: str) -> None:

@@ -8,10 +8,21 @@ from typing import Any
 
 from sequela.errors import ConfigError, OutputError
 from sequela.files import atomic_write, publish_directory
+from sequela.train.leftovers import remove_leftovers
 
 __all__ = ["choose_folder", "open_folder", "write_json"]
 
 _EXPERIMENT = "experiment.json"
+# What a run writes here; a report is written by another command.
+_WRITTEN = (
+    _EXPERIMENT,
+    "cohort.json",
+    "metrics.jsonl",
+    "predictions.parquet",
+    "evaluation.json",
+    "seconds.json",
+    "model",
+)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -59,27 +70,38 @@ def _first_difference(old: dict[str, Any], new: dict[str, Any], prefix: str = ""
     return None
 
 
-def _check_same(folder: Path, settings: dict[str, Any]) -> None:
+def _check_same(folder: Path, description: dict[str, Any]) -> None:
     try:
-        stored = json.loads((folder / _EXPERIMENT).read_text())["settings"]
+        stored = json.loads((folder / _EXPERIMENT).read_text())
+        settings, held_out = stored["settings"], stored["held_out"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"folder {folder}", got="no readable experiment.json", wanted="a run to go on with"
         ) from error
-    if difference := _first_difference(stored, json.loads(json.dumps(settings))):
+    given = json.loads(json.dumps(description["settings"]))
+    if difference := _first_difference(settings, given):
         raise ConfigError(
             f"setting '{difference}'",
             got="another value than the run was started with",
             todo="Give the settings of the first call, or start a new run in another folder.",
+        )
+    if held_out != description["held_out"]:
+        raise ConfigError(
+            "the held-out part",
+            got="other data than the run was started with",
+            todo="Give the data of the first call, or start a new run in another folder.",
         )
 
 
 def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> None:
     """Makes the run folder, or checks that an existing one holds the same run.
 
+    With ``resume``, what a kill left half-written in it is removed.
+
     Args:
         folder: the run folder.
-        description: what goes to ``experiment.json``; its ``settings`` identify the run.
+        description: what goes to ``experiment.json``; its ``settings`` and
+            ``held_out`` (a hash of the held-out samples) identify the run.
         resume: go on with an existing run.
 
     Raises:
@@ -88,8 +110,11 @@ def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> N
     """
     if folder.exists() and not resume:
         _refuse(folder)
+    if resume:
+        remove_leftovers(folder.parent, [folder.name])
     if folder.exists():
-        _check_same(folder, description["settings"])
+        _check_same(folder, description)
+        remove_leftovers(folder, _WRITTEN)
         return
     # Published whole: a folder without its experiment.json could never be resumed.
     with publish_directory(folder) as temporary:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 __all__ = ["TrainingSettings"]
 
@@ -82,3 +82,15 @@ class TrainingSettings(BaseModel):
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     threads: int | None = Field(None, ge=1, le=1024)
     progress: bool = True
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _a_number_is_no_truth(cls, value: Any, info: ValidationInfo) -> Any:
+        # To Python true is 1; nobody who writes epochs=true means one epoch.
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        kinds = get_args(annotation) or (annotation,)
+        if isinstance(value, bool) and (int in kinds or float in kinds):
+            raise ValueError("a whole number" if int in kinds else "a number")
+        if bool in kinds and isinstance(value, int | float) and not isinstance(value, bool):
+            raise ValueError("true or false")
+        return value

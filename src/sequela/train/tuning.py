@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -60,7 +62,8 @@ class Tuning:
     """
 
     def __init__(self, samples: Samples, aim: Objective, metric_name: str):
-        self._samples, self._aim, self._metric_name = samples, aim, metric_name
+        self._samples, self._metric_name = samples, metric_name
+        self._aim = replace(aim, weights=aim.tuning_weights)
 
     def judge(self, model: nn.Module) -> tuple[float, float]:
         """The loss and the metric.

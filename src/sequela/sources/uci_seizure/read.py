@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from sequela.errors import DataError, LabelError, LeakageError, SchemaError
+from sequela.events import existing
 from sequela.signals import SignalSet
 from sequela.sources.uci_seizure.groups import recovered_recordings
 
@@ -51,7 +52,7 @@ def read(path: Path | str, *, recordings: Path | str | None = None) -> SignalSet
             repeated rows, ids of an unknown form, or does not fit its recordings file. Messages
             name file, column and row (counted from 1 below the header), never a value.
     """
-    path = Path(path)
+    path = existing(path, "data")
     file = path / "data.csv" if path.is_dir() else path
     table = _text_table(file)
     table = _named_columns(table, file)
@@ -61,7 +62,7 @@ def read(path: Path | str, *, recordings: Path | str | None = None) -> SignalSet
     _refuse_impossible(values, file)
     beside = file.parent / "recordings.csv"
     if recordings is not None or beside.is_file():
-        source = beside if recordings is None else Path(recordings)
+        source = beside if recordings is None else existing(recordings, "recordings")
         recording = _true_recordings(source, file, ids, label)
         note = f"recordings as listed in {source.name}"
     else:
