@@ -1,4 +1,71 @@
-// The native library. It holds the interface version alone until the kernels move in.
-#include "sequela/recurrent.h"
+// The kernels of one instruction set and one precision: this file is compiled once for each.
+//
+// No header with inline code of its own and no template with external linkage may come in here: a
+// stray weak symbol compiled for a newer processor would crash an older one.
+#include "backward.h"
+#include "cells/gru_after.h"
+#include "cells/gru_before.h"
+#include "cells/lstm.h"
+#include "cells/rnn.h"
+#include "forward.h"
 
-extern "C" int32_t sequela_interface_version(void) { return SEQUELA_INTERFACE_VERSION; }
+namespace {
+
+// Calls f with the cell's type; the numbers are those of the interface.
+template <class F>
+auto with_cell(int32_t cell, F f) {
+  switch (cell) {
+    case 0: return f((Rnn<Tanh> *)nullptr);
+    case 1: return f((Rnn<Relu> *)nullptr);
+    case 2: return f((Lstm *)nullptr);
+    case 3: return f((GruAfter *)nullptr);
+    default: return f((GruBefore *)nullptr);
+  }
+}
+
+template <class P>
+struct Pointee;
+template <class T>
+struct Pointee<T *> {
+  typedef T type;
+};
+
+int64_t saved_bytes(const Job *job) {
+  return with_cell(job->cell, [&](auto cell) {
+    return ForwardPlan<typename Pointee<decltype(cell)>::type>::saved_count(*job) *
+           (int64_t)sizeof(real);
+  });
+}
+
+int64_t scratch_bytes(const Job *job, int32_t backward) {
+  return with_cell(job->cell, [&](auto cell) {
+    typedef typename Pointee<decltype(cell)>::type Cell;
+    return backward ? BackwardPlan<Cell>(*job).scratch : ForwardPlan<Cell>(*job).scratch;
+  });
+}
+
+void run_forward(const Job *job, int32_t thread) {
+  with_cell(job->cell, [&](auto cell) {
+    forward<typename Pointee<decltype(cell)>::type>(job, thread);
+  });
+}
+
+void run_backward(const Job *job, int32_t thread) {
+  with_cell(job->cell, [&](auto cell) {
+    backward<typename Pointee<decltype(cell)>::type>(job, thread);
+  });
+}
+
+void elementwise(int32_t function, int64_t count, const void *from, void *to) {
+  const real *x = static_cast<const real *>(from);
+  real *y = static_cast<real *>(to);
+  for (int64_t i = 0; i < count; i += W) {
+    const vec v = load_units(x + i, count - i);
+    store_units(y + i, function == 0 ? vexp(v) : function == 1 ? vsigmoid(v) : vtanh(v), count - i);
+  }
+}
+
+}  // namespace
+
+extern const Kernels SEQUELA_TABLE;
+const Kernels SEQUELA_TABLE = {saved_bytes, scratch_bytes, run_forward, run_backward, elementwise};

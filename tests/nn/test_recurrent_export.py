@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import sequela.nn
+from sequela.ops import force
 
 B, T, D, H = 2, 3, 2, 3
 KINDS = ["RNN", "LSTM", "GRU"]
@@ -33,8 +34,16 @@ def test_export(kind, form):
     layer, x = made(kind, form), torch.randn(4, 5, D)
     program = torch.export.export(layer, (x,))
     other = torch.randn(4, 5, D)
-    for got, wanted in zip(states(program.module()(other)), states(layer(other)), strict=True):
+    for got, wanted in zip(
+        states(program.module()(other)), states(by_torch(layer, other)), strict=True
+    ):
         assert torch.equal(got, wanted)
+
+
+def by_torch(layer, x):
+    """What is traced runs on torch's kernels; ours give the same numbers, not the same bits."""
+    with force("aten"):
+        return layer(x)
 
 
 def traced(layer, x):
@@ -50,7 +59,7 @@ def test_trace(kind):
     recorded = traced(layer, torch.randn(B, T, D))
     for batch in (1, B, 7):
         x = torch.randn(batch, T, D)
-        for got, wanted in zip(states(recorded(x)), states(layer(x)), strict=True):
+        for got, wanted in zip(states(recorded(x)), states(by_torch(layer, x)), strict=True):
             assert torch.equal(got, wanted)
     with pytest.raises(RuntimeError):
         recorded(torch.randn(B, T + 1, D))
@@ -60,5 +69,5 @@ def test_trace(kind):
 def test_compile_with_breaks():
     layer, x = made("GRU", "plain"), torch.randn(T, B, D)
     compiled = torch.compile(layer, backend="eager")
-    for got, wanted in zip(states(compiled(x)), states(layer(x)), strict=True):
+    for got, wanted in zip(states(compiled(x)), states(by_torch(layer, x)), strict=True):
         assert torch.equal(got, wanted)

@@ -8,9 +8,10 @@ import torch
 from sequela.cells import CELLS
 from sequela.errors import ConfigError
 from sequela.nn import GRU, GRUCell
-from sequela.ops import explain, force
+from sequela.ops import explain, force, native_recurrent
 from sequela.ops.backends import BACKENDS, VARIABLE, choose
 from sequela.ops.call import Facts
+from sequela.ops.native import library
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +25,20 @@ def test_every_call_has_a_backend_and_a_reason(cell, option):
     text = explain(cell, **({option: True} if option else {}))
     assert text.startswith(cell)
     assert text.endswith(".")
-    for name in ("native", "cuda"):
-        assert f"{name} not: " in text
+    assert "native not: " in text or ": native, because" in text
+    assert "cuda not: " in text or ": native, because" in text
 
 
-def test_torchs_kernels_are_taken_where_they_compute_the_same():
+@pytest.mark.skipif(library() is None, reason="the native library is not built here")
+def test_our_kernels_are_taken_where_they_are():
+    for cell in ("rnn_tanh", "rnn_relu", "lstm", "gru_after", "gru_before"):
+        assert ": native, because" in explain(cell)
+    assert "native not: its kernels have no projection" in explain("lstm", projection=True)
+    assert "native not: it has no bfloat16 kernels" in explain("lstm", dtype=torch.bfloat16)
+
+
+def test_torchs_kernels_are_taken_where_they_compute_the_same(monkeypatch):
+    monkeypatch.setattr(native_recurrent, "library", lambda: None)
     for cell in ("rnn_tanh", "rnn_relu", "lstm", "gru_after"):
         assert ": aten, because" in explain(cell)
     assert ": aten, because" in explain("lstm", projection=True)
@@ -51,11 +61,15 @@ def test_forcing_by_context_and_by_environment(monkeypatch):
     assert choose(facts).name == "reference"
 
 
+def choose_is_free(name: str) -> bool:
+    return BACKENDS[name].objection(Facts("gru_before")) is None
+
+
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_forced_backend_computes_or_says_why_not(name):
     layer, x = GRU(2, 3, reset_after=False), torch.zeros(4, 1, 2)
     with force(name):
-        if name == "reference":
+        if choose_is_free(name):
             assert layer(x)[0].shape == (4, 1, 3)
             return
         with pytest.raises(ConfigError, match=rf"backend '{name}', forced by ops.force, cannot"):

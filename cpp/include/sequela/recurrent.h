@@ -2,6 +2,10 @@
  *
  * Plain C: pointers and sizes in, a status out, no exceptions, no ownership passed. The library knows
  * neither Python nor torch. Each function states its shapes, aliasing, threads and error bound.
+ *
+ * Letters: T steps, B rows (sequences), N packed rows of all steps, D input, H hidden, G gates
+ * (RNN 1, GRU 3, LSTM 4). All arrays are dense, row-major, of the call's precision, and aligned to
+ * their element; larger alignment is not needed.
  */
 #ifndef SEQUELA_RECURRENT_H
 #define SEQUELA_RECURRENT_H
@@ -15,15 +19,100 @@
 #endif
 
 /* Raised by one with every change that an older caller cannot live with. */
-#define SEQUELA_INTERFACE_VERSION 1
+#define SEQUELA_INTERFACE_VERSION 2
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+enum sequela_status {
+  SEQUELA_OK = 0,
+  SEQUELA_BAD_CELL = 1,        /* cell or precision is none of those below */
+  SEQUELA_BAD_SIZE = 2,        /* a size is negative, or a product of sizes does not fit in memory */
+  SEQUELA_BAD_BATCH_SIZES = 3, /* increasing, negative, above B, or not summing to N */
+  SEQUELA_MISSING = 4,         /* an array that the call needs is null */
+  SEQUELA_NO_MEMORY = 5        /* scratch memory could not be had */
+};
+
+enum sequela_cell {
+  SEQUELA_RNN_TANH = 0,
+  SEQUELA_RNN_RELU = 1,
+  SEQUELA_LSTM = 2,       /* gates i f g o */
+  SEQUELA_GRU_AFTER = 3,  /* gates r z n, reset after the product: torch's form */
+  SEQUELA_GRU_BEFORE = 4  /* gates r z n, reset before the product: the textbook form */
+};
+
+enum sequela_precision { SEQUELA_FLOAT32 = 0, SEQUELA_FLOAT64 = 1 };
+
+/* One layer in one direction. Read only during a call; the same for forward and backward.
+ *
+ * Rows are sorted, longest first, and lie time-major: x holds step 0 of every row that has one, then
+ * step 1, and so on (torch's PackedSequence). B may exceed batch_sizes[0]: those rows are empty and
+ * keep their initial state. In reverse each row is walked from its own last step to its first. */
+struct sequela_layer {
+  int32_t cell, precision;
+  int32_t reverse; /* 0 or 1 */
+  int32_t threads; /* at most this many; below 1 counts as 1; 64 at most */
+  int64_t N, T, B, D, H;
+  const int64_t *batch_sizes; /* [T], not increasing, each at most B, summing to N */
+  const void *x;              /* [N, D] */
+  const void *h0, *c0;        /* [B, H], or null for zeros; c0 is read by the LSTM alone */
+  const void *w_ih, *w_hh;    /* [G*H, D], [G*H, H], torch's gate order */
+  const void *b_ih, *b_hh;    /* [G*H], or null for none */
+};
+
 /* The interface version the library was built with. A loader refuses any but its own.
  * Threads: any number at once. Never fails. */
 SEQUELA_API int32_t sequela_interface_version(void);
+
+/* The instruction set in use: "avx512", "avx2", "neon" or "baseline". Chosen at the first call of
+ * the library; the environment variable SEQUELA_ISA forces one that the processor has, and any other
+ * value is ignored. Threads: any number at once. */
+SEQUELA_API const char *sequela_instruction_set(void);
+
+/* The bytes that training keeps between forward and backward, 0 for none, a negated status on error.
+ * Reads the cell, precision and sizes only. */
+SEQUELA_API int64_t sequela_saved_bytes(const struct sequela_layer *layer);
+
+/* All steps.
+ *
+ *   out    [N, H]   h after each step, in the order of x whatever the direction
+ *   h_n    [B, H]   the state after each row's last processed step; may be null
+ *   c_n    [B, H]   the same for the LSTM's c; may be null, ignored by other cells
+ *   saved  [sequela_saved_bytes]   what the backward pass needs, or null; aligned to 64 bytes
+ *
+ * Aliasing: no output overlaps another array. Threads: any number of calls at once; a call works on
+ * layer->threads threads, and alone when another call has them.
+ * Error: each sum is one chain of multiply-adds in the order bias, x, h, so that a row's bits depend
+ * on nothing but the row and the weights: not on B, the other rows, the threads, AVX2 or AVX-512.
+ * exp, sigmoid and tanh are within 2 ulp. */
+SEQUELA_API int32_t sequela_forward(const struct sequela_layer *layer, void *out, void *h_n,
+                                    void *c_n, void *saved);
+
+/* Gradients of a scalar loss. Any pointer below may be null: a null input counts as zeros, a null
+ * output is not computed. */
+struct sequela_gradients {
+  const void *dout;       /* [N, H] */
+  const void *dh_n;       /* [B, H] */
+  const void *dc_n;       /* [B, H], LSTM */
+  void *dx;               /* [N, D] */
+  void *dw_ih, *dw_hh;    /* [G*H, D], [G*H, H] */
+  void *db_ih, *db_hh;    /* [G*H] */
+  void *dh0, *dc0;        /* [B, H] */
+};
+
+/* Back-propagation through time. `out` is what the forward pass returned, `saved` what it kept;
+ * `saved` is DESTROYED (the gates' gradients take the place of the gates), so a second backward pass
+ * over the same forward pass needs a copy. Aliasing, threads: as sequela_forward. The bits do not
+ * depend on the threads. Error: one chain of multiply-adds per element, over time first, then over
+ * the packed rows in their order. */
+SEQUELA_API int32_t sequela_backward(const struct sequela_layer *layer, const void *out, void *saved,
+                                     const struct sequela_gradients *gradients);
+
+/* y[i] = f(x[i]) for i < count; function 0 exp, 1 sigmoid, 2 tanh, as the kernels compute them: at
+ * most 2 ulp over the whole range, NaN gives NaN. y may be x. For tests. */
+SEQUELA_API int32_t sequela_elementwise(int32_t function, int32_t precision, int64_t count,
+                                        const void *x, void *y);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 
 from sequela.errors import ConfigError
-from sequela.ops import aten, reference
+from sequela.ops import aten, native_recurrent, reference
 from sequela.ops.call import Call, Facts, Result, describe
 
 __all__ = ["BACKENDS", "VARIABLE", "Backend", "choose", "explain", "force"]
@@ -45,8 +45,8 @@ BACKENDS = {
         Backend(
             "native",
             "our own kernels for this processor are the fastest",
-            lambda facts: "its recurrent kernels are not part of this version",
-            None,
+            native_recurrent.objection,
+            native_recurrent.run,
         ),
         Backend(
             "cuda",

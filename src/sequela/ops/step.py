@@ -43,7 +43,8 @@ def run_step(
             f"weights are for input size {size} and hidden size {hidden}, "
             f"got {x.shape[1]} and {state[0].shape[1]}"
         )
-    if choose(Facts(cell, x.device.type, x.dtype)).name == "reference":
+    name = choose(Facts(cell, x.device.type, x.dtype)).name
+    if name == "reference" or cell not in _KERNELS:
         return tuple(row.step(input_product(x, weights), row.state(*state), weights)[0])
     result = _KERNELS[cell](x, state if cell == "lstm" else state[0], *weights[:4])
     return (result,) if isinstance(result, Tensor) else tuple(result)

@@ -1,0 +1,257 @@
+// Checks a call, chooses the instruction set, prepares memory and threads, and runs the kernel.
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "job.h"
+#include "sequela/recurrent.h"
+#include "threads.h"
+
+#if defined(__x86_64__)
+extern const Kernels sequela_baseline_float, sequela_baseline_double;
+extern const Kernels sequela_avx2_float, sequela_avx2_double;
+extern const Kernels sequela_avx512_float, sequela_avx512_double;
+#else
+extern const Kernels sequela_native_float, sequela_native_double;
+#endif
+
+namespace {
+
+struct InstructionSet {
+  const char *name;
+  bool (*present)();
+  const Kernels *tables[2];
+};
+
+#if defined(__x86_64__)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("fma");
+}
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool always() { return true; }
+// From the fastest to the plainest.
+const InstructionSet kSets[] = {
+    {"avx512", has_avx512, {&sequela_avx512_float, &sequela_avx512_double}},
+    {"avx2", has_avx2, {&sequela_avx2_float, &sequela_avx2_double}},
+    {"baseline", always, {&sequela_baseline_float, &sequela_baseline_double}},
+};
+#else
+bool always() { return true; }
+#if defined(__aarch64__)
+const char kName[] = "neon";
+#else
+const char kName[] = "baseline";
+#endif
+const InstructionSet kSets[] = {{kName, always, {&sequela_native_float, &sequela_native_double}}};
+#endif
+
+const InstructionSet *chosen;
+
+const InstructionSet &instruction_set() {
+  const InstructionSet *set = __atomic_load_n(&chosen, __ATOMIC_ACQUIRE);
+  if (set) return *set;
+  const char *forced = getenv("SEQUELA_ISA");
+  for (const InstructionSet &one : kSets) {
+    if (!one.present()) continue;
+    if (!set) set = &one;
+    if (forced && !strcmp(forced, one.name)) set = &one;
+  }
+  __atomic_store_n(&chosen, set, __ATOMIC_RELEASE);
+  return *set;
+}
+
+// No array of a call may have more elements than this: every size in bytes stays below 2^62.
+constexpr int64_t kMost = (int64_t)1 << 52;
+
+bool fits(int64_t a, int64_t b, int64_t c) {
+  int64_t product;
+  return !__builtin_mul_overflow(a, b, &product) && !__builtin_mul_overflow(product, c, &product) &&
+         product <= kMost;
+}
+
+int32_t check_sizes(const sequela_layer &layer) {
+  if (layer.cell < 0 || layer.cell > SEQUELA_GRU_BEFORE || layer.precision < 0 ||
+      layer.precision > 1)
+    return SEQUELA_BAD_CELL;
+  const int64_t width = layer.H + 64, input = layer.D + 64;  // padding to whole vectors included
+  if (layer.N < 0 || layer.T < 0 || layer.B < 0 || layer.D < 0 || layer.H < 0 ||
+      layer.H > kMost || layer.D > kMost || layer.B > kMost || layer.T > kMost ||
+      !fits(layer.N + 1, width, 8) || !fits(layer.B + 1, width, 8) || !fits(width, input, 8) ||
+      !fits(width, width, 8) || !fits(layer.N + 1, input, 1))
+    return SEQUELA_BAD_SIZE;
+  return SEQUELA_OK;
+}
+
+int32_t check(const sequela_layer &layer, const void *out) {
+  if (const int32_t status = check_sizes(layer)) return status;
+  if (layer.T && !layer.batch_sizes) return SEQUELA_MISSING;
+  int64_t sum = 0, previous = layer.B;
+  for (int64_t t = 0; t < layer.T; ++t) {
+    const int64_t size = layer.batch_sizes[t];
+    if (size < 0 || size > previous || sum > layer.N - size) return SEQUELA_BAD_BATCH_SIZES;
+    sum += size, previous = size;
+  }
+  if (sum != layer.N) return SEQUELA_BAD_BATCH_SIZES;
+  const bool work = layer.N && layer.H;
+  if (work && ((layer.D && (!layer.x || !layer.w_ih)) || !layer.w_hh || !out))
+    return SEQUELA_MISSING;
+  return SEQUELA_OK;
+}
+
+// With fewer rows than this for each thread the units are split instead of the rows: the weights
+// then pass each core only once. Below the second size a step is too short for a barrier.
+constexpr int64_t kRowsPerThread = 4, kUnitsWorthSplitting = 64 * 64;
+
+// Rows for each thread such that all take about as long. A step costs its rows and, however few
+// they are, the passing of the weights, which weighs as much as kPassing rows.
+void split_rows(const sequela_layer &layer, const int64_t *lengths, int32_t threads,
+                int64_t *begin) {
+  constexpr int64_t kPassing = 2;
+  int64_t total = layer.N + kPassing * threads * (layer.B ? lengths[0] : 0), b = 0;
+  begin[0] = 0;
+  for (int32_t i = 0; i < threads; ++i) {
+    const int64_t wanted = total / (threads - i);
+    int64_t cost = b < layer.B ? kPassing * lengths[b] : 0;
+    while (b < layer.B && (i + 1 == threads || cost + lengths[b] / 2 <= wanted))
+      cost += lengths[b++];
+    total -= cost;
+    begin[i + 1] = b;
+  }
+}
+
+// Asks for large pages: memory that is touched for the first time costs a fault per page, which was
+// 15 % of a forward pass that keeps 65 MB. A hint only; where it is refused nothing changes.
+void large_pages(void *memory, int64_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  constexpr uintptr_t kPage = (uintptr_t)1 << 21;
+  const uintptr_t begin = ((uintptr_t)memory + kPage - 1) & ~(kPage - 1);
+  const uintptr_t end = ((uintptr_t)memory + (uintptr_t)bytes) & ~(kPage - 1);
+  if (memory && end > begin) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+  (void)memory, (void)bytes;
+#endif
+}
+
+struct Run {
+  const Kernels *kernels;
+  Job job;
+  bool backward;
+};
+
+void run_member(void *context, int32_t thread) {
+  const Run *run = static_cast<Run *>(context);
+  (run->backward ? run->kernels->backward : run->kernels->forward)(&run->job, thread);
+}
+
+Job job_of(const sequela_layer &layer) {
+  Job job;
+  memset(&job, 0, sizeof job);
+  job.cell = layer.cell, job.reverse = layer.reverse != 0, job.threads = 1;
+  job.rows = layer.N, job.steps = layer.T, job.batch = layer.B;
+  job.input = layer.D, job.hidden = layer.H;
+  job.sizes = layer.batch_sizes, job.x = layer.x, job.h0 = layer.h0, job.c0 = layer.c0;
+  job.w_ih = layer.w_ih, job.w_hh = layer.w_hh, job.b_ih = layer.b_ih, job.b_hh = layer.b_hh;
+  if (job.cell != SEQUELA_LSTM) job.c0 = nullptr;
+  while (job.steps && !job.sizes[job.steps - 1]) --job.steps;  // trailing steps without rows
+  return job;
+}
+
+// Steps' offsets, rows' lengths and each thread's first row, in one block.
+int64_t *index_of(const sequela_layer &layer, Job *job) {
+  const int64_t count = job->steps + 1 + layer.B + sequela::kMostThreads + 1;
+  int64_t *offsets = static_cast<int64_t *>(malloc((size_t)count * sizeof(int64_t)));
+  if (!offsets) return nullptr;
+  int64_t *lengths = offsets + job->steps + 1, t = job->steps;
+  offsets[0] = 0;
+  for (int64_t i = 0; i < job->steps; ++i) offsets[i + 1] = offsets[i] + job->sizes[i];
+  for (int64_t b = 0; b < layer.B; ++b) {
+    while (t && job->sizes[t - 1] <= b) --t;
+    lengths[b] = t;
+  }
+  job->offsets = offsets, job->lengths = lengths;
+  return offsets;
+}
+
+int32_t run(const sequela_layer &layer, Run *run) {
+  Job &job = run->job;
+  int64_t *index = index_of(layer, &job);
+  if (!index) return SEQUELA_NO_MEMORY;
+  run->kernels = instruction_set().tables[layer.precision];
+  const int64_t worth = (layer.D + layer.H) * layer.H;
+  const bool few = layer.B < kRowsPerThread * layer.threads;
+  const bool alone = few && (worth < kUnitsWorthSplitting || sequela::is_crowded());
+  int32_t wanted = alone ? 1 : layer.threads;
+  if (few && wanted > layer.H / 16) wanted = (int32_t)(layer.H / 16);
+  sequela::Team team = sequela::take_team(wanted);
+  job.threads = team.size, job.team = &team;
+  job.split_units = team.tight = team.size > 1 && few;
+  int64_t *begin = index + job.steps + 1 + layer.B;
+  split_rows(layer, job.lengths, team.size, begin);
+  job.row_begin = begin;
+  const int64_t bytes = run->kernels->scratch_bytes(&job, run->backward);
+  int32_t status = SEQUELA_OK;
+  if (posix_memalign(&job.scratch, 64, bytes > 0 ? (size_t)bytes : 64))
+    status = SEQUELA_NO_MEMORY;
+  else {
+    large_pages(job.scratch, bytes);
+    sequela::run_team(&team, {run_member, run});
+  }
+  sequela::release_team(&team);
+  if (!status) free(job.scratch);
+  free(index);
+  return status;
+}
+
+}  // namespace
+
+extern "C" int32_t sequela_interface_version(void) { return SEQUELA_INTERFACE_VERSION; }
+
+extern "C" const char *sequela_instruction_set(void) { return instruction_set().name; }
+
+extern "C" int64_t sequela_saved_bytes(const sequela_layer *layer) {
+  if (const int32_t status = check_sizes(*layer)) return -status;
+  Job job;
+  memset(&job, 0, sizeof job);
+  job.cell = layer->cell, job.rows = layer->N, job.hidden = layer->H;
+  return instruction_set().tables[layer->precision]->saved_bytes(&job);
+}
+
+extern "C" int32_t sequela_forward(const sequela_layer *layer, void *out, void *h_n, void *c_n,
+                                   void *saved) {
+  if (const int32_t status = check(*layer, out)) return status;
+  Run call = {nullptr, job_of(*layer), false};
+  call.job.out = out, call.job.h_n = h_n, call.job.saved = saved;
+  call.job.c_n = layer->cell == SEQUELA_LSTM ? c_n : nullptr;
+  const int64_t size = layer->precision ? 8 : 4;
+  large_pages(out, layer->N * layer->H * size);
+  if (saved) large_pages(saved, sequela_saved_bytes(layer));
+  return run(*layer, &call);
+}
+
+extern "C" int32_t sequela_backward(const sequela_layer *layer, const void *out, void *saved,
+                                    const sequela_gradients *gradients) {
+  if (const int32_t status = check(*layer, out)) return status;
+  if (!saved && sequela_saved_bytes(layer) > 0) return SEQUELA_MISSING;
+  Run call = {nullptr, job_of(*layer), true};
+  Job &job = call.job;
+  const bool lstm = layer->cell == SEQUELA_LSTM;
+  job.out = const_cast<void *>(out), job.saved = saved;
+  job.dout = gradients->dout, job.dh_n = gradients->dh_n;
+  job.dc_n = lstm ? gradients->dc_n : nullptr;
+  job.dx = gradients->dx, job.dw_ih = gradients->dw_ih, job.dw_hh = gradients->dw_hh;
+  job.db_ih = gradients->db_ih, job.db_hh = gradients->db_hh;
+  large_pages(job.dx, layer->N * layer->D * (layer->precision ? 8 : 4));
+  job.dh0 = gradients->dh0, job.dc0 = lstm ? gradients->dc0 : nullptr;
+  return run(*layer, &call);
+}
+
+extern "C" int32_t sequela_elementwise(int32_t function, int32_t precision, int64_t count,
+                                       const void *x, void *y) {
+  if (function < 0 || function > 2 || precision < 0 || precision > 1) return SEQUELA_BAD_CELL;
+  if (count < 0) return SEQUELA_BAD_SIZE;
+  if (count && (!x || !y)) return SEQUELA_MISSING;
+  instruction_set().tables[precision]->elementwise(function, count, x, y);
+  return SEQUELA_OK;
+}

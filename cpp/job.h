@@ -1,0 +1,34 @@
+// What the dispatcher hands to a kernel: one checked call, its scratch memory and its team.
+//
+// Read by every unit, compiled for whatever instruction set: data only, no functions.
+#ifndef SEQUELA_JOB_H
+#define SEQUELA_JOB_H
+
+#include <stdint.h>
+
+struct Job {
+  int32_t cell, reverse, threads, split_units;
+  int64_t rows, steps, batch, input, hidden;         // N T B D H
+  const int64_t *sizes, *offsets, *lengths;          // [T], [T + 1] prefix sums, [B]
+  const int64_t *row_begin;                          // [threads + 1] rows of each thread
+  const void *x, *h0, *c0, *w_ih, *w_hh, *b_ih, *b_hh;
+  void *out, *h_n, *c_n, *saved;
+  const void *dout, *dh_n, *dc_n;
+  void *dx, *dw_ih, *dw_hh, *db_ih, *db_hh, *dh0, *dc0;
+  void *scratch;
+  void *team;
+};
+
+// One table per instruction set and precision.
+struct Kernels {
+  int64_t (*saved_bytes)(const Job *);
+  int64_t (*scratch_bytes)(const Job *, int32_t backward);
+  void (*forward)(const Job *, int32_t thread);
+  void (*backward)(const Job *, int32_t thread);
+  void (*elementwise)(int32_t function, int64_t count, const void *x, void *y);
+};
+
+// Every member of the team must arrive before any goes on.
+extern "C" void sequela_team_wait(void *team);
+
+#endif

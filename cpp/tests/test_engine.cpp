@@ -1,0 +1,248 @@
+// The C interface from C++: random layers of every cell against plain loops in double precision,
+// calls that do not fit, many callers at once. Exits with the number of failures.
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vector>
+
+#include "sequela/recurrent.h"
+
+namespace {
+
+int failures = 0;
+
+void expect(bool good, const char *what) {
+  if (good) return;
+  ++failures;
+  printf("failed: %s\n", what);
+}
+
+thread_local uint64_t seed = 1;
+double draw() {  // in [-1, 1)
+  seed = seed * 6364136223846793005u + 1442695040888963407u;
+  return (double)(seed >> 11) / (double)(1ull << 52) - 1;
+}
+
+double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
+template <class T>
+struct Example {
+  sequela_layer layer;
+  std::vector<int64_t> sizes;
+  std::vector<T> x, h0, c0, w_ih, w_hh, b_ih, b_hh, out, h_n, c_n;
+
+  static std::vector<T> fill(int64_t count, double scale) {
+    std::vector<T> values((size_t)count);
+    for (T &value : values) value = (T)(draw() * scale);
+    return values;
+  }
+
+  Example(int cell, std::vector<int64_t> batch_sizes, int64_t B, int64_t D, int64_t H, int reverse,
+          int threads)
+      : sizes(batch_sizes) {
+    const int64_t G = cell < 2 ? 1 : cell == 2 ? 4 : 3;
+    int64_t N = 0;
+    for (int64_t size : sizes) N += size;
+    x = fill(N * D, 1), h0 = fill(B * H, 1), c0 = fill(B * H, 1);
+    w_ih = fill(G * H * D, 1), w_hh = fill(G * H * H, 1 / sqrt((double)H));
+    b_ih = fill(G * H, 1), b_hh = fill(G * H, 1);
+    out.resize((size_t)(N * H)), h_n.resize((size_t)(B * H)), c_n.resize((size_t)(B * H));
+    layer = {cell, sizeof(T) == 8, reverse, threads, N, (int64_t)sizes.size(), B, D, H,
+             sizes.data(), x.data(), h0.data(), c0.data(), w_ih.data(), w_hh.data(), b_ih.data(),
+             b_hh.data()};
+  }
+
+  // One row by the equations alone.
+  double worst() const {
+    const int64_t D = layer.D, H = layer.H;
+    double worst = 0;
+    std::vector<int64_t> offsets(1, 0);
+    for (int64_t size : sizes) offsets.push_back(offsets.back() + size);
+    for (int64_t b = 0; b < layer.B; ++b) {
+      std::vector<double> h(h0.begin() + b * H, h0.begin() + (b + 1) * H);
+      std::vector<double> c(c0.begin() + b * H, c0.begin() + (b + 1) * H);
+      for (int64_t s = 0; s < layer.T; ++s) {
+        const int64_t t = layer.reverse ? layer.T - 1 - s : s;
+        if (sizes[(size_t)t] <= b) continue;
+        const int64_t n = offsets[(size_t)t] + b;
+        auto from_x = [&](int64_t row) {
+          double sum = b_ih[(size_t)row];
+          for (int64_t k = 0; k < D; ++k) sum += (double)w_ih[(size_t)(row * D + k)] * x[(size_t)(n * D + k)];
+          return sum;
+        };
+        auto from = [&](const std::vector<double> &v, int64_t row) {
+          double sum = b_hh[(size_t)row];
+          for (int64_t k = 0; k < H; ++k) sum += (double)w_hh[(size_t)(row * H + k)] * v[(size_t)k];
+          return sum;
+        };
+        std::vector<double> next(h), reset(h);
+        for (int64_t u = 0; u < H; ++u) {
+          double &to = next[(size_t)u];
+          if (layer.cell < 2) {
+            const double a = from_x(u) + from(h, u);
+            to = layer.cell == 0 ? tanh(a) : a > 0 ? a : 0;
+          } else if (layer.cell == 2) {
+            const double i = sigmoid(from_x(u) + from(h, u));
+            const double f = sigmoid(from_x(H + u) + from(h, H + u));
+            const double g = tanh(from_x(2 * H + u) + from(h, 2 * H + u));
+            const double o = sigmoid(from_x(3 * H + u) + from(h, 3 * H + u));
+            c[(size_t)u] = f * c[(size_t)u] + i * g;
+            to = o * tanh(c[(size_t)u]);
+          } else if (layer.cell == 3) {
+            const double r = sigmoid(from_x(u) + from(h, u));
+            const double z = sigmoid(from_x(H + u) + from(h, H + u));
+            const double m = tanh(from_x(2 * H + u) + r * from(h, 2 * H + u));
+            to = (1 - z) * m + z * h[(size_t)u];
+          } else {
+            reset[(size_t)u] = sigmoid(from_x(u) + from(h, u)) * h[(size_t)u];
+          }
+        }
+        for (int64_t u = 0; layer.cell == 4 && u < H; ++u) {
+          const double z = sigmoid(from_x(H + u) + from(h, H + u));
+          const double m = tanh(from_x(2 * H + u) + from(reset, 2 * H + u));
+          next[(size_t)u] = (1 - z) * m + z * h[(size_t)u];
+        }
+        h = next;
+        for (int64_t u = 0; u < H; ++u)
+          worst = fmax(worst, fabs(h[(size_t)u] - out[(size_t)(n * H + u)]));
+      }
+      for (int64_t u = 0; u < H; ++u) {
+        worst = fmax(worst, fabs(h[(size_t)u] - h_n[(size_t)(b * H + u)]));
+        if (layer.cell == 2) worst = fmax(worst, fabs(c[(size_t)u] - c_n[(size_t)(b * H + u)]));
+      }
+    }
+    return worst;
+  }
+
+  // Forward with everything kept, then all gradients; the sum of the gradients, to be compared.
+  double train() {
+    const int64_t bytes = sequela_saved_bytes(&layer);
+    void *saved = nullptr;
+    if (bytes < 0 || posix_memalign(&saved, 64, (size_t)bytes + 64)) return NAN;
+    expect(!sequela_forward(&layer, out.data(), h_n.data(), c_n.data(), saved), "forward");
+    std::vector<T> dout(out.size(), 1), late(h_n.size(), 1);
+    std::vector<T> dx(x.size()), dw_ih(w_ih.size()), dw_hh(w_hh.size()), db_ih(b_ih.size());
+    std::vector<T> db_hh(b_hh.size()), dh0(h0.size()), dc0(c0.size());
+    const sequela_gradients gradients = {dout.data(),  late.data(),  late.data(), dx.data(),
+                                         dw_ih.data(), dw_hh.data(), db_ih.data(), db_hh.data(),
+                                         dh0.data(),   dc0.data()};
+    expect(!sequela_backward(&layer, out.data(), saved, &gradients), "backward");
+    free(saved);
+    double sum = 0;
+    for (auto *part : {&dx, &dw_ih, &dw_hh, &db_ih, &db_hh, &dh0, &dc0})
+      for (size_t i = 0; i < part->size(); ++i) sum += (double)(*part)[i] * cos((double)i);
+    return sum;
+  }
+};
+
+template <class T>
+void compute(double bound) {
+  const std::vector<std::vector<int64_t>> shapes = {
+      {7, 5, 5, 2, 1}, {1, 1, 1, 1, 1, 1}, {20, 20, 13}, {3, 0, 0}, {}};
+  const int64_t hidden[] = {1, 5, 17, 33, 70}, inputs[] = {0, 1, 9, 40};
+  for (int cell = 0; cell < 5; ++cell)
+    for (const auto &sizes : shapes)
+      for (int64_t H : hidden)
+        for (int64_t D : inputs) {
+          const int64_t B = (sizes.empty() ? 0 : sizes[0]) + 2;
+          for (int reverse = 0; reverse < 2; ++reverse) {
+            Example<T> example(cell, sizes, B, D, H, reverse, 2);
+            expect(!sequela_forward(&example.layer, example.out.data(), example.h_n.data(),
+                                    example.c_n.data(), nullptr),
+                   "forward");
+            if (!(example.worst() < bound))
+              printf("cell %d H %d D %d: %g\n", cell, (int)H, (int)D, example.worst());
+            expect(example.worst() < bound, "equations");
+            const double two = example.train();
+            example.layer.threads = 1;
+            expect(two == example.train(), "gradients with one thread and two");
+          }
+        }
+}
+
+void refuse() {
+  Example<float> good(2, {3, 2}, 3, 4, 5, 0, 1);
+  auto status = [&](auto change) {
+    sequela_layer layer = good.layer;
+    change(layer);
+    return sequela_forward(&layer, good.out.data(), nullptr, nullptr, nullptr);
+  };
+  expect(status([](sequela_layer &) {}) == SEQUELA_OK, "a good call");
+  expect(status([](sequela_layer &l) { l.cell = 9; }) == SEQUELA_BAD_CELL, "cell");
+  expect(status([](sequela_layer &l) { l.precision = 2; }) == SEQUELA_BAD_CELL, "precision");
+  expect(status([](sequela_layer &l) { l.H = -1; }) == SEQUELA_BAD_SIZE, "negative");
+  expect(status([](sequela_layer &l) { l.H = INT64_MAX; }) == SEQUELA_BAD_SIZE, "huge");
+  expect(status([](sequela_layer &l) { l.D = INT64_MAX / 2; }) == SEQUELA_BAD_SIZE, "huge D");
+  expect(status([](sequela_layer &l) { l.N = 6; }) == SEQUELA_BAD_BATCH_SIZES, "sum");
+  expect(status([](sequela_layer &l) { l.B = 2; }) == SEQUELA_BAD_BATCH_SIZES, "rows");
+  expect(status([](sequela_layer &l) { l.x = nullptr; }) == SEQUELA_MISSING, "x");
+  expect(status([](sequela_layer &l) { l.w_hh = nullptr; }) == SEQUELA_MISSING, "w_hh");
+  expect(status([](sequela_layer &l) { l.h0 = l.c0 = l.b_ih = l.b_hh = nullptr; }) == SEQUELA_OK,
+         "optional arrays");
+  expect(sequela_backward(&good.layer, good.out.data(), nullptr, nullptr) == SEQUELA_MISSING,
+         "saved");
+}
+
+void *caller(void *) {
+  for (int i = 0; i < 50; ++i) {
+    Example<float> example(i % 5, {9, 9, 4}, 9, 3, 64, 0, 2);
+    example.train();
+  }
+  return nullptr;
+}
+
+void crowd() {
+  pthread_t threads[8];
+  for (pthread_t &thread : threads) pthread_create(&thread, nullptr, caller, nullptr);
+  for (pthread_t &thread : threads) pthread_join(thread, nullptr);
+}
+
+// The worst error in units of the last place over the float32 numbers, every `step`-th of them.
+void elementwise(uint32_t step) {
+  const char *names[] = {"exp", "sigmoid", "tanh"};
+  std::vector<float> x, y;
+  for (uint64_t i = 0; i < 1ull << 32; i += step) {
+    const uint32_t bits = (uint32_t)i;
+    float value;
+    memcpy(&value, &bits, 4);
+    x.push_back(value);
+    if (x.size() < 4096 && i + step < 1ull << 32) continue;
+    y.resize(x.size());
+    for (int f = 0; f < 3; ++f) {
+      sequela_elementwise(f, 0, (int64_t)x.size(), x.data(), y.data());
+      for (size_t k = 0; k < x.size(); ++k) {
+        const double v = x[k], e = exp(v);
+        const double want = f == 0 ? e : f == 2 ? tanh(v) : v < 0 ? e / (1 + e) : 1 / (1 + exp(-v));
+        const float rounded = (float)want;
+        if (isnan(want) || isinf(rounded)) {
+          expect(isnan(want) ? isnan(y[k]) : y[k] == rounded, names[f]);
+          continue;
+        }
+        int exponent;
+        frexp(want, &exponent);
+        const double unit = ldexp(1, (exponent < -125 ? -125 : exponent) - 24);
+        const bool good = fabs(y[k] - want) <= 2 * unit;
+        if (!good) printf("%s(%a) = %a\n", names[f], v, (double)y[k]);
+        expect(good, names[f]);
+      }
+    }
+    x.clear();
+  }
+}
+
+}  // namespace
+
+int main(int count, char **arguments) {
+  printf("instruction set %s\n", sequela_instruction_set());
+  compute<double>(1e-12);
+  compute<float>(2e-5);
+  refuse();
+  seed = 7;
+  crowd();
+  elementwise(count > 1 ? (uint32_t)atoi(arguments[1]) : 4999);
+  printf("%d failures\n", failures);
+  return failures != 0;
+}

@@ -1,0 +1,151 @@
+#include "threads.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "job.h"
+
+namespace sequela {
+namespace {
+
+// Spinning costs another process its time, sleeping costs a wake-up of some five microseconds.
+constexpr int kSpins = 1000;
+// Calls that stay alone after a barrier had to be slept at.
+constexpr int32_t kCrowdedCalls = 50;
+int32_t crowded;
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+void sleep_on(uint32_t *word, uint32_t seen) {
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, nullptr, nullptr, 0);
+}
+
+void wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, kMostThreads); }
+
+// Waits until the word is no longer `seen`; false when that took sleeping.
+bool await_change(uint32_t *word, uint32_t seen) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != seen) return true;
+    relax();
+  }
+  while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == seen) sleep_on(word, seen);
+  return false;
+}
+
+struct Pool {
+  uint32_t busy;      // one team at a time
+  int32_t threads;    // started, without callers
+  uint32_t round;     // raised once per job; workers wait for it
+  uint32_t remaining; // workers that have not finished the job
+  uint32_t finished;  // raised when the last one has
+  int32_t size;       // members of this job's team, the caller included
+  Work work;
+};
+
+Pool pool;
+pthread_once_t once = PTHREAD_ONCE_INIT;
+
+// The round that a worker has seen when it is started; each starts with the job before its first.
+struct Start {
+  int32_t number;
+  uint32_t round;
+} starts[kMostThreads];
+
+void *worker(void *argument) {
+  const Start start = *static_cast<Start *>(argument);
+  uint32_t seen = start.round;
+  for (;;) {
+    await_change(&pool.round, seen);
+    seen = __atomic_load_n(&pool.round, __ATOMIC_ACQUIRE);
+    // A job's round stays until all its members have finished, so what is read here is whole.
+    if (start.number < __atomic_load_n(&pool.size, __ATOMIC_RELAXED))
+      pool.work.run(pool.work.context, start.number);
+    if (__atomic_sub_fetch(&pool.remaining, 1, __ATOMIC_ACQ_REL) == 0) {
+      __atomic_add_fetch(&pool.finished, 1, __ATOMIC_RELEASE);
+      wake(&pool.finished);
+    }
+  }
+  return nullptr;
+}
+
+void in_child() { pool = Pool{}; }
+void prepare() { pthread_atfork(nullptr, nullptr, in_child); }
+
+// A worker takes no signals: they belong to the program's own threads.
+bool start_worker() {
+  sigset_t all, previous;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &previous);
+  Start *start = &starts[pool.threads];
+  *start = {pool.threads + 1, pool.round};
+  pthread_t thread;
+  const bool good = pthread_create(&thread, nullptr, worker, start) == 0;
+  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+  if (!good) return false;
+  pthread_detach(thread);
+  ++pool.threads;
+  return true;
+}
+
+}  // namespace
+
+Team take_team(int32_t wanted) {
+  Team team = {1, 0, 0, false, false};
+  if (wanted > kMostThreads) wanted = kMostThreads;
+  if (wanted < 2) return team;
+  pthread_once(&once, prepare);
+  if (__atomic_exchange_n(&pool.busy, 1, __ATOMIC_ACQUIRE)) return team;
+  while (pool.threads < wanted - 1 && start_worker()) {
+  }
+  team.size = pool.threads + 1 < wanted ? pool.threads + 1 : wanted;
+  team.pooled = true;
+  return team;
+}
+
+void run_team(Team *team, Work work) {
+  if (team->size < 2) return work.run(work.context, 0);
+  // Every worker takes part in every round, so that none can miss one and see the next one's work.
+  pool.work = work;
+  __atomic_store_n(&pool.size, team->size, __ATOMIC_RELAXED);
+  __atomic_store_n(&pool.remaining, (uint32_t)pool.threads, __ATOMIC_RELAXED);
+  const uint32_t finished = __atomic_load_n(&pool.finished, __ATOMIC_RELAXED);
+  __atomic_add_fetch(&pool.round, 1, __ATOMIC_RELEASE);
+  wake(&pool.round);
+  work.run(work.context, 0);
+  await_change(&pool.finished, finished);
+}
+
+bool is_crowded() {
+  const int32_t left = __atomic_load_n(&crowded, __ATOMIC_RELAXED);
+  if (left > 0) __atomic_store_n(&crowded, left - 1, __ATOMIC_RELAXED);
+  return left > 0;
+}
+
+void release_team(Team *team) {
+  if (team->pooled) __atomic_store_n(&pool.busy, 0, __ATOMIC_RELEASE);
+}
+
+}  // namespace sequela
+
+extern "C" void sequela_team_wait(void *context) {
+  using namespace sequela;
+  Team *team = static_cast<Team *>(context);
+  if (team->size < 2) return;
+  const uint32_t generation = __atomic_load_n(&team->generation, __ATOMIC_ACQUIRE);
+  if (__atomic_add_fetch(&team->arrived, 1, __ATOMIC_ACQ_REL) == team->size) {
+    __atomic_store_n(&team->arrived, 0, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&team->generation, 1, __ATOMIC_RELEASE);
+    wake(&team->generation);
+  } else if (!await_change(&team->generation, generation) && team->tight) {
+    __atomic_store_n(&crowded, kCrowdedCalls, __ATOMIC_RELAXED);
+  }
+}

@@ -1,0 +1,42 @@
+// A small pool of threads: a call says how many it wants, and gets at most that many.
+//
+// One team works at a time; a call that finds the pool busy runs alone, which changes its time and
+// not its bits. Idle threads spin for some ten microseconds and then sleep. After a fork the child
+// starts with an empty pool.
+#ifndef SEQUELA_THREADS_H
+#define SEQUELA_THREADS_H
+
+#include <stdint.h>
+
+namespace sequela {
+
+// What every member runs; `thread` counts from 0, which is the caller.
+struct Work {
+  void (*run)(void *context, int32_t thread);
+  void *context;
+};
+
+// A team for one call: `size` members, between 1 and `wanted`.
+struct Team {
+  int32_t size;
+  int32_t arrived;     // at the barrier
+  uint32_t generation; // of the barrier
+  bool pooled;
+  bool tight;          // the members wait for each other at every step
+};
+
+constexpr int32_t kMostThreads = 64;
+
+// Takes up to `wanted` threads; 1 when the pool is busy or the system gives none.
+Team take_team(int32_t wanted);
+// Runs the work on every member and returns when all have finished.
+void run_team(Team *team, Work work);
+void release_team(Team *team);
+
+// Whether a member had to sleep at a barrier lately, because another process had its core: steps
+// that wait for each other are then slower than one thread. Forgotten after some calls.
+bool is_crowded();
+
+}  // namespace sequela
+
+#endif
