@@ -1,6 +1,6 @@
 """Who computes a call: one table, one choice, and the reason in words.
 
-The rows are tried from the fastest to the plainest; the first without an objection computes the
+The rows are tried in this order, the plainest last; the first without an objection computes the
 call. One can be forced by ``SEQUELA_BACKEND`` or, over that, by :func:`force`.
 """
 
@@ -44,13 +44,13 @@ BACKENDS = {
     for row in (
         Backend(
             "native",
-            "our own kernels for this processor are the fastest",
+            "our own kernels compute this call, with the same bits whatever the batch",
             native_recurrent.objection,
             native_recurrent.run,
         ),
         Backend(
             "cuda",
-            "our own kernels for this GPU are the fastest",
+            "our own kernels compute this call",
             lambda facts: "its recurrent kernels are not part of this version",
             None,
         ),
@@ -162,4 +162,5 @@ def explain(
         if row is chosen:
             break
         passed.append(f"{row.name} not: {row.objection(facts)}")
-    return f"{describe(facts)}: {chosen.name}, because {chosen.reason}; {'; '.join(passed)}."
+    reasons = "; ".join([f"because {chosen.reason}", *passed])
+    return f"{describe(facts)}: {chosen.name}, {reasons}."
