@@ -38,6 +38,13 @@ def test_groups_stay_together_in_any_order(groups: list[int], seed: int, label_c
             assert len(set(parts[labels == label])) == 3
 
 
+def test_a_part_that_got_too_many_before_gives_nothing_it_has_not():
+    groups = np.array([0, 0, 0, 0, 1, 3, 5, 7, 9, 35])
+    for seed in range(6):
+        parts = assign_splits(groups, groups % 4, seed=seed)
+        assert set(parts) <= {"train", "tuning", "held_out"}
+
+
 def test_each_label_has_its_share():
     rng = np.random.default_rng(1)
     labels = rng.random(10_000) < 0.03

@@ -81,7 +81,8 @@ def _counts(quota: np.ndarray, total: int, shares: np.ndarray) -> np.ndarray:
     """Whole numbers near ``quota`` that sum to ``total``: largest remainders, training first."""
     counts = np.maximum(np.floor(quota), 0).astype(np.int64)
     while counts.sum() > total:
-        counts[np.argmax(counts - quota)] -= 1
+        # A part that got too many before has a negative quota; it cannot give what it has not.
+        counts[np.argmax(np.where(counts > 0, counts - quota, -np.inf))] -= 1
     while counts.sum() < total:
         counts[np.argmax(np.where(shares > 0, quota - counts, -np.inf))] += 1
     wanted = np.flatnonzero(shares > 0)
