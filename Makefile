@@ -13,6 +13,7 @@ test:
 
 test-long:
 	@$(PYTHON) scripts/setup.py test
+	@SEQUELA_LAWS=explore $(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 	@$(BIN)/python -m pytest -m "long"
 
 check:

@@ -8,9 +8,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# A busy machine is no fault of a law; a failing example prints what reproduces it.
-hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("house")
+# A busy machine is no fault of a law; a failing example prints what reproduces it. The default tier
+# draws the same examples each time; the long tier explores.
+hypothesis.settings.register_profile("fixed", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("SEQUELA_LAWS", "fixed"))
 
 
 @pytest.fixture(scope="session")
