@@ -7,31 +7,18 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from tests.cli.command import call
 
 from sequela import seeds
-from sequela.cli import main as entry
 
 CANARY = "canary4711"
 COLUMNS = ["Unnamed", *(f"X{k}" for k in range(1, 179)), "y"]
 QUICK = ["training.epochs=1", "evaluation.replicates=100", "evaluation.baselines=false"]
-
-
-def call(*words: object) -> int:
-    before = sys.argv
-    sys.argv = ["sequela", *map(str, words)]
-    try:
-        entry.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def seizure_rows(classes=(1, 2, 3, 4, 5), each: int = 12) -> list[list[str]]:

@@ -10,24 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.cli.command import call
 
-from sequela.cli import main as entry
 from sequela.errors import DataError
 
 SEIZURE_COLUMNS = ["Unnamed", *(f"X{k}" for k in range(1, 179)), "y"]
-
-
-def call(*words: str) -> int:
-    """Runs the command line in this process; its exit status."""
-    before = sys.argv
-    sys.argv = ["sequela", *map(str, words)]
-    try:
-        entry.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 @pytest.fixture(scope="module")
