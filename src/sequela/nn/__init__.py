@@ -7,6 +7,7 @@ from sequela.nn.convert import flip_update_gate, from_concatenated, from_transpo
 from sequela.nn.embed import CodeBag
 from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
 from sequela.nn.recurrent import GRU, LSTM, RNN, GRUStates, LSTMStates, RNNStates
+from sequela.nn.torch_layers import accelerate, from_torch, to_torch
 
 __all__ = [
     "GRU",
@@ -24,7 +25,10 @@ __all__ = [
     "RNNCell",
     "RNNStates",
     "Regress",
+    "accelerate",
     "flip_update_gate",
     "from_concatenated",
+    "from_torch",
     "from_transposed",
+    "to_torch",
 ]
