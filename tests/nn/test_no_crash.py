@@ -3,9 +3,8 @@
 Torch 2.13 sizes the LSTM's work by one argument and reads the others without looking at their
 shapes: ``nn.LSTM`` with a replaced weight (functional weights, a hypernetwork, a damaged file), and
 ``torch.lstm`` with weights, states or batch sizes that do not fit, read beyond the end of an array.
-``nn.LSTMCell`` compares shapes since some versions, but takes a weight on the meta device and returns
-what lay in memory. The deaths are shown in child processes, so that the day torch mends one, this
-file says so.
+``nn.LSTMCell`` now compares shapes, but takes a weight on the meta device and returns what lay in
+memory. The deaths are shown in child processes, so that the day torch mends one, this file says so.
 """
 
 from __future__ import annotations

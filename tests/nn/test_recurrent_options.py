@@ -375,3 +375,11 @@ def test_a_forced_backend_reaches_the_layers():
         assert "forced" in explain("gru_after")
         output = layer(x)[0]
     torch.testing.assert_close(layer(x)[0], output, **REFERENCE)
+
+
+@pytest.mark.parametrize("cell", KINDS)
+def test_a_batch_of_empty_rows_has_a_gradient(cell):
+    layer, x = make(cell, bidirectional=True), draw(4, 3, D).requires_grad_()
+    output, _ = layer(x, lengths=[0, 0, 0])
+    output.sum().backward()
+    assert torch.count_nonzero(x.grad) == 0

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 from sequela.cells import CELLS, Cell, CellWeights
 from sequela.ops.backends import choose
@@ -88,7 +89,8 @@ def _sizes(batch_sizes: Tensor | Sequence[int]) -> list[int]:
 
 
 def _without_steps(call: Call) -> Result:
-    output = call.data.new_zeros(0, call.weights.w_hh.shape[1])
+    # Empty, but tied to its inputs: a loss over a batch of empty rows has a gradient, of zeros.
+    output = linear(call.data, call.weights.w_ih)[:, : call.weights.w_hh.shape[1]].clone()
     names = (*call.cell.state._fields, *call.cell.gates._fields) if call.everything else ()
     wide = call.weights.w_hh.shape[0] // call.cell.gate_count
     everything = {
