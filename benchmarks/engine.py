@@ -25,7 +25,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from sequela import nn
 from sequela.files import atomic_write
-from sequela.ops import force, native_recurrent
+from sequela.ops import force, native_call
 from sequela.train.provenance import commit, machine, versions
 
 SHAPES = [(32, 100, 128, 128), (64, 178, 1, 128), (32, 200, 256, 512), (1, 100, 64, 128)]
@@ -169,7 +169,7 @@ def main() -> None:
                     )
     after = peak(arguments.threads)
     stamp = {"commit": commit(), "machine": machine(), "versions": versions()}
-    stamp |= {"instruction_set": native_recurrent.instruction_set()}
+    stamp |= {"instruction_set": native_call.instruction_set()}
     stamp |= {"peak_gflops": limit, "peak_gflops_after": after, "product_gflops": large_product()}
     place = Path(__file__).parent / "results" / "engine.json"
     if not arguments.only and not arguments.quick and not arguments.shapes:
