@@ -181,7 +181,7 @@ int32_t run(const sequela_layer &layer, Run *run) {
   run->kernels = instruction_set().tables[layer.precision];
   const int64_t worth = (layer.D + layer.H) * layer.H;
   const bool few = layer.B < kRowsPerThread * layer.threads;
-  const bool alone = few && (worth < kUnitsWorthSplitting || sequela::is_crowded());
+  const bool alone = few && (job.packed || worth < kUnitsWorthSplitting || sequela::is_crowded());
   int32_t wanted = alone ? 1 : layer.threads;
   if (few && wanted > layer.H / 16) wanted = (int32_t)(layer.H / 16);
   sequela::Team team = sequela::take_team(wanted);
@@ -245,6 +245,89 @@ extern "C" int32_t sequela_backward(const sequela_layer *layer, const void *out,
   large_pages(job.dx, layer->N * layer->D * (layer->precision ? 8 : 4));
   job.dh0 = gradients->dh0, job.dc0 = lstm ? gradients->dc0 : nullptr;
   return run(*layer, &call);
+}
+
+namespace {
+
+int64_t gates_of(int32_t cell) {
+  return cell < SEQUELA_LSTM ? 1 : cell == SEQUELA_LSTM ? 4 : 3;
+}
+
+// A job that can be asked about its weights alone.
+Job weights_of(const sequela_layer &layer) {
+  static const int64_t no_rows[2] = {0, 0};
+  Job job;
+  memset(&job, 0, sizeof job);
+  job.cell = layer.cell, job.threads = 1, job.row_begin = no_rows;
+  job.input = layer.D, job.hidden = layer.H;
+  job.w_ih = layer.w_ih, job.w_hh = layer.w_hh, job.b_ih = layer.b_ih, job.b_hh = layer.b_hh;
+  return job;
+}
+
+// Packed weights begin with samples of what they were packed from; the panels follow.
+constexpr int kSamples = 16;
+struct alignas(64) Samples {
+  uint64_t at[4][kSamples];
+};
+
+Samples samples_of(const sequela_layer &layer) {
+  const int64_t rows = layer.H * gates_of(layer.cell);
+  const struct {
+    const void *from;
+    int64_t count;
+  } arrays[] = {{layer.w_ih, rows * layer.D}, {layer.w_hh, rows * layer.H}, {layer.b_ih, rows},
+                {layer.b_hh, rows}};
+  const size_t size = layer.precision ? 8 : 4;
+  Samples samples;
+  memset(&samples, 0, sizeof samples);
+  for (int a = 0; a < 4; ++a)
+    for (int i = 0; i < kSamples && arrays[a].from && arrays[a].count; ++i) {
+      const int64_t n = (arrays[a].count - 1) * i / (kSamples - 1);
+      memcpy(&samples.at[a][i], static_cast<const char *>(arrays[a].from) + n * size, size);
+    }
+  return samples;
+}
+
+int32_t check_weights(const sequela_layer &layer) {
+  if (const int32_t status = check_sizes(layer)) return status;
+  const bool missing = layer.H && ((layer.D && !layer.w_ih) || !layer.w_hh);
+  return missing ? SEQUELA_MISSING : SEQUELA_OK;
+}
+
+}  // namespace
+
+extern "C" int64_t sequela_packed_bytes(const sequela_layer *layer) {
+  if (const int32_t status = check_sizes(*layer)) return -status;
+  const Job job = weights_of(*layer);
+  return (int64_t)sizeof(Samples) + instruction_set().tables[layer->precision]->packed_bytes(&job);
+}
+
+extern "C" int32_t sequela_pack(const sequela_layer *layer, void *packed) {
+  if (const int32_t status = check_weights(*layer)) return status;
+  if (!packed) return SEQUELA_MISSING;
+  Samples *samples = static_cast<Samples *>(packed);
+  *samples = samples_of(*layer);
+  Job job = weights_of(*layer);
+  job.packed = samples + 1;
+  instruction_set().tables[layer->precision]->pack(&job);
+  return SEQUELA_OK;
+}
+
+extern "C" int32_t sequela_step(const sequela_layer *weights, const void *packed, int64_t B,
+                                const void *x, const void *h0, const void *c0, void *out, void *h_n,
+                                void *c_n) {
+  sequela_layer layer = *weights;
+  layer.N = layer.B = B, layer.T = B ? 1 : 0, layer.reverse = 0;
+  layer.batch_sizes = &B, layer.x = x, layer.h0 = h0, layer.c0 = c0;
+  if (const int32_t status = check(layer, out)) return status;
+  if (!packed) return SEQUELA_MISSING;
+  const Samples now = samples_of(layer);
+  if (memcmp(&now, packed, sizeof now)) return SEQUELA_STALE;
+  Run call = {nullptr, job_of(layer), false};
+  call.job.packed = const_cast<char *>(static_cast<const char *>(packed)) + sizeof(Samples);
+  call.job.out = out, call.job.h_n = h_n;
+  call.job.c_n = layer.cell == SEQUELA_LSTM ? c_n : nullptr;
+  return run(layer, &call);
 }
 
 extern "C" int32_t sequela_elementwise(int32_t function, int32_t precision, int64_t count,

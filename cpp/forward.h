@@ -27,14 +27,16 @@ struct ForwardPlan {
   real *state, *chunk;  // [B][padded], [thread][chunk_rows][stride]
   Row *rows;            // [thread][chunk_rows]: the rows of the step that a thread is at
   const real **x, **h;  // the same: what a row's products read
-  int64_t chunk_rows, scratch;
+  int64_t chunk_rows, packed, scratch;
   real *gates, *states;  // saved for the adjoint, or null
 
   explicit ForwardPlan(const Job &j)
       : job(j), walk(j), saved(j, Cell::kSlots), chunk_rows(kChunkRows) {
     Arena arena(j.scratch);
-    first = panels<typename Cell::Forward>(arena);
-    second = panels<typename Cell::SecondForward>(arena);
+    Arena before(j.packed), &weights = j.packed ? before : arena;
+    first = panels<typename Cell::Forward>(weights);
+    second = panels<typename Cell::SecondForward>(weights);
+    packed = weights.used;
     zeros = arena.take<real>(saved.padded);
     state = Cell::kSavesState ? arena.take<real>(j.batch * saved.padded) : nullptr;
     for (int32_t i = 0; i < j.threads; ++i) {
@@ -103,6 +105,13 @@ void pack_forward(const Job &job, const Panels &to, int32_t thread) {
   for_panels(P::kUnits, own.begin, own.end, [&](int units, int64_t v) {
     if (job.split_units || turn++ % job.threads == thread) pack_panel<P>(job, to, units, v);
   });
+}
+
+template <class Cell>
+void pack(const ForwardPlan<Cell> &plan, int32_t thread) {
+  pack_forward<typename Cell::Forward>(plan.job, plan.first, thread);
+  if constexpr (!__is_same(typename Cell::SecondForward, Nothing))
+    pack_forward<typename Cell::SecondForward>(plan.job, plan.second, thread);
 }
 
 template <class Cell>
@@ -282,9 +291,7 @@ void final_states(const ForwardPlan<Cell> &plan, int32_t thread) {
 template <class Cell>
 void forward(const Job *job, int32_t thread) {
   const ForwardPlan<Cell> plan(*job);
-  pack_forward<typename Cell::Forward>(*job, plan.first, thread);
-  if constexpr (!__is_same(typename Cell::SecondForward, Nothing))
-    pack_forward<typename Cell::SecondForward>(*job, plan.second, thread);
+  if (!job->packed) pack(plan, thread);
   copy_initial(plan, thread);
   sequela_team_wait(job->team);
   walk_forward(plan, thread);

@@ -12,6 +12,7 @@ struct Job {
   const int64_t *sizes, *offsets, *lengths;          // [T], [T + 1] prefix sums, [B]
   const int64_t *row_begin;                          // [threads + 1] rows of each thread
   const void *x, *h0, *c0, *w_ih, *w_hh, *b_ih, *b_hh;
+  void *packed;  // the weights of a step, packed before; null: packed in scratch
   void *out, *h_n, *c_n, *saved;
   const void *dout, *dh_n, *dc_n;
   void *dx, *dw_ih, *dw_hh, *db_ih, *db_hh, *dh0, *dc0;
@@ -23,6 +24,8 @@ struct Job {
 struct Kernels {
   int64_t (*saved_bytes)(const Job *);
   int64_t (*scratch_bytes)(const Job *, int32_t backward);
+  int64_t (*packed_bytes)(const Job *);
+  void (*pack)(const Job *);  // into job->packed
   void (*forward)(const Job *, int32_t thread);
   void (*backward)(const Job *, int32_t thread);
   void (*elementwise)(int32_t function, int64_t count, const void *x, void *y);

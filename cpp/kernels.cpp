@@ -44,6 +44,18 @@ int64_t scratch_bytes(const Job *job, int32_t backward) {
   });
 }
 
+int64_t packed_bytes(const Job *job) {
+  return with_cell(job->cell, [&](auto cell) {
+    return ForwardPlan<typename Pointee<decltype(cell)>::type>(*job).packed;
+  });
+}
+
+void pack_weights(const Job *job) {
+  with_cell(job->cell, [&](auto cell) {
+    pack(ForwardPlan<typename Pointee<decltype(cell)>::type>(*job), 0);
+  });
+}
+
 void run_forward(const Job *job, int32_t thread) {
   with_cell(job->cell, [&](auto cell) {
     forward<typename Pointee<decltype(cell)>::type>(job, thread);
@@ -68,4 +80,5 @@ void elementwise(int32_t function, int64_t count, const void *from, void *to) {
 }  // namespace
 
 extern const Kernels SEQUELA_TABLE;
-const Kernels SEQUELA_TABLE = {saved_bytes, scratch_bytes, run_forward, run_backward, elementwise};
+const Kernels SEQUELA_TABLE = {saved_bytes, scratch_bytes, packed_bytes, pack_weights,
+                               run_forward, run_backward, elementwise};

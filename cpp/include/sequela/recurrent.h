@@ -19,7 +19,7 @@
 #endif
 
 /* Raised by one with every change that an older caller cannot live with. */
-#define SEQUELA_INTERFACE_VERSION 2
+#define SEQUELA_INTERFACE_VERSION 3
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,7 +31,8 @@ enum sequela_status {
   SEQUELA_BAD_SIZE = 2,        /* a size is negative, or a product of sizes does not fit in memory */
   SEQUELA_BAD_BATCH_SIZES = 3, /* increasing, negative, above B, or not summing to N */
   SEQUELA_MISSING = 4,         /* an array that the call needs is null */
-  SEQUELA_NO_MEMORY = 5        /* scratch memory could not be had */
+  SEQUELA_NO_MEMORY = 5,       /* scratch memory could not be had */
+  SEQUELA_STALE = 6            /* the weights are not those that were packed */
 };
 
 enum sequela_cell {
@@ -108,6 +109,43 @@ struct sequela_gradients {
  * the packed rows in their order. */
 SEQUELA_API int32_t sequela_backward(const struct sequela_layer *layer, const void *out, void *saved,
                                      const struct sequela_gradients *gradients);
+
+/* Single steps ---------------------------------------------------------------------------------
+ *
+ * Most of a short call is the packing of the weights. Here it is done once: the caller asks for the
+ * bytes, owns the memory and frees it when no step uses it any more. */
+
+/* The bytes of a layer's packed weights, a negated status on error. Reads the cell, precision, D and
+ * H only. */
+SEQUELA_API int64_t sequela_packed_bytes(const struct sequela_layer *layer);
+
+/* Packs the weights. Reads the cell, precision, D, H and weights only.
+ *
+ *   packed [sequela_packed_bytes]   aligned to 64 bytes; good within this process, for any B
+ *
+ * Threads: any number of calls at once, one for each `packed`; the caller alone works. */
+SEQUELA_API int32_t sequela_pack(const struct sequela_layer *layer, void *packed);
+
+/* One step of B rows; the bits are those of sequela_forward.
+ *
+ *   layer   as it was packed: cell, precision, threads, D, H and weights are read, the rest is not
+ *   packed  from sequela_pack; read only
+ *   x       [B, D]
+ *   h0, c0  [B, H], or null for zeros; c0 is read by the LSTM alone
+ *   out     [B, H]   h after the step
+ *   h_n     [B, H]   a copy of it, or null
+ *   c_n     [B, H]   c after the step, for the LSTM; or null
+ *
+ * Some values of each array of weights are compared with those packed; SEQUELA_STALE says that one
+ * has changed. Weights of which only others have changed are NOT noticed: packing again after a
+ * change is the caller's duty, this is a net below it.
+ *
+ * Aliasing: h_n may be h0 and c_n may be c0; no other output overlaps another array. Threads: any
+ * number of calls at once, also with one `packed`; rows are split over layer->threads, units are
+ * not. Error: as sequela_forward. */
+SEQUELA_API int32_t sequela_step(const struct sequela_layer *layer, const void *packed, int64_t B,
+                                 const void *x, const void *h0, const void *c0, void *out, void *h_n,
+                                 void *c_n);
 
 /* y[i] = f(x[i]) for i < count; function 0 exp, 1 sigmoid, 2 tanh, as the kernels compute them: at
  * most 2 ulp over the whole range, NaN gives NaN. y may be x. For tests. */

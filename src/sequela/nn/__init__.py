@@ -7,6 +7,7 @@ from sequela.nn.convert import flip_update_gate, from_concatenated, from_transpo
 from sequela.nn.embed import CodeBag
 from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
 from sequela.nn.recurrent import GRU, LSTM, RNN, GRUStates, LSTMStates, RNNStates
+from sequela.nn.stepper import Stepper
 from sequela.nn.torch_layers import accelerate, from_torch, to_torch
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "RNNCell",
     "RNNStates",
     "Regress",
+    "Stepper",
     "accelerate",
     "flip_update_gate",
     "from_concatenated",

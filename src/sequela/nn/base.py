@@ -24,7 +24,9 @@ from sequela.nn.checks import (
 from sequela.nn.initialise import initialise
 from sequela.nn.layout import DenseLayout, Layout, PackedLayout, RaggedLayout, rewrap
 from sequela.nn.options import check_options, merge_directions, zoneout_rates
+from sequela.nn.stepper import Stepper
 from sequela.ops.recurrent import Result, run
+from sequela.ops.step import Packing
 
 __all__ = ["RecurrentLayer"]
 
@@ -85,6 +87,7 @@ class RecurrentLayer(nn.Module):
         self._take_options(**options)
         self._names: list[dict[str, str]] = []
         self._all_weights: list[list[str]] = []
+        self._packings = [Packing() for _ in range(self.num_layers)]
         self._make_parameters({"device": device, "dtype": dtype})
         self.reset_parameters()
 
@@ -326,6 +329,14 @@ class RecurrentLayer(nn.Module):
             x.new_empty(x.shape[0], width).bernoulli_(rate) if rate else None
             for rate, width in zip(rates, self._state_widths(), strict=True)
         )
+
+    @property
+    def _is_plain_cell(self) -> bool:
+        return not (self.peephole or self.proj_size or self.layer_norm or any(self.zoneout))
+
+    def stepper(self, batch: int = 1) -> Stepper:
+        """Feeds ``batch`` streams step by step and carries their state; no gradients."""
+        return Stepper(self, batch)
 
     # What is returned ---------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sequela.cells import CELLS, CellWeights
 from sequela.nn.checks import dtype_phrase
-from sequela.ops.step import run_step
+from sequela.ops.step import Packing, quick_step, run_step
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
@@ -29,6 +29,7 @@ class _Cell(nn.Module):
     ):
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        self._packing = Packing()
         rows = CELLS[cell].gate_count * hidden_size
         factory = {"device": device, "dtype": dtype}
         self.weight_ih = nn.Parameter(torch.empty((rows, input_size), **factory))
@@ -51,6 +52,14 @@ class _Cell(nn.Module):
     def _step(
         self, cell: str, input: Tensor, hx: tuple[Tensor, ...] | None, names: tuple[str, ...]
     ) -> tuple[Tensor, ...]:
+        own = self._parameters
+        try:
+            given = own["weight_ih"], own["weight_hh"], own["bias_ih"], own["bias_hh"]
+        except KeyError:  # parametrized: each is computed anew when it is asked for
+            given = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        quick = quick_step(cell, input, hx, given, self._packing)
+        if quick is not None:
+            return quick
         kind = type(self).__name__
         if input.dim() not in (1, 2):
             raise ValueError(f"{kind}: Expected input to be 1D or 2D, got {input.dim()}D instead")
@@ -68,7 +77,7 @@ class _Cell(nn.Module):
             state = hx if batched else tuple(part[None] for part in hx)
         self._check(x, state)
         weights = CellWeights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        result = run_step(cell, x, state, weights)
+        result = run_step(cell, x, state, weights, self._packing)
         return result if batched else tuple(part[0] for part in result)
 
     def _check(self, x: Tensor, state: tuple[Tensor, ...]) -> None:

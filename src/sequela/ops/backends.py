@@ -18,7 +18,7 @@ from sequela.errors import ConfigError
 from sequela.ops import aten, native_recurrent, reference
 from sequela.ops.call import Call, Facts, Result, describe
 
-__all__ = ["BACKENDS", "VARIABLE", "Backend", "choose", "explain", "force"]
+__all__ = ["BACKENDS", "VARIABLE", "Backend", "choose", "explain", "force", "is_free"]
 
 VARIABLE = "SEQUELA_BACKEND"
 
@@ -92,6 +92,11 @@ def _forced_backend() -> tuple[Backend, str] | None:
         return BACKENDS[name], "forced by ops.force"
     name = os.environ.get(VARIABLE)
     return (_by_name(name, VARIABLE), f"forced by {VARIABLE}") if name else None
+
+
+def is_free() -> bool:
+    """Whether nothing forces a backend."""
+    return _forced.get() is None and not os.environ.get(VARIABLE)
 
 
 def choose(facts: Facts) -> Backend:

@@ -24,6 +24,8 @@ __all__ = [
     "Layer",
     "backward",
     "checked",
+    "describe",
+    "done",
     "forward",
     "instruction_set",
     "saved_width",
@@ -161,7 +163,8 @@ def _address(part: Tensor | None) -> int | None:
     return None if part is None else part.data_ptr() or None
 
 
-def _describe(layer: Layer) -> _Layer:
+def describe(layer: Layer) -> _Layer:
+    """The layer as the library takes it; the layer must outlive what is returned."""
     return _Layer(
         CELL_NUMBERS[layer.cell],
         PRECISIONS[layer.x.dtype],
@@ -188,7 +191,8 @@ def _library() -> ctypes.CDLL:
     return loaded
 
 
-def _done(code: int) -> None:
+def done(code: int) -> None:
+    """Raises RuntimeError in words unless the library's status is good."""
     if code:
         raise RuntimeError(f"native: {_REASONS.get(code, f'the library returned {code}')}")
 
@@ -202,7 +206,7 @@ def saved_width(cell: str, dtype: torch.dtype, hidden: int) -> int:
 def _width(loaded: ctypes.CDLL, described: _Layer) -> int:
     one = _Layer(cell=described.cell, precision=described.precision, N=1, H=described.H)
     count = loaded.sequela_saved_bytes(ctypes.addressof(one))
-    _done(-count if count < 0 else 0)
+    done(-count if count < 0 else 0)
     return count // (8 if described.precision else 4)
 
 
@@ -228,14 +232,14 @@ def forward(layer: Layer, keep: bool = False) -> tuple[Tensor, ...]:
         ``output [N, H]``, ``h_n [B, H]``, for the LSTM ``c_n [B, H]``, and the workspace
         ``[N, saved_width]``, of width 0 unless kept.
     """
-    loaded, described = _library(), _describe(layer)
+    loaded, described = _library(), describe(layer)
     pointer = ctypes.addressof(described)
     output = layer.x.new_empty(layer.x.shape[0], layer.w_hh.shape[1])
     final = [torch.empty_like(layer.h0) for _ in range(2 if layer.cell == "lstm" else 1)]
     saved = layer.x.new_empty(layer.x.shape[0], _width(loaded, described) if keep else 0)
     c_n = _address(final[1]) if len(final) > 1 else None
     h_n, space = _address(final[0]), _address(saved)
-    _done(loaded.sequela_forward(pointer, _address(output), h_n, c_n, space))
+    done(loaded.sequela_forward(pointer, _address(output), h_n, c_n, space))
     return output, *final, saved
 
 
@@ -271,8 +275,8 @@ def backward(
     ready += [None] * (3 - len(ready))
     parts = (*ready, dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0)
     gradients = _Gradients(*(_address(part) for part in parts))
-    described = _describe(layer)
-    _done(
+    described = describe(layer)
+    done(
         _library().sequela_backward(
             ctypes.addressof(described),
             _address(output),

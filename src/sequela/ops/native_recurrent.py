@@ -17,7 +17,7 @@ from sequela.ops.native import library, status
 from sequela.ops.native_call import CELL_NUMBERS, PRECISIONS, backward, checked, forward
 from sequela.ops.operator import differentiable, recurrent
 
-__all__ = ["objection", "run"]
+__all__ = ["is_traced", "objection", "run"]
 
 _OPTIONS = ("projection", "peephole", "layer_norm", "recurrent_dropout", "zoneout")
 
@@ -47,7 +47,8 @@ def _absence() -> str | None:
     return None if library() is not None else f"the library is {status()}"
 
 
-def _is_traced() -> bool:
+def is_traced() -> bool:
+    """Whether the call is traced or transformed, so that its tensors may have no numbers."""
     return (
         torch.compiler.is_compiling()
         or torch._C._functorch.peek_interpreter_stack() is not None
@@ -65,7 +66,7 @@ def run(call: Call) -> Result:
     late = torch.is_grad_enabled() and any(
         part is not None and part.requires_grad for part in given
     )
-    if _is_traced():
+    if is_traced():
         output, *final = recurrent(call.cell.name, sizes, call.reverse, late, *given)
     elif late:
         output, *final = _Recurrent.apply(call.cell.name, sizes, call.reverse, *given)
