@@ -29,8 +29,11 @@ fix:
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+# MINUTES: the budget of the engine's rows, which come in order of importance.
+MINUTES ?= 60
 bench:
 	@$(PYTHON) scripts/setup.py test
+	@$(BIN)/python benchmarks/engine.py --minutes $(MINUTES)
 	@$(BIN)/python benchmarks/simulate.py
 	@$(BIN)/python benchmarks/experiments.py
 

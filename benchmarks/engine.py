@@ -1,179 +1,282 @@
-"""The recurrent engine against torch: forward and training, dense and of variable length.
+"""The recurrent engine against its rivals: forward and training, dense and of variable length.
 
-    python benchmarks/engine.py [--quick] [--threads 2] [--only lstm]
+    python benchmarks/engine.py [--minutes 60] [--quick] [--threads 2,1] [--only lstm]
+        [--shapes 32x100x128x128] [--jax-python PATH] [--keras-python PATH] [--note TEXT]
 
-Both run in one process, alternating, on the same weights and data; the figure is the median. The
-multiply-add peak and a large matrix product are measured beside them. Writes
-benchmarks/results/engine.json. `train` is forward plus backward of `output.sum()` with gradients
-for the input and the weights.
+Every player (ours, torch, ONNX Runtime, JAX `lax.scan`, Keras on TensorFlow) has a process of its
+own, on as many processors as it has threads; they take turns within one run, on the same weights
+and data, and must agree in their results. A figure is the median of a player's runs, beside the
+tenth and ninetieth percentile. Training is forward plus backward of the output's sum with gradients
+for weights and input; data are batch-first; the multiply-add peak, a large matrix product and the
+barrier between two processors are measured in between.
+
+A rival that another environment holds is given by its Python, as an option or in
+SEQUELA_BENCH_JAX, SEQUELA_BENCH_KERAS, SEQUELA_BENCH_ONNXRUNTIME; one that is absent is said.
+
+Rows come in order of importance until the time is used up; the others are listed as not measured.
+Writes benchmarks/results/engine.json, and goes on with it when commit, machine and library are
+the same. With `--quick` (under a minute), `--only` or `--shapes` nothing is written unless
+`--output` says where. `make docs` makes docs/benchmarks.md of the result.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import os
 import subprocess
-import tempfile
+import sys
 import time
-from collections.abc import Callable
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+from engine_parts.limits import FLAGS, Limits, large_product
+from engine_parts.pipes import PLAYERS, Players
+from engine_parts.plan import plan
+from engine_parts.problem import Case
+from engine_parts.rows import QUICK, Effort, measure
+from engine_parts.store import best_rival, case_of, resumed, row_of, text, with_peak
+from engine_parts.targets import judge
 
-from sequela import nn
-from sequela.files import atomic_write
-from sequela.ops import force, native_call
+from sequela.files import atomic_write, sha256
+from sequela.ops import native, native_call
 from sequela.train.provenance import commit, machine, versions
 
-SHAPES = [(32, 100, 128, 128), (64, 178, 1, 128), (32, 200, 256, 512), (1, 100, 64, 128)]
-SHAPES += [(128, 50, 256, 256), (16, 1000, 16, 64), (8, 50, 64, 32)]
-VARIABLE = [(64, 400, 64, 128), (64, 800, 64, 128)]
-CELLS = {"lstm": (4, "LSTM", {}), "gru_after": (3, "GRU", {}), "rnn_tanh": (1, "RNN", {})}
-CELLS["gru_before"] = (3, "GRU", {"reset_after": False})
+RESULTS = Path(__file__).parent / "results"
+OUTSIDE = ("onnxruntime", "jax", "keras")
+BUDGET = "cut by the time budget"
+QUICK_MINUTES = 0.55
+# What rivals reach of the peak, roughly, for guessing whether a row fits into the rest of the time.
+GUESSED_GFLOPS, GUESSED_RUNS, GUESSED_SECONDS = 40.0, 18, 3.0
+PEAK_EVERY, SAVE_EVERY = 60.0, 20.0
 
 
-def peak(threads: int) -> float | None:
-    """GFLOP/s of independent multiply-adds, or None without a compiler."""
-    source = Path(__file__).with_name("peak.cpp")
-    with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder, "peak")
-        flags = ["-O2", "-march=native", "-Wno-psabi", "-pthread"]
-        command = ["g++", *flags, str(source), "-o", str(program)]
-        try:
-            subprocess.run(command, check=True, capture_output=True)
-            done = subprocess.run([program, str(threads)], check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError):
-            return None
-        return float(done.stdout)
+def options() -> argparse.Namespace:
+    """The words of the command."""
+    usage = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=usage)
+    parser.add_argument("--minutes", type=float, default=60.0, help="the time budget")
+    parser.add_argument("--quick", action="store_true", help="under a minute, for a first look")
+    parser.add_argument("--threads", default=None, help="as 2,1; the first decides the targets")
+    parser.add_argument("--only", help="one cell")
+    parser.add_argument("--shapes", help="only these, as 32x100x128x128,1x100x64x128 (B, T, D, H)")
+    for name in OUTSIDE:
+        variable = f"SEQUELA_BENCH_{name.upper()}"
+        default = os.environ.get(variable, sys.executable)
+        parser.add_argument(f"--{name}-python", default=default, help=f"its Python, or {variable}")
+    parser.add_argument("--output", type=Path, help="where the JSON goes")
+    parser.add_argument("--fresh", action="store_true", help="do not go on with an earlier part")
+    parser.add_argument("--judge", action="store_true", help="only compute the targets anew")
+    parser.add_argument("--note", help="what else the machine was doing, for the JSON")
+    return parser.parse_args()
 
 
-def large_product(size: int = 1536) -> float:
-    """GFLOP/s of torch's own matrix product."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    seconds = min(_seconds(lambda: a @ b) for _ in range(7))
-    return 2 * size**3 / seconds * 1e-9
+def chosen(arguments: argparse.Namespace, threads: list[int]) -> list[Case]:
+    """The rows that the words ask for."""
+    cases = plan(threads)
+    if arguments.only:
+        cases = [case for case in cases if case.cell == arguments.only]
+    if arguments.shapes:
+        shapes = [tuple(map(int, shape.split("x"))) for shape in arguments.shapes.split(",")]
+        cases = [case for case in cases if case[1:5] in shapes]
+    if not cases:
+        raise SystemExit("no row of the plan is asked for: see plan.py for cells and shapes")
+    return cases
 
 
-def _seconds(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def source_commit() -> str | None:
+    """The commit, with '+' when the code has changes; results and pages do not count."""
+    found = commit()
+    if found is None or not found.endswith("+"):
+        return found
+    words = ["git", "status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs"]
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True)
+    return found if done.stdout.strip() else found.removesuffix("+")
 
 
-def lengths_of(batch: int, steps: int) -> torch.Tensor:
-    """Log-normal(2.5, 1) clipped to [1, steps], one row of the whole length, longest first."""
-    generator = torch.Generator().manual_seed(0)
-    lengths = torch.exp(2.5 + torch.randn(batch, generator=generator)).long().clamp(1, steps)
-    lengths[0] = steps
-    return lengths.sort(descending=True).values
+def stamp() -> dict[str, Any]:
+    """What was measured, and on what."""
+    library = Path(native.__file__).with_name("libsequela.so")
+    return {
+        "commit": source_commit(),
+        "machine": {key: value for key, value in machine().items() if key != "threads"},
+        "library": sha256(library)[:12] if library.exists() else None,
+        "instruction_set": native_call.instruction_set(),
+        "flags": {"peak": " ".join(FLAGS), "isa": os.environ.get("SEQUELA_ISA")},
+        "versions": versions(),
+    }
 
 
-def call(layer: torch.nn.Module, data: Any, train: bool) -> Callable[[], None]:
-    """One forward or training pass of a layer."""
-    values = data.data if isinstance(data, PackedSequence) else data
-
-    def forward() -> None:
-        with torch.no_grad():
-            layer(data)
-
-    def training() -> None:
-        for part in (values, *layer.parameters()):
-            part.grad = None
-        output = layer(data)[0]
-        (output[0] if isinstance(data, PackedSequence) else output).sum().backward()
-
-    return training if train else forward
+def memory() -> dict[str, Any] | None:
+    """What the memory benchmark stored."""
+    place = RESULTS / "memory.json"
+    return json.loads(place.read_text()) if place.exists() else None
 
 
-def measure(works: dict[str, Callable[[], None]], budget: float) -> dict[str, list[float]]:
-    """Seconds of each, alternating, within about `budget` seconds and at least five times."""
-    for work in works.values():
-        work()
-    times: dict[str, list[float]] = {name: [] for name in works}
-    end = time.perf_counter() + budget
-    while len(next(iter(times.values()))) < 5 or time.perf_counter() < end:
-        for name, work in works.items():
-            times[name].append(_seconds(work))
-        if len(next(iter(times.values()))) >= 400:
-            break
-    return times
+def judge_again(place: Path) -> None:
+    """Computes the targets of a stored result anew, as after a change of the memory's."""
+    found = json.loads(place.read_text())
+    found["targets"] = judge(found["rows"], plan(found["threads"]), memory())
+    atomic_write(place, text(found))
 
 
-def compare(cell: str, shape: tuple[int, ...], variable: bool, train: bool, budget: float) -> dict:
-    """One row of the table: ours and torch's, on the same weights."""
-    batch, steps, size, hidden = shape
-    gates, kind, options = CELLS[cell]
-    torch.manual_seed(0)
-    x = torch.randn(batch, steps, size)
-    ours = getattr(nn, kind)(size, hidden, batch_first=True, **options)
-    theirs = getattr(torch.nn, kind)(size, hidden, batch_first=True)
-    theirs.load_state_dict(ours.state_dict())
-    rows, data = batch * steps, x
-    if variable:
-        lengths = lengths_of(batch, steps)
-        data, rows = pack_padded_sequence(x, lengths, batch_first=True), int(lengths.sum())
-    (data.data if variable else data).requires_grad_()
-    works = {"ours": call(ours, data, train)}
-    if not options:
-        works["torch"] = call(theirs, data, train)
-    with force("native"):
-        times = measure(works, budget)
-    flops = 2 * rows * gates * hidden * (size + hidden) * (3 if train else 1)
-    result: dict[str, Any] = {"cell": cell, "B": batch, "T": steps, "D": size, "H": hidden}
-    result |= {"variable": variable, "train": train, "rows": rows}
-    for name, seconds in times.items():
-        ordered = sorted(seconds)
-        result[name] = {
-            "ms": round(statistics.median(seconds) * 1e3, 4),
-            "low": round(ordered[len(ordered) // 10] * 1e3, 4),
-            "high": round(ordered[len(ordered) * 9 // 10] * 1e3, 4),
-            "runs": len(seconds),
+class Run:
+    """One session: measures cases until the time is used up, and stores them."""
+
+    def __init__(self, arguments: argparse.Namespace, threads: list[int], place: Path | None):
+        self.stamp, self.place, self.threads = stamp(), place, threads
+        self.cases = chosen(arguments, threads)
+        self.effort = QUICK if arguments.quick else Effort()
+        minutes = QUICK_MINUTES if arguments.quick else arguments.minutes
+        self.begin = time.monotonic()
+        self.deadline = self.begin + 60 * minutes
+        self.rows: list[dict[str, Any]] = []
+        self.waiting: list[dict[str, Any]] = []
+        self.sessions: list[dict[str, Any]] = []
+        if place and not arguments.fresh:
+            self.rows, self.sessions, why = resumed(place, self.stamp)
+            if why:
+                print(f"the earlier result is replaced: {why}")
+            elif self.rows:
+                print(f"going on with {len(self.rows)} rows of an earlier part")
+        self.session: dict[str, Any] = {"minutes": minutes, "note": arguments.note, "peaks": []}
+        self.sessions.append(self.session)
+        self.unmeasured: defaultdict[str, list[str]] = defaultdict(list)
+        self.saved = self.peaked = time.monotonic()
+
+    def circumstances(self, limits: Limits, when: str) -> None:
+        """Peaks, large products and the load, before or after."""
+        self.session[when] = {
+            "load": round(os.getloadavg()[0], 2),
+            "barrier_ns": limits.barrier(),
+            "product_gflops": {str(n): large_product(n) for n in self.threads},
+            "bfloat16_peak_gflops": {str(n): limits.peak(n, "bfloat16") for n in self.threads},
         }
-    result["gflops"] = round(flops / result["ours"]["ms"] * 1e-6, 1)
-    return result
+        self.peak(limits)
+        print(f"{when}: {json.dumps(self.session[when])}")
+
+    def peak(self, limits: Limits) -> None:
+        """Measures the peak and settles the rows that waited for it."""
+        for count in self.threads:
+            found = limits.peak(count)
+            self.session["peaks"].append([round(time.monotonic() - self.begin), count, found])
+            with_peak(self.waiting, count, found)
+        self.waiting.clear()
+        self.peaked = time.monotonic()
+
+    def latest_peak(self, threads: int) -> float | None:
+        """The peak measured last."""
+        return next(
+            (p for _, count, p in reversed(self.session["peaks"]) if count == threads), None
+        )
+
+    def fits(self, case: Case, names: list[str]) -> bool:
+        """Whether the row can be expected to end before the deadline."""
+        seconds = 2 * case.multiply_adds / (GUESSED_GFLOPS * 1e9) * GUESSED_RUNS
+        wanted = self.effort.row + seconds + (GUESSED_SECONDS if len(names) > 3 else 0.5)
+        return time.monotonic() + wanted < self.deadline
+
+    def all(self, players: Players, limits: Limits) -> None:
+        """Every case that is not there yet."""
+        present = {case_of(row) for row in self.rows}
+        for case in self.cases:
+            if case in present:
+                continue
+            if not self.fits(case, players.names()):
+                self.unmeasured[BUDGET].append(case.key)
+                continue
+            barrier = limits.barrier() if case.threads > 1 else None
+            timed, without = measure(players, case, self.effort)
+            if "ours" not in timed:
+                self.unmeasured[f"ours: {without['ours']}"].append(case.key)
+                continue
+            row = row_of(case, timed, without)
+            row |= {"barrier_ns": barrier, "session": len(self.sessions) - 1}
+            with_peak([row], case.threads, self.latest_peak(case.threads))
+            self.rows.append(row)
+            self.waiting.append(row)
+            print(line(row), flush=True)
+            now = time.monotonic()
+            if now - self.peaked > PEAK_EVERY:
+                self.peak(limits)
+            if now - self.saved > SAVE_EVERY:
+                self.save(players)
+
+    def content(self, players: Players) -> dict[str, Any]:
+        """The whole JSON."""
+        present = {case_of(row) for row in self.rows}
+        listed = {key for keys in self.unmeasured.values() for key in keys}
+        rest = [case.key for case in self.cases if case not in present and case.key not in listed]
+        unmeasured = dict(self.unmeasured)
+        if rest:
+            unmeasured[BUDGET] = unmeasured.get(BUDGET, []) + rest
+        there = {name: players.absent.get(name) for name in PLAYERS if name != "ours"}
+        self.session["seconds"] = round(time.monotonic() - self.begin)
+        return {
+            **self.stamp,
+            "versions": self.stamp["versions"] | players.versions,
+            "rivals_absent": {name: why for name, why in there.items() if why},
+            "threads": self.threads,
+            "sessions": self.sessions,
+            "targets": judge(self.rows, self.cases, memory()),
+            "not_measured": unmeasured,
+            "rows": self.rows,
+        }
+
+    def save(self, players: Players) -> None:
+        """Writes the file, when there is one to write."""
+        if self.place:
+            atomic_write(self.place, text(self.content(players)))
+        self.saved = time.monotonic()
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row for the eye."""
+    best = best_rival(row)
+    against = f"{best[1]:7.2f} x {best[0]}" if best else "no rival"
+    share = f"{row['of_peak']:6.1%}" if row.get("of_peak") else "     -"
+    return f"{case_of(row).key:62} {row['ours'][0]:10.3f} ms {share} of the peak {against}"
 
 
 def main() -> None:
-    """Measures the table and stores it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under a minute, for a first look")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only", choices=CELLS)
-    parser.add_argument("--shapes", help="numbers of the shapes, as 0,3")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    budget = 0.25 if arguments.quick else 1.0
-    chosen = SHAPES
-    if arguments.shapes:
-        chosen = [SHAPES[int(number)] for number in arguments.shapes.split(",")]
-    limit = peak(arguments.threads)
-    rows = []
-    print(f"peak {limit} GFLOP/s, matrix product {large_product():.0f}")
-    for variable, shapes in ((False, chosen), (True, [] if arguments.shapes else VARIABLE)):
-        for shape in shapes:
-            for cell in CELLS if arguments.only is None else [arguments.only]:
-                for train in (False, True):
-                    row = compare(cell, shape, variable, train, budget)
-                    row["of_peak"] = round(row["gflops"] / limit, 3) if limit else None
-                    if "torch" in row:
-                        row["times_torch"] = round(row["torch"]["ms"] / row["ours"]["ms"], 2)
-                    rows.append(row)
-                    print(
-                        f"{cell:10} {'x'.join(map(str, shape)):16} "
-                        f"{'variable' if variable else 'dense':8} {'train' if train else 'fwd':5} "
-                        f"{row['ours']['ms']:9.3f} ms  {row['of_peak'] or 0:6.1%} of the peak  "
-                        f"{row.get('times_torch', '-')} x torch"
-                    )
-    after = peak(arguments.threads)
-    stamp = {"commit": commit(), "machine": machine(), "versions": versions()}
-    stamp |= {"instruction_set": native_call.instruction_set()}
-    stamp |= {"peak_gflops": limit, "peak_gflops_after": after, "product_gflops": large_product()}
-    place = Path(__file__).parent / "results" / "engine.json"
-    if not arguments.only and not arguments.quick and not arguments.shapes:
-        atomic_write(place, json.dumps({**stamp, "rows": rows}, indent=1) + "\n")
+    """Measures what is asked for, says it and stores it."""
+    arguments = options()
+    if arguments.judge:
+        judge_again(arguments.output or RESULTS / "engine.json")
+        return
+    cores = (
+        torch.get_num_threads()
+        if not hasattr(os, "sched_getaffinity")
+        else len(os.sched_getaffinity(0))
+    )
+    threads = [cores, 1] if arguments.threads is None else [*map(int, arguments.threads.split(","))]
+    threads = list(dict.fromkeys(threads))[: 1 if arguments.quick else None]
+    partial = arguments.quick or arguments.only or arguments.shapes
+    place = arguments.output or (None if partial else RESULTS / "engine.json")
+    run = Run(arguments, threads, place)
+    pythons = dict.fromkeys(PLAYERS, sys.executable)
+    pythons |= {name: getattr(arguments, f"{name}_python") for name in OUTSIDE}
+    with Players(pythons) as players, Limits() as limits:
+        for name in PLAYERS:
+            answer = players.ask(name, threads[0], {"do": "drop"})
+            print(f"{name}: {answer['error'] if answer.get('error') else 'present'}")
+        run.circumstances(limits, "before")
+        try:
+            run.all(players, limits)
+        except KeyboardInterrupt:
+            print("interrupted: what was measured is kept")
+        run.circumstances(limits, "after")
+        run.save(players)
+        content = run.content(players)
+    for target in content["targets"]:
+        met = {True: "met", False: "MISSED", None: "open"}[target["met"]]
+        print(f"{met:7} {target['target']}: {target['figure']} (wanted {target['wanted']})")
+    for reason, keys in content["not_measured"].items():
+        print(f"not measured, {reason}: {len(keys)} rows")
+    print(f"{len(run.rows)} rows" + (f" in {place}" if place else ""))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import engine_page
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- results:[^>]*-->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -58,6 +60,9 @@ def main() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text()
     readme.write_text(BLOCK.sub(lambda match: match[1] + table() + match[2], text))
+    engine = json.loads((RESULTS / "engine.json").read_text())
+    (ROOT / "docs" / "benchmarks.md").write_text(engine_page.page(engine))
+    engine_page.draw(engine, ROOT / "docs" / engine_page.FIGURE)
 
 
 if __name__ == "__main__":

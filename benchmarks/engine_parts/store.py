@@ -1,0 +1,77 @@
+"""The JSON of a run: rows in short form, what was not measured, and going on with a part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from engine_parts.problem import Case
+
+# What must be the same for rows of two runs to stand in one file.
+IDENTITY = ("commit", "machine", "library")
+
+
+def row_of(case: Case, timed: dict[str, list], without: dict[str, str]) -> dict[str, Any]:
+    """A row: ``ours`` and each rival as [median ms, p10, p90, runs]."""
+    rivals = {name: found for name, found in timed.items() if name != "ours"}
+    row: dict[str, Any] = {"case": list(case), "ours": timed["ours"], "rivals": rivals}
+    return row | {"without": without}
+
+
+def case_of(row: dict[str, Any]) -> Case:
+    """The case of a row."""
+    return Case(*row["case"])
+
+
+def best_rival(row: dict[str, Any]) -> tuple[str, float] | None:
+    """The fastest rival, and how many times ours is as fast; None without rivals."""
+    if not row["rivals"]:
+        return None
+    name = min(row["rivals"], key=lambda rival: row["rivals"][rival][0])
+    return name, row["rivals"][name][0] / row["ours"][0]
+
+
+def gflops(row: dict[str, Any]) -> float:
+    """Of ours, by its median."""
+    return 2 * case_of(row).multiply_adds / row["ours"][0] * 1e-6
+
+
+def with_peak(rows: list[dict[str, Any]], threads: int, peak: float | None) -> None:
+    """Compares rows that wait with a peak measured after them; the higher of two counts."""
+    for row in rows:
+        if peak is not None and case_of(row).threads == threads:
+            row["peak"] = max(row.get("peak") or 0.0, peak)
+            row["of_peak"] = round(gflops(row) / row["peak"], 4)
+
+
+def text(content: dict[str, Any]) -> str:
+    """JSON with one line for each row, so that a difference can be read."""
+    plain = {key: value for key, value in content.items() if key not in ("rows", "not_measured")}
+    lines = json.dumps(plain, indent=1)[:-2]
+    cut = ",\n".join(
+        f"  {json.dumps(reason)}: {json.dumps(keys)}"
+        for reason, keys in content["not_measured"].items()
+    )
+    rows = ",\n".join(f"  {json.dumps(row, separators=(',', ':'))}" for row in content["rows"])
+    return f'{lines},\n "not_measured": {{\n{cut}\n }},\n "rows": [\n{rows}\n ]\n}}\n'
+
+
+def resumed(path: Path, stamp: dict[str, Any]) -> tuple[list[dict], list[dict], str | None]:
+    """Rows and sessions of an earlier part.
+
+    Returns:
+        Rows, sessions, and why an existing file could not be gone on with (None: it was, or there
+        is none).
+    """
+    if not path.exists():
+        return [], [], None
+    try:
+        found = json.loads(path.read_text())
+        differing = [name for name in IDENTITY if found.get(name) != stamp[name]]
+        rows = [row for row in found["rows"] if "case" in row]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return [], [], "it is not a result of this program"
+    if differing:
+        return [], [], f"another {' and '.join(differing)}"
+    return rows, found["sessions"], None
