@@ -6,7 +6,7 @@
     │   ├── LabelError                    labels missing, unknown, or a class absent
     │   └── LeakageError                  something of one part is seen in another
     ├── ConfigError (ValueError)          an unknown key, a wrong type, a value out of range
-    ├── BundleError (ValueError)          a bundle or checkpoint is damaged or does not fit
+    ├── BundleError (ValueError)          a bundle, checkpoint or model file is damaged
     ├── OutputError (OSError)             something could not be written
     ├── TrainingError (RuntimeError)      training cannot go on (a loss that is not finite)
     ├── Interrupted (RuntimeError)        stopped on request, the state is saved
@@ -78,7 +78,7 @@ class ConfigError(SequelaError, ValueError):
 
 
 class BundleError(SequelaError, ValueError):
-    """A bundle or checkpoint is damaged, incomplete or does not fit."""
+    """A bundle, checkpoint or model file is damaged, incomplete or does not fit."""
 
 
 class OutputError(SequelaError, OSError):

@@ -6,6 +6,7 @@ from sequela.nn.cells import GRUCell, LSTMCell, RNNCell
 from sequela.nn.convert import flip_update_gate, from_concatenated, from_transposed
 from sequela.nn.embed import CodeBag
 from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
+from sequela.nn.onnx import from_onnx, from_onnx_node, to_onnx
 from sequela.nn.recurrent import GRU, LSTM, RNN, GRUStates, LSTMStates, RNNStates
 from sequela.nn.stepper import Stepper
 from sequela.nn.torch_layers import accelerate, from_torch, to_torch
@@ -30,7 +31,10 @@ __all__ = [
     "accelerate",
     "flip_update_gate",
     "from_concatenated",
+    "from_onnx",
+    "from_onnx_node",
     "from_torch",
     "from_transposed",
+    "to_onnx",
     "to_torch",
 ]
