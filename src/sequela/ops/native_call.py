@@ -261,12 +261,21 @@ def backward(
 
     Returns:
         One gradient, or None, for each of these seven.
+
+    Raises:
+        RuntimeError: ``output``, ``saved`` or one of ``late`` does not fit the layer.
     """
     results = [
         torch.empty_like(part) if part is not None and want else None
         for part, want in zip(layer[3:], wanted, strict=True)
     ]
     dx, dh0, dc0, dw_ih, dw_hh, db_ih, db_hh = results
+    rows, hidden = layer.x.shape[0], layer.w_hh.shape[1]
+    width = saved_width(layer.cell, layer.x.dtype, hidden)
+    output = _plain("output", output, (rows, hidden), layer.x.dtype)
+    if not saved.is_contiguous():
+        raise RuntimeError("native: saved is written over, so it must be contiguous")
+    saved = _plain("saved", saved, (rows, width), layer.x.dtype)
     shapes = (output.shape, layer.h0.shape, layer.h0.shape)
     ready = [
         None if part is None else _plain(f"the gradient of {name}", part, shape, output.dtype)

@@ -65,7 +65,18 @@ def _forward(cell: str, sizes: Tensor, reverse: bool, keep: bool, *given: Tensor
     return output, final[0], c_n, workspace
 
 
+def _one_device(sizes: Tensor, *parts: Tensor | None) -> None:
+    """Refuses a meta tensor among real ones: torch would hand out memory that nobody wrote."""
+    devices = {part.device for part in parts if part is not None}
+    if sizes.device.type != "cpu":
+        devices.add(sizes.device)
+    if len(devices) > 1:
+        found = ", ".join(sorted(map(str, devices)))
+        raise RuntimeError(f"Expected all tensors to be on the same device, got {found}")
+
+
 def _fake_forward(cell: str, sizes: Tensor, reverse: bool, keep: bool, *given: Any) -> Any:
+    _one_device(sizes, *given)
     x, h0, hidden = given[0], given[1], given[TENSORS.index("w_hh")].shape[1]
     rows = x.shape[0]
     return (
@@ -122,6 +133,7 @@ def _backward(cell: str, sizes: Tensor, reverse: bool, wanted: Sequence[bool], *
 def _fake_backward(
     cell: str, sizes: Tensor, reverse: bool, wanted: Sequence[bool], *rest: Any
 ) -> Any:
+    _one_device(sizes, *rest)
     given = _split(rest)[0]
     return [part.new_empty(part.shape) for part, want in zip(given, wanted, strict=True) if want]
 
