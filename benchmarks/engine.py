@@ -37,7 +37,7 @@ from engine_parts.pipes import PLAYERS, Players
 from engine_parts.plan import plan
 from engine_parts.problem import Case
 from engine_parts.rows import QUICK, Effort, measure
-from engine_parts.store import best_rival, case_of, resumed, row_of, text, with_peak
+from engine_parts.store import best_rival, case_of, load, resumed, row_of, text, with_peak
 from engine_parts.targets import judge
 
 from sequela.files import atomic_write, sha256
@@ -118,7 +118,7 @@ def memory() -> dict[str, Any] | None:
 
 def judge_again(place: Path) -> None:
     """Computes the targets of a stored result anew, as after a change of the memory's."""
-    found = json.loads(place.read_text())
+    found = load(place)
     found["targets"] = judge(found["rows"], plan(found["threads"]), memory())
     atomic_write(place, text(found))
 

@@ -60,7 +60,7 @@ def main() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text()
     readme.write_text(BLOCK.sub(lambda match: match[1] + table() + match[2], text))
-    engine = json.loads((RESULTS / "engine.json").read_text())
+    engine = engine_page.load(RESULTS / "engine.json")
     (ROOT / "docs" / "benchmarks.md").write_text(engine_page.page(engine))
     engine_page.draw(engine, ROOT / "docs" / engine_page.FIGURE)
 

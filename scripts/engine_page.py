@@ -10,9 +10,10 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from engine_parts.plan import GRID, SWEEP, SWEEP_CELLS, SWEEPS, TABLE, VARIABLE, sweep  # noqa: E402
 from engine_parts.problem import Case  # noqa: E402
-from engine_parts.store import best_rival, case_of  # noqa: E402
+from engine_parts.store import best_rival, case_of, load  # noqa: E402
 from engine_parts.targets import NAMES  # noqa: E402
 
+__all__ = ["FIGURE", "draw", "load", "page"]
 FIGURE = "images/engine-cost.svg"
 PLAYERS = {
     "ours": ("Sequela", "#d55e00"),

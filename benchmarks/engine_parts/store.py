@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from engine_parts.pipes import PLAYERS
 from engine_parts.problem import Case
 
 # What must be the same for rows of two runs to stand in one file.
 IDENTITY = ("commit", "machine", "library")
+# What a row holds beside the players' figures; the part of the peak follows from these.
+EXTRA = ("barrier_ns", "session", "peak")
 
 
 def row_of(case: Case, timed: dict[str, list], without: dict[str, str]) -> dict[str, Any]:
@@ -46,15 +49,54 @@ def with_peak(rows: list[dict[str, Any]], threads: int, peak: float | None) -> N
 
 
 def text(content: dict[str, Any]) -> str:
-    """JSON with one line for each row, so that a difference can be read."""
+    """The JSON, with one short line for each row: the file must stay small and readable.
+
+    A row is a list, named by ``columns``; a player without figures has the number of its reason
+    in ``reasons`` in their place, or null when it was not asked.
+    """
+    reasons: list[str] = []
+
+    def cell(row: dict[str, Any], name: str) -> Any:
+        if name not in row["without"]:
+            return row["ours"] if name == "ours" else row["rivals"].get(name)
+        if row["without"][name] not in reasons:
+            reasons.append(row["without"][name])
+        return reasons.index(row["without"][name])
+
+    lists = [
+        [*row["case"], *(cell(row, name) for name in PLAYERS), *(row.get(name) for name in EXTRA)]
+        for row in content["rows"]
+    ]
     plain = {key: value for key, value in content.items() if key not in ("rows", "not_measured")}
+    plain |= {"reasons": reasons, "columns": [*Case._fields, *PLAYERS, *EXTRA]}
     lines = json.dumps(plain, indent=1)[:-2]
     cut = ",\n".join(
         f"  {json.dumps(reason)}: {json.dumps(keys)}"
         for reason, keys in content["not_measured"].items()
     )
-    rows = ",\n".join(f"  {json.dumps(row, separators=(',', ':'))}" for row in content["rows"])
+    rows = ",\n".join(f"  {json.dumps(row, separators=(',', ':'))}" for row in lists)
     return f'{lines},\n "not_measured": {{\n{cut}\n }},\n "rows": [\n{rows}\n ]\n}}\n'
+
+
+def load(path: Path) -> dict[str, Any]:
+    """What :func:`text` wrote, with rows as :func:`row_of` makes them.
+
+    Raises:
+        ValueError: the file is another one (also a KeyError or TypeError).
+    """
+    found = json.loads(path.read_text())
+    columns, reasons = found.pop("columns"), found.pop("reasons")
+    rows = []
+    for line in found["rows"]:
+        given = dict(zip(columns, line, strict=True))
+        case = Case(*(given[name] for name in Case._fields))
+        players = {name: given[name] for name in PLAYERS}
+        timed = {name: value for name, value in players.items() if isinstance(value, list)}
+        without = {n: reasons[value] for n, value in players.items() if isinstance(value, int)}
+        row = row_of(case, timed, without) | {name: given[name] for name in EXTRA}
+        with_peak([row], case.threads, row["peak"])
+        rows.append(row)
+    return found | {"rows": rows}
 
 
 def resumed(path: Path, stamp: dict[str, Any]) -> tuple[list[dict], list[dict], str | None]:
@@ -67,11 +109,10 @@ def resumed(path: Path, stamp: dict[str, Any]) -> tuple[list[dict], list[dict], 
     if not path.exists():
         return [], [], None
     try:
-        found = json.loads(path.read_text())
+        found = load(path)
         differing = [name for name in IDENTITY if found.get(name) != stamp[name]]
-        rows = [row for row in found["rows"] if "case" in row]
     except (ValueError, KeyError, TypeError, AttributeError):
         return [], [], "it is not a result of this program"
     if differing:
         return [], [], f"another {' and '.join(differing)}"
-    return rows, found["sessions"], None
+    return found["rows"], found["sessions"], None

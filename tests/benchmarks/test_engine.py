@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +10,7 @@ from typing import Any
 
 import engine
 import pytest
-from engine_parts import rows
+from engine_parts import rows, store
 from engine_parts.plan import plan
 
 
@@ -62,7 +61,7 @@ def measured(place: Path, players: MadeUpPlayers, **changed: Any) -> dict[str, A
     run.all(players, limits)
     run.circumstances(limits, "after")
     run.save(players)
-    return json.loads(place.read_text())
+    return store.load(place)
 
 
 def test_rows_are_measured_stored_and_gone_on_with(tmp_path: Path):
@@ -150,9 +149,9 @@ def test_a_missing_compiler_leaves_the_limits_open(monkeypatch: pytest.MonkeyPat
 def test_stored_rows_are_judged_again(tmp_path: Path):
     place = tmp_path / "engine.json"
     found = measured(place, MadeUpPlayers())
-    place.write_text(json.dumps(found | {"targets": []}))
+    place.write_text(store.text(found | {"targets": []}))
     engine.judge_again(place)
-    judged = json.loads(place.read_text())
+    judged = store.load(place)
     assert judged["rows"] == found["rows"]
     assert [row["figure"] for row in judged["targets"] if "every row" in row["target"]] == [
         "0 of 4, lowest 1.00x, geometric mean 1.00x"

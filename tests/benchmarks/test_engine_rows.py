@@ -171,9 +171,26 @@ def test_a_part_is_gone_on_with_only_on_the_same_ground(tmp_path: Path):
     assert store.resumed(place, STAMP)[2] == "it is not a result of this program"
 
 
-def test_the_text_is_json_with_a_line_for_each_row():
-    for made in (content(), content(rows=[], not_measured={})):
-        text = store.text(made)
-        assert json.loads(text) == made
-    lines = store.text(content()).splitlines()
-    assert sum('"case":["lstm",32' in line for line in lines) == 2
+def test_the_text_is_json_with_a_short_line_for_each_row(tmp_path: Path):
+    place = tmp_path / "engine.json"
+    without = row(5.0, torch=6.0) | {"without": {"jax": "it died", "keras": "no such cell"}}
+    for made in (content(), content(rows=[], not_measured={}), content(rows=[row(), without])):
+        place.write_text(store.text(made))
+        got = store.load(place)
+        assert [(r["case"], r["ours"], r["rivals"], r["without"]) for r in got.pop("rows")] == [
+            (r["case"], r["ours"], r["rivals"], r["without"]) for r in made["rows"]
+        ]
+        assert got == {key: value for key, value in made.items() if key != "rows"}
+    plain = json.loads(place.read_text())
+    assert plain["reasons"] == ["it died", "no such cell"]
+    assert dict(zip(plain["columns"], plain["rows"][1], strict=True))["keras"] == 1
+    lines = place.read_text().splitlines()
+    assert sum('["lstm",32,100,128,128,' in line for line in lines) == 2
+
+
+def test_the_part_of_the_peak_is_computed_anew(tmp_path: Path):
+    found = row(10.0)
+    store.with_peak([found], 2, 200.0)
+    place = tmp_path / "engine.json"
+    place.write_text(store.text(content(rows=[found])))
+    assert store.load(place)["rows"][0]["of_peak"] == found["of_peak"] > 0

@@ -145,7 +145,7 @@ def test_the_figure_is_the_same_each_time(
 
 def test_the_page_in_the_docs_is_that_of_the_stored_result(engine_page: ModuleType):
     page = (ROOT / "docs" / "benchmarks.md").read_text()
-    assert page == engine_page.page(json.loads(RESULT.read_text())), "run `make docs`"
+    assert page == engine_page.page(engine_page.load(RESULT)), "run `make docs`"
     assert (ROOT / "docs" / engine_page.FIGURE).exists()
 
 
@@ -153,7 +153,7 @@ def test_the_targets_in_the_stored_result_follow_from_its_rows(engine_page: Modu
     from engine_parts.plan import plan
     from engine_parts.targets import judge
 
-    stored = json.loads(RESULT.read_text())
+    stored = engine_page.load(RESULT)
     found = json.loads(json.dumps(judge(stored["rows"], plan(stored["threads"]), None)))
     # The last, memory, is another benchmark's; it may have been run since.
     assert found[:-1] == stored["targets"][: len(found) - 1]

@@ -1,4 +1,4 @@
-"""Sequela's own layers, on its native kernels and nothing else."""
+"""Sequela's own layers, where its native kernels compute them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from engine_parts.players import Unsupported
 from engine_parts.players.torch_layers import KINDS, Prepared, prepare_layer, prepare_step, start
 from engine_parts.problem import Problem
 from sequela import __version__, nn, ops
-from sequela.errors import ConfigError
 
 __all__ = ["prepare", "start", "versions"]
 
@@ -29,20 +28,8 @@ def prepare(problem: Problem, threads: int) -> Prepared:
         if case.cell == "gru_before":
             raise Unsupported("GRUCell is torch's, which has no reset-before form")
         return prepare_step(getattr(nn, f"{KINDS[case.cell]}Cell")(case.D, case.H), problem)
-    try:
-        with ops.force("native"):
-            ops.explain(case.cell, dtype=dtype)
-    except ConfigError as error:
-        raise Unsupported(error.got or "the native kernels cannot compute it") from None
+    chosen = ops.explain(case.cell, dtype=dtype).partition(": ")[2]
+    if not chosen.startswith("native"):
+        raise Unsupported(chosen.partition("native not: ")[2].partition(";")[0] or chosen)
     layer = getattr(nn, KINDS[case.cell])(case.D, case.H, batch_first=True, **options).to(dtype)
-    work, result = prepare_layer(layer, problem, True, dtype)
-
-    def native() -> Any:
-        with ops.force("native"):
-            return work()
-
-    def checked() -> list[float]:
-        with ops.force("native"):
-            return result()
-
-    return native, checked
+    return prepare_layer(layer, problem, True, dtype)

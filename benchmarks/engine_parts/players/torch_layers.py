@@ -30,13 +30,13 @@ def load(layer: torch.nn.Module, problem: Problem, suffix: str = "_l0") -> None:
 def prepare_step(cell: torch.nn.Module, problem: Problem) -> Prepared:
     """One call of a cell on one row, from a state that is not zero."""
     load(cell, problem, "")
+    cell.requires_grad_(False)  # as a model that is served, and no context to enter at each step
     x = torch.from_numpy(problem.x[:, 0])
     state = torch.full((1, problem.case.H), 0.1)
     given = (state, state) if problem.case.cell == "lstm" else state
 
     def work() -> Any:
-        with torch.no_grad():
-            return cell(x, given)
+        return cell(x, given)
 
     def result() -> list[float]:
         output = work()
