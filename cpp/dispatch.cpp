@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "dispatch.h"
 #include "job.h"
 #include "sequela/recurrent.h"
 #include "threads.h"
@@ -205,6 +206,10 @@ int32_t run(const sequela_layer &layer, Run *run) {
 }
 
 }  // namespace
+
+const Kernels *sequela::kernels_of(int32_t precision) {
+  return instruction_set().tables[precision];
+}
 
 extern "C" int32_t sequela_interface_version(void) { return SEQUELA_INTERFACE_VERSION; }
 

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+struct Kernels;
+
 struct Job {
   int32_t cell, reverse, threads, split_units;
   int64_t rows, steps, batch, input, hidden;         // N T B D H
@@ -20,6 +22,41 @@ struct Job {
   void *team;
 };
 
+// Products and reductions on the way to a score; `threads`, `scratch` and `team` as in a Job.
+struct LinearJob {
+  const Kernels *kernels;
+  int32_t threads, swapped;  // whether the rows are packed in place of the weights
+  int64_t rows, inner, outputs;
+  const void *x, *w, *b;
+  void *y, *scratch, *team;
+};
+
+struct PoolJob {
+  const Kernels *kernels;
+  int32_t threads, pooling;
+  int64_t steps, batch, features;
+  const int64_t *rows;
+  const void *weights, *x;
+  void *y, *scratch, *team;
+};
+
+struct BagJob {
+  const Kernels *kernels;
+  int32_t threads;
+  int64_t bags, count, features;
+  const int64_t *offsets, *places;
+  const void *table;
+  void *y, *scratch, *team;
+};
+
+struct SoftmaxJob {
+  int32_t logarithm;
+  int64_t count, batch;
+  const int64_t *rows;
+  const void *x;
+  void *y, *scratch;
+};
+
 // One table per instruction set and precision.
 struct Kernels {
   int64_t (*saved_bytes)(const Job *);
@@ -29,6 +66,11 @@ struct Kernels {
   void (*forward)(const Job *, int32_t thread);
   void (*backward)(const Job *, int32_t thread);
   void (*elementwise)(int32_t function, int64_t count, const void *x, void *y);
+  int64_t (*linear_scratch)(const LinearJob *);
+  void (*linear)(const LinearJob *, int32_t thread);
+  void (*pool)(const PoolJob *, int32_t thread);
+  void (*bag)(const BagJob *, int32_t thread);
+  void (*softmax)(const SoftmaxJob *);
 };
 
 // Every member of the team must arrive before any goes on.

@@ -8,6 +8,8 @@
 #include "cells/lstm.h"
 #include "cells/rnn.h"
 #include "forward.h"
+#include "linear.h"
+#include "reduce.h"
 
 namespace {
 
@@ -81,4 +83,5 @@ void elementwise(int32_t function, int64_t count, const void *from, void *to) {
 
 extern const Kernels SEQUELA_TABLE;
 const Kernels SEQUELA_TABLE = {saved_bytes, scratch_bytes, packed_bytes, pack_weights,
-                               run_forward, run_backward, elementwise};
+                               run_forward, run_backward, elementwise,
+                               linear_scratch, linear, pool, bag, softmax};

@@ -76,6 +76,16 @@ SEQUELA_INLINE vec fma(vec a, vec b, vec c) {
 #endif
 }
 
+SEQUELA_INLINE real fma(real a, real b, real c) {
+#if defined(SEQUELA_FUSED) && defined(SEQUELA_DOUBLE)
+  return __builtin_fma(a, b, c);
+#elif defined(SEQUELA_FUSED)
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 // The lesser (greater) of x and a number; NaN passes.
 SEQUELA_INLINE vec at_most(vec x, real most) {
 #if defined(__AVX512F__) && defined(SEQUELA_DOUBLE)

@@ -80,7 +80,8 @@ def test_sanitizers(tmp_path, kind):
     sanitize = [f"-fsanitize={kind}", "-fno-sanitize-recover=all", "-O1", "-g"]
     objects = _kernels(tmp_path, *sanitize)
     include, sources = f"-I{ROOT / 'cpp/include'}", ROOT / "cpp"
-    parts = [sources / "dispatch.cpp", sources / "threads.cpp", sources / "tests/test_engine.cpp"]
+    names = ("dispatch.cpp", "score.cpp", "threads.cpp", "tests/test_engine.cpp")
+    parts = [sources / name for name in names]
     program = tmp_path / "test_engine"
     _run("g++", "-std=c++17", *sanitize, include, *parts, *objects, "-lpthread", "-o", program)
     for name in SETS:

@@ -1,4 +1,4 @@
-/* The whole C interface of the native library.
+/* The C interface of the native library: the recurrent layers. score.h beside it holds the rest.
  *
  * Plain C: pointers and sizes in, a status out, no exceptions, no ownership passed. The library knows
  * neither Python nor torch. Each function states its shapes, aliasing, threads and error bound.
@@ -19,7 +19,7 @@
 #endif
 
 /* Raised by one with every change that an older caller cannot live with. */
-#define SEQUELA_INTERFACE_VERSION 3
+#define SEQUELA_INTERFACE_VERSION 4
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,7 +32,8 @@ enum sequela_status {
   SEQUELA_BAD_BATCH_SIZES = 3, /* increasing, negative, above B, or not summing to N */
   SEQUELA_MISSING = 4,         /* an array that the call needs is null */
   SEQUELA_NO_MEMORY = 5,       /* scratch memory could not be had */
-  SEQUELA_STALE = 6            /* the weights are not those that were packed */
+  SEQUELA_STALE = 6,           /* the weights are not those that were packed */
+  SEQUELA_BAD_ROW = 7          /* the number of a row lies outside the array it leads to */
 };
 
 enum sequela_cell {
@@ -148,7 +149,7 @@ SEQUELA_API int32_t sequela_step(const struct sequela_layer *layer, const void *
                                  void *c_n);
 
 /* y[i] = f(x[i]) for i < count; function 0 exp, 1 sigmoid, 2 tanh, as the kernels compute them: at
- * most 2 ulp over the whole range, NaN gives NaN. y may be x. For tests. */
+ * most 2 ulp over the whole range, NaN gives NaN; the bits of y[i] depend on x[i] alone. y may be x. */
 SEQUELA_API int32_t sequela_elementwise(int32_t function, int32_t precision, int64_t count,
                                         const void *x, void *y);
 

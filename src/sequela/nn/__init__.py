@@ -6,6 +6,7 @@ from sequela.nn.cells import GRUCell, LSTMCell, RNNCell
 from sequela.nn.convert import flip_update_gate, from_concatenated, from_transposed
 from sequela.nn.embed import CodeBag
 from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
+from sequela.nn.linear import Linear
 from sequela.nn.onnx import from_onnx, from_onnx_node, to_onnx
 from sequela.nn.recurrent import GRU, LSTM, RNN, GRUStates, LSTMStates, RNNStates
 from sequela.nn.stepper import Stepper
@@ -22,6 +23,7 @@ __all__ = [
     "Head",
     "LSTMCell",
     "LSTMStates",
+    "Linear",
     "PerStep",
     "Pool",
     "RNNCell",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sequela.errors import ConfigError
+from sequela.ops.reduce import bag_sum
 
 __all__ = ["CodeBag"]
 
@@ -47,7 +48,7 @@ class CodeBag(nn.Module):
             codes: int64 ``[M]``, the codes of all steps behind each other.
             code_offsets: int64 ``[N]``, where the codes of each step begin.
         """
-        return nn.functional.embedding_bag(codes, self.weight, code_offsets, mode="sum")
+        return bag_sum(self.weight, codes, code_offsets)
 
     def extra_repr(self) -> str:
         """The sizes, for ``print(model)``."""

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from sequela.errors import ConfigError, DataError
+from sequela.nn.linear import Linear
+from sequela.ops.reduce import row_max, row_softmax, row_sum, tanh
 
 __all__ = ["Classify", "Head", "PerStep", "Pool", "Regress"]
 
@@ -27,10 +29,6 @@ class _Ragged:
     data: Tensor
     rows: Tensor
     count: int
-
-    def sum(self, values: Tensor) -> Tensor:
-        """Row-wise sums ``[B, ...]`` of values ``[N, ...]``, each added in order of time."""
-        return values.new_zeros(self.count, *values.shape[1:]).index_add(0, self.rows, values)
 
     def lengths(self) -> Tensor:
         return torch.bincount(self.rows, minlength=self.count)
@@ -142,8 +140,8 @@ class Pool(nn.Module):
         self.size, self.directions, self.batch_first = size, directions, batch_first
         self.output_size = size * len(self.kinds)
         if "attention" in self.kinds:
-            self.projection = nn.Linear(size, size)
-            self.context = nn.Linear(size, 1, bias=False)
+            self.projection = Linear(size, size)
+            self.context = Linear(size, 1, bias=False)
 
     def forward(self, sequence: Tensor | PackedSequence, lengths: Tensor | None = None) -> Tensor:
         """``[B, output_size]`` in the order of the batch.
@@ -176,24 +174,18 @@ class Pool(nn.Module):
         return torch.cat([last[:, :half], ragged.at("first")[:, half:]], dim=1)
 
     def _mean(self, ragged: _Ragged) -> Tensor:
-        return ragged.sum(ragged.data) / ragged.lengths().clamp(min=1)[:, None]
+        total = row_sum(ragged.data, ragged.rows, ragged.count)
+        return total / ragged.lengths().clamp(min=1)[:, None]
 
     def _max(self, ragged: _Ragged) -> Tensor:
-        start = ragged.data.new_zeros(ragged.count, self.size)
-        rows = ragged.rows[:, None].expand(-1, self.size)
-        return start.scatter_reduce(0, rows, ragged.data, "amax", include_self=False)
+        return row_max(ragged.data, ragged.rows, ragged.count)
 
     def _weights(self, ragged: _Ragged) -> Tensor:
-        scores = self.context(torch.tanh(self.projection(ragged.data))).squeeze(1)
-        # The softmax does not depend on the peak; it only keeps exp in range.
-        peak = scores.new_zeros(ragged.count).scatter_reduce(
-            0, ragged.rows, scores.detach(), "amax", include_self=False
-        )
-        weights = torch.exp(scores - peak[ragged.rows])
-        return weights / ragged.sum(weights)[ragged.rows]
+        scores = self.context(tanh(self.projection(ragged.data))).squeeze(1)
+        return row_softmax(scores, ragged.rows, ragged.count)
 
     def _attention(self, ragged: _Ragged) -> Tensor:
-        return ragged.sum(self._weights(ragged)[:, None] * ragged.data)
+        return row_sum(ragged.data, ragged.rows, ragged.count, self._weights(ragged))
 
     def extra_repr(self) -> str:
         """The choices, for ``print(model)``."""
@@ -218,7 +210,7 @@ class Classify(nn.Module):
             raise ConfigError("classes", got=str(classes), wanted="at least 2")
         self.classes = classes
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(size, 1 if classes == 2 else classes)
+        self.linear = Linear(size, 1 if classes == 2 else classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of ``x`` ``[..., size]``."""
@@ -244,7 +236,7 @@ class Regress(nn.Module):
             raise ConfigError("outputs", got=str(outputs), wanted="at least 1")
         self.outputs = outputs
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(size, outputs)
+        self.linear = Linear(size, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """The numbers for ``x`` ``[..., size]``."""

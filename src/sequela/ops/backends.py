@@ -18,7 +18,7 @@ from sequela.errors import ConfigError
 from sequela.ops import aten, native_recurrent, reference
 from sequela.ops.call import Call, Facts, Result, describe
 
-__all__ = ["BACKENDS", "VARIABLE", "Backend", "choose", "explain", "force", "is_free"]
+__all__ = ["BACKENDS", "VARIABLE", "Backend", "choose", "explain", "force", "forced", "is_free"]
 
 VARIABLE = "SEQUELA_BACKEND"
 
@@ -99,16 +99,26 @@ def is_free() -> bool:
     return _forced.get() is None and not os.environ.get(VARIABLE)
 
 
+def forced() -> str | None:
+    """The name of the backend that every call must be computed by, or None.
+
+    Raises:
+        ConfigError: the environment variable holds an unknown name.
+    """
+    found = _forced_backend()
+    return None if found is None else found[0].name
+
+
 def choose(facts: Facts) -> Backend:
     """The backend for a call.
 
     Raises:
         ConfigError: the forced backend cannot compute it.
     """
-    forced = _forced_backend()
-    if forced is None:
+    wanted = _forced_backend()
+    if wanted is None:
         return next(row for row in BACKENDS.values() if row.objection(facts) is None)
-    row, how = forced
+    row, how = wanted
     objection = row.objection(facts)
     if objection is not None:
         raise ConfigError(
@@ -159,9 +169,9 @@ def explain(
         everything,
     )
     chosen = choose(facts)
-    forced = _forced_backend()
-    if forced is not None:
-        return f"{describe(facts)}: {chosen.name}, {forced[1]}."
+    wanted = _forced_backend()
+    if wanted is not None:
+        return f"{describe(facts)}: {chosen.name}, {wanted[1]}."
     passed = []
     for row in BACKENDS.values():
         if row is chosen:

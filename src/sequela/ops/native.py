@@ -14,7 +14,7 @@ from pathlib import Path
 
 __all__ = ["INTERFACE_VERSION", "library", "status"]
 
-INTERFACE_VERSION = 3
+INTERFACE_VERSION = 4
 _NAME = "libsequela.so"
 
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from sequela.nn import LSTM
+from sequela.nn import LSTM, Linear
 from sequela.nn.heads import Classify, Head, Pool
+from sequela.ops.reduce import tanh
 from sequela.recipes.sizes import at_least, probability
 
 __all__ = ["SeizureBiLSTM"]
@@ -62,7 +62,7 @@ class SeizureBiLSTM(nn.Module):
             self.projection = None
         else:
             at_least(1, input_size=input_size)
-            self.projection = nn.Linear(step_size, input_size)
+            self.projection = Linear(step_size, input_size)
         self.recurrent = LSTM(
             input_size or step_size,
             hidden_size,
@@ -83,6 +83,6 @@ class SeizureBiLSTM(nn.Module):
         steps = batch.steps
         data = steps.data.to(next(self.parameters()).dtype)
         if self.projection is not None:
-            data = torch.tanh(self.projection(data))
+            data = tanh(self.projection(data))
         x = PackedSequence(data, steps.batch_sizes, steps.sorted_indices, steps.unsorted_indices)
         return self.head(self.recurrent(x)[0])

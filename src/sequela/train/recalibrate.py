@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+
+from sequela.ops.reduce import sigmoid, softmax
 
 __all__ = ["logit_shift", "probabilities"]
 
@@ -32,7 +35,7 @@ def logit_shift(true_shares: Sequence[float], trained_shares: Sequence[float]) -
 
 
 def probabilities(logits: np.ndarray, shift: Sequence[float] = ()) -> np.ndarray:
-    """Probabilities of logits, in float64.
+    """Probabilities of logits, in float64; with the native library a row's bits are its own.
 
     Args:
         logits: ``[n]`` for yes/no, ``[n, C]`` for classes.
@@ -46,9 +49,5 @@ def probabilities(logits: np.ndarray, shift: Sequence[float] = ()) -> np.ndarray
         moved = np.asarray(shift, dtype=np.float64)
         two_columns = logits.ndim == 2 and len(moved) == 1
         logits = logits + (np.array([0.0, moved[0]]) if two_columns else moved)
-    if logits.ndim == 1:
-        # The half of the curve that does not overflow, for each sign.
-        small = np.exp(-np.abs(logits))
-        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    given = torch.from_numpy(np.ascontiguousarray(logits))
+    return (sigmoid(given) if logits.ndim == 1 else softmax(given)).numpy()

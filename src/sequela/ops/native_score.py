@@ -1,0 +1,259 @@
+"""The native products and reductions on the way to a score, called through ctypes.
+
+The C interface (``cpp/include/sequela/score.h``) trusts its pointers, so every tensor is checked
+here, each time, before its address leaves Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from sequela.ops.backends import forced, is_free
+from sequela.ops.native import library
+
+__all__ = ["bag", "computes", "elementwise", "pool", "product", "softmax"]
+
+_PRECISIONS = {torch.float32: 0, torch.float64: 1}
+_FUNCTIONS = {"exp": 0, "sigmoid": 1, "tanh": 2}
+_PLAIN = (Tensor, nn.Parameter)
+_POOLINGS = {"sum": 0, "max": 1}
+_REASONS = {
+    1: "the type or the function is unknown to the library",
+    2: "a size is negative or too large",
+    4: "an array is missing",
+    5: "there is not enough memory",
+}
+_BAD_ROW = 7
+
+
+class _Pool(ctypes.Structure):
+    """``struct sequela_pool``."""
+
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("pooling", "precision", "threads")),
+        *((name, ctypes.c_int64) for name in "NBF"),
+        *((name, ctypes.c_void_p) for name in ("rows", "weights", "x")),
+    )
+
+
+class _Bag(ctypes.Structure):
+    """``struct sequela_bag``."""
+
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("precision", "threads")),
+        *((name, ctypes.c_int64) for name in "NMFV"),
+        *((name, ctypes.c_void_p) for name in ("offsets", "places", "table")),
+    )
+
+
+def computes(*parts: Tensor) -> bool:
+    """Whether the library computes a call with these tensors.
+
+    It does where it is there and not passed over by force, for plain dense float32 or float64 on
+    the CPU, all of one type; not under autocast, tracing or a transformation, which need torch's.
+    """
+    dtype = parts[0].dtype
+    if dtype not in _PRECISIONS or library() is None:
+        return False
+    for part in parts:
+        if not (type(part) in _PLAIN and part.is_cpu and part.layout is torch.strided):
+            return False
+        if part.dtype is not dtype:
+            return False
+    return (
+        (is_free() or forced() == "native")
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and torch._C._functorch.peek_interpreter_stack() is None
+        and torch._C._len_torch_dispatch_stack() == 0
+        and forward_ad._current_level < 0
+    )
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    loaded = library()
+    assert loaded is not None, "asked only where computes() is true"
+    number, size, pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
+    loaded.sequela_linear.argtypes = [number] * 2 + [size] * 3 + [pointer] * 4
+    loaded.sequela_pool.argtypes = [pointer] * 2
+    loaded.sequela_bag.argtypes = [pointer] * 2
+    loaded.sequela_softmax.argtypes = [number] * 2 + [size] * 2 + [pointer] * 3
+    loaded.sequela_elementwise.argtypes = [number] * 2 + [size] + [pointer] * 2
+    return loaded
+
+
+def _plain(part: Tensor) -> Tensor:
+    return part if part.is_contiguous() and not part.is_neg() else part.contiguous().resolve_neg()
+
+
+def _index(name: str, part: Tensor, count: int) -> Tensor:
+    if part.shape != (count,) or part.dtype is not torch.int64 or not part.is_cpu:
+        raise RuntimeError(
+            f"native: {name} must be int64 [{count}] on the CPU, got {part.dtype} "
+            f"{list(part.shape)} on {part.device}"
+        )
+    return part.contiguous()
+
+
+def _done(code: int) -> None:
+    if code == _BAD_ROW:
+        raise IndexError("native: an index is out of range")
+    if code:
+        raise RuntimeError(f"native: {_REASONS.get(code, f'the library returned {code}')}")
+
+
+def _shaped(name: str, part: Tensor, *shape: int) -> Tensor:
+    if part.shape != shape:
+        raise RuntimeError(f"native: {name} must have shape {list(shape)}, got {list(part.shape)}")
+    return _plain(part)
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """``[N, O]`` from ``x [N, D]``, ``weight [O, D]`` and ``bias [O]``; without a gradient.
+
+    Raises:
+        RuntimeError: something does not fit.
+    """
+    if x.dim() != 2 or weight.dim() != 2:
+        raise RuntimeError(f"native: 2 dimensions wanted, got {x.dim()} and {weight.dim()}")
+    rows, inner, outputs = x.shape[0], x.shape[1], weight.shape[0]
+    x, weight = _plain(x), _shaped("weight", weight, outputs, inner)
+    if bias is not None:
+        bias = _shaped("bias", bias, outputs)
+    result = torch.empty((rows, outputs), dtype=x.dtype)
+    _done(
+        _library().sequela_linear(
+            _PRECISIONS[x.dtype],
+            torch.get_num_threads(),
+            rows,
+            inner,
+            outputs,
+            x.data_ptr() or None,
+            weight.data_ptr() or None,
+            None if bias is None else bias.data_ptr(),
+            result.data_ptr() or None,
+        )
+    )
+    return result
+
+
+def pool(
+    kind: str, x: Tensor, rows: Tensor, count: int, *, weights: Tensor | None = None
+) -> Tensor:
+    """``[count, F]``: sums or maxima by row; without a gradient.
+
+    Args:
+        kind: "sum" or "max".
+        x: ``[N, F]``.
+        rows: int64 ``[N]``, the row of the result that each step goes to.
+        count: rows of the result.
+        weights: ``[N]``, with "sum" only.
+
+    Raises:
+        IndexError: a row is out of range.
+        RuntimeError: something does not fit.
+    """
+    if x.dim() != 2:
+        raise RuntimeError(f"native: x must have 2 dimensions, got {x.dim()}")
+    x, rows = _plain(x), _index("rows", rows, x.shape[0])
+    if weights is not None:
+        weights = _shaped("weights", weights, x.shape[0])
+    call = _Pool(
+        _POOLINGS[kind],
+        _PRECISIONS[x.dtype],
+        torch.get_num_threads(),
+        x.shape[0],
+        count,
+        x.shape[1],
+        *(None if part is None else part.data_ptr() or None for part in (rows, weights, x)),
+    )
+    result = torch.empty((count, x.shape[1]), dtype=x.dtype)
+    _done(_library().sequela_pool(ctypes.addressof(call), result.data_ptr() or None))
+    return result
+
+
+def bag(table: Tensor, places: Tensor, offsets: Tensor) -> Tensor:
+    """``[N, F]``: rows of a table summed by bag; without a gradient.
+
+    Args:
+        table: ``[V, F]``.
+        places: int64 ``[M]``.
+        offsets: int64 ``[N]``, where each bag begins.
+
+    Raises:
+        IndexError: a place or an offset is out of range.
+        RuntimeError: something does not fit.
+    """
+    if table.dim() != 2:
+        raise RuntimeError(f"native: the table must have 2 dimensions, got {table.dim()}")
+    table = _plain(table)
+    places = _index("places", places, places.numel())
+    offsets = _index("offsets", offsets, offsets.numel())
+    call = _Bag(
+        _PRECISIONS[table.dtype],
+        torch.get_num_threads(),
+        len(offsets),
+        len(places),
+        table.shape[1],
+        table.shape[0],
+        *(part.data_ptr() or None for part in (offsets, places, table)),
+    )
+    result = torch.empty((len(offsets), table.shape[1]), dtype=table.dtype)
+    _done(_library().sequela_bag(ctypes.addressof(call), result.data_ptr() or None))
+    return result
+
+
+def softmax(x: Tensor, rows: Tensor | None, count: int, *, logarithm: bool = False) -> Tensor:
+    """``[N]``: softmax of ``x [N]`` within each row; without a gradient.
+
+    Args:
+        x: the scores.
+        rows: int64 ``[N]``; None for ``count`` rows of equal length behind each other.
+        count: rows.
+        logarithm: of the result.
+
+    Raises:
+        IndexError: a row is out of range.
+        RuntimeError: something does not fit.
+    """
+    if x.dim() != 1:
+        raise RuntimeError(f"native: x must have 1 dimension, got {x.dim()}")
+    x = _plain(x)
+    if rows is not None:
+        rows = _index("rows", rows, len(x))
+    result = torch.empty(x.shape, dtype=x.dtype)
+    _done(
+        _library().sequela_softmax(
+            _PRECISIONS[x.dtype],
+            int(logarithm),
+            len(x),
+            count,
+            None if rows is None else rows.data_ptr() or None,
+            x.data_ptr() or None,
+            result.data_ptr() or None,
+        )
+    )
+    return result
+
+
+def elementwise(function: str, x: Tensor) -> Tensor:
+    """``exp``, ``sigmoid`` or ``tanh`` of every element; without a gradient."""
+    x = _plain(x)
+    result = torch.empty(x.shape, dtype=x.dtype)
+    _done(
+        _library().sequela_elementwise(
+            _FUNCTIONS[function],
+            _PRECISIONS[x.dtype],
+            x.numel(),
+            x.data_ptr() or None,
+            result.data_ptr() or None,
+        )
+    )
+    return result
