@@ -152,7 +152,10 @@ SEQUELA_INLINE void gather(int height, int units, real *sum, const real *const *
   static constexpr Kernel kernels[kTileRows][3] = {
       SEQUELA_ROW(1), SEQUELA_ROW(2), SEQUELA_ROW(3),
 #if SEQUELA_TILE_ROWS > 3
-      SEQUELA_ROW(4), SEQUELA_ROW(5), SEQUELA_ROW(6),
+      SEQUELA_ROW(4), SEQUELA_ROW(5),
+#endif
+#if SEQUELA_TILE_ROWS > 5
+      SEQUELA_ROW(6),
 #endif
   };
 #undef SEQUELA_ROW

@@ -86,7 +86,10 @@ SEQUELA_INLINE void multiply(Tile &tile, int first, int rows, int vectors, const
   static constexpr Kernel kernels[kTileRows][kTileVectors] = {
       SEQUELA_ROW(1), SEQUELA_ROW(2), SEQUELA_ROW(3),
 #if SEQUELA_TILE_ROWS > 3
-      SEQUELA_ROW(4), SEQUELA_ROW(5), SEQUELA_ROW(6),
+      SEQUELA_ROW(4), SEQUELA_ROW(5),
+#endif
+#if SEQUELA_TILE_ROWS > 5
+      SEQUELA_ROW(6),
 #endif
   };
 #undef SEQUELA_ROW

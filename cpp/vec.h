@@ -37,7 +37,7 @@ constexpr int kVectorBytes = 64;
 #define SEQUELA_TILE_ROWS 3
 constexpr int kVectorBytes = 32;
 #elif defined(__aarch64__)
-#define SEQUELA_TILE_ROWS 6
+#define SEQUELA_TILE_ROWS 5
 constexpr int kVectorBytes = 16;
 #else
 #define SEQUELA_TILE_ROWS 3

@@ -1,5 +1,6 @@
 // The C interface from C++: random layers of every cell against plain loops in double precision,
-// calls that do not fit, many callers at once. Exits with the number of failures.
+// calls that do not fit, many callers at once. Prints a hash of all results, by which instruction
+// sets can be compared. Exits with the number of failures.
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -18,6 +19,14 @@ void expect(bool good, const char *what) {
   if (good) return;
   ++failures;
   printf("failed: %s\n", what);
+}
+
+// FNV-1a over the bytes of everything that was computed.
+uint64_t hash = 14695981039346656037u;
+template <class T>
+void add_to_hash(const std::vector<T> &values) {
+  const unsigned char *bytes = reinterpret_cast<const unsigned char *>(values.data());
+  for (size_t i = 0; i < values.size() * sizeof(T); ++i) hash = (hash ^ bytes[i]) * 1099511628211u;
 }
 
 thread_local uint64_t seed = 1;
@@ -118,7 +127,7 @@ struct Example {
   }
 
   // Forward with everything kept, then all gradients; the sum of the gradients, to be compared.
-  double train() {
+  double train(bool hashed = false) {
     const int64_t bytes = sequela_saved_bytes(&layer);
     void *saved = nullptr;
     if (bytes < 0 || posix_memalign(&saved, 64, (size_t)bytes + 64)) return NAN;
@@ -131,6 +140,9 @@ struct Example {
                                          dh0.data(),   dc0.data()};
     expect(!sequela_backward(&layer, out.data(), saved, &gradients), "backward");
     free(saved);
+    if (hashed)
+      for (auto *part : {&out, &h_n, &c_n, &dx, &dw_ih, &dw_hh, &db_ih, &db_hh, &dh0, &dc0})
+        add_to_hash(*part);
     double sum = 0;
     for (auto *part : {&dx, &dw_ih, &dw_hh, &db_ih, &db_hh, &dh0, &dc0})
       for (size_t i = 0; i < part->size(); ++i) sum += (double)(*part)[i] * cos((double)i);
@@ -156,11 +168,12 @@ void compute(double bound) {
             if (!(example.worst() < bound))
               printf("cell %d H %d D %d: %g\n", cell, (int)H, (int)D, example.worst());
             expect(example.worst() < bound, "equations");
-            const double two = example.train();
+            const double two = example.train(true);
             example.layer.threads = 1;
             expect(two == example.train(), "gradients with one thread and two");
           }
         }
+  printf("bits of %s %016llx\n", sizeof(T) == 4 ? "float" : "double", (unsigned long long)hash);
 }
 
 void refuse() {

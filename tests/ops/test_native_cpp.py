@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,12 +59,53 @@ def tester(tmp_path_factory) -> Path:
     return program
 
 
+def _computed(output: str, name: str) -> list[str]:
+    """The lines with the hash of all results; a set that the processor lacks printed none."""
+    if f"instruction set {name}\n" not in output:
+        pytest.skip(f"this processor has no {name}")
+    lines = [line for line in output.splitlines() if line.startswith("bits of")]
+    assert len(lines) == 2
+    return lines
+
+
+def _on(tester: Path, name: str) -> list[str]:
+    folder = next(path for path in native._candidates() if path.is_file()).parent
+    return _computed(_run(tester, SEQUELA_ISA=name, LD_LIBRARY_PATH=str(folder)), name)
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_every_instruction_set(tester, name):
-    folder = next(path for path in native._candidates() if path.is_file()).parent
-    output = _run(tester, SEQUELA_ISA=name, LD_LIBRARY_PATH=str(folder))
-    if f"instruction set {name}" not in output:
-        pytest.skip(f"this processor has no {name}")
+    _on(tester, name)
+
+
+def test_the_same_bits_from_both_that_fuse(tester):
+    assert _on(tester, "avx2") == _on(tester, "avx512")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_neon_under_an_emulator_has_the_bits_of_avx2(tester, tmp_path):
+    compiler = shutil.which("aarch64-linux-gnu-g++")
+    emulator = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+    if compiler is None or emulator is None:
+        pytest.skip("needs aarch64-linux-gnu-g++ and qemu-aarch64 (Debian: qemu-user)")
+    objects = []
+    for precision, defines in (("float", []), ("double", ["-DSEQUELA_DOUBLE"])):
+        table = f"sequela_native_{precision}"
+        objects.append(tmp_path / f"{table}.o")
+        options = [*FLAGS, "-O2", "-Wno-maybe-uninitialized", *defines, f"-DSEQUELA_TABLE={table}"]
+        _run(compiler, *options, "-c", ROOT / "cpp/kernels.cpp", "-o", objects[-1])
+    listing = _run("aarch64-linux-gnu-objdump", "-d", *objects)
+    # Vectors of four floats and of two doubles are multiplied and added in one instruction.
+    widths = re.findall(r"fmla\s+v\d+(\.\w+)", listing)
+    assert len(widths) > 500
+    assert set(widths) == {".4s", ".2d"}
+    sources = ROOT / "cpp"
+    parts = [sources / "dispatch.cpp", sources / "threads.cpp", sources / "tests/test_engine.cpp"]
+    program, include = tmp_path / "test_engine", f"-I{sources / 'include'}"
+    _run(compiler, "-std=c++17", "-O2", "-static", include, *parts, *objects, "-o", program)
+    output = _run(emulator, program, "99991")
+    assert _computed(output, "neon") == _on(tester, "avx2")
 
 
 def test_no_symbol_of_a_kernel_can_answer_for_another(tmp_path):
