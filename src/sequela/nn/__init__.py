@@ -6,6 +6,7 @@ from sequela.nn.cells import GRUCell, LSTMCell, RNNCell
 from sequela.nn.convert import flip_update_gate, from_concatenated, from_transposed
 from sequela.nn.embed import CodeBag
 from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
+from sequela.nn.keras import from_keras
 from sequela.nn.linear import Linear
 from sequela.nn.onnx import from_onnx, from_onnx_node, to_onnx
 from sequela.nn.recurrent import GRU, LSTM, RNN, GRUStates, LSTMStates, RNNStates
@@ -33,6 +34,7 @@ __all__ = [
     "accelerate",
     "flip_update_gate",
     "from_concatenated",
+    "from_keras",
     "from_onnx",
     "from_onnx_node",
     "from_torch",

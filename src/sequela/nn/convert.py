@@ -155,8 +155,7 @@ def from_transposed(
 ) -> dict[str, Tensor]:
     """Weights of texts and libraries that write ``X W + H U + b``: samples are rows.
 
-    Keras is one of them: LSTM ``order="ifgo"``, GRU ``order="zrn"`` (its default resets after the
-    product and has two rows of biases).
+    Keras is one of them, and :func:`sequela.nn.from_keras` knows the rest of its habits.
 
     Args:
         kernel: W ``[D, G*H]``.
