@@ -175,8 +175,8 @@ class Draft:
         if rng.random() < 0.6:
             name, change = rng.choice(names), rng.choice(SPOILING)
             part = self.parts[name].detach()
-            if change is resized and name in ("h", "h0"):
-                # More rows than the batch sizes say are empty rows, and right.
+            if change is resized and (name in ("h", "h0") or part.dim() == 3):
+                # More rows than the batch sizes say are empty rows, another T is another T.
                 self.parts[name] = part.new_zeros(*part.shape[:-1], part.shape[-1] + 1)
             else:
                 self.parts[name] = change(rng, part)
