@@ -225,6 +225,37 @@ def test_what_is_left_is_said():
     assert caught[0].filename == __file__
 
 
+class Alone(nn.Module):
+    """One recurrent layer inside a model."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.LSTM(D, H)
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+def test_scripted_layers_are_left_and_those_of_a_traced_graph_are_not():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        scripted = torch.jit.script(Alone())
+    with pytest.warns(UserWarning, match="layer: it is scripted"):
+        accelerate(scripted)
+    graph, x = torch.fx.symbolic_trace(Alone()), torch.randn(T, B, D)
+    wanted = graph(x)
+    accelerate(graph)
+    assert type(graph.layer) is LSTM
+    torch.testing.assert_close(graph(x), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_turned_model_is_saved_and_loaded_as_a_whole(tmp_path):
+    model, x = accelerate(Alone()), torch.randn(T, B, D)
+    torch.save(model, tmp_path / "model.pt")
+    loaded = torch.load(tmp_path / "model.pt", weights_only=False)
+    torch.testing.assert_close(loaded(x), model(x), **EXACT)
+
+
 def test_a_parametrized_layer_of_ours_computes_with_it_and_stays():
     layer, x = accelerate(nn.GRU(D, H)), torch.randn(T, B, D)
     halved = copy.deepcopy(layer)

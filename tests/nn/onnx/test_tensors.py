@@ -215,6 +215,28 @@ def test_many_damaged_files():
         attack(seed, whole)
 
 
+def test_text_that_is_none():
+    """protobuf hands it over as bytes, which do not compare with other names."""
+    node = onnx.helper.make_node("GRU", ["X", "W", "R"], ["Y"], name="name")
+    add = onnx.helper.make_node("Add", ["X", "X"], ["Z"])
+    for nodes, torn in (([node], b"name"), ([add, node], b"GRU"), ([node], b"default")):
+        graph = onnx.helper.make_graph(nodes, "g", [], [])
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)])
+        model.graph.doc_string = "default"
+        data = model.SerializeToString()
+        assert torn in data
+        with pytest.raises(SequelaError):
+            from_onnx(data.replace(torn, b"\xff" * len(torn)))
+
+
+def test_external_data_with_a_place_that_is_no_text(tmp_path: Path):
+    external(tmp_path)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(path.read_bytes().replace(b"weights.bin", b"weights.bi\xff"))
+    with pytest.raises(BundleError, match="a damaged 'location'"):
+        from_onnx(path)
+
+
 def test_every_cut_of_a_file():
     whole = to_onnx(layer()).SerializeToString()
     for length in range(0, len(whole), 7):

@@ -66,7 +66,7 @@ def from_onnx(source: str | os.PathLike[str] | bytes | Any) -> dict[str, RNN | L
             wanted="recurrent nodes in the main graph",
         )
     if not nodes:
-        kinds = sorted({node.op_type for node in model.graph.node})[:8]
+        kinds = sorted({str(node.op_type) for node in model.graph.node})[:8]
         raise ConfigError(
             "ONNX model",
             got=f"no recurrent node; operators are {', '.join(map(short, kinds)) or 'none'}",
@@ -82,8 +82,10 @@ def from_onnx(source: str | os.PathLike[str] | bytes | Any) -> dict[str, RNN | L
         name = node.name
         if not name or name in layers:
             name = next((output for output in node.output if output), "") or f"node {number}"
-        if name in layers:
-            raise BundleError(f"ONNX node {short(name)}", got="two nodes of that name")
+        if name in layers or not isinstance(name, str):  # protobuf gives damaged text as bytes
+            raise BundleError(
+                f"ONNX node {short(name)}", got="a name twice, or one that is no text"
+            )
         layers[name] = _layer(node, find, opset)
     return layers
 

@@ -164,7 +164,8 @@ def _external(proto: Any, folder: Path | None, count: int, where: str) -> bytes:
 def _entries(pairs: Iterable[Any], where: str) -> dict[str, str]:
     entries: dict[str, str] = {}
     for pair in pairs:
-        if pair.key in entries:
-            raise BundleError(where, got=f"{short(pair.key)} twice in its external data")
+        # protobuf gives damaged text as bytes.
+        if pair.key in entries or not isinstance(pair.value, str):
+            raise BundleError(where, got=f"a damaged {short(pair.key)} in its external data")
         entries[pair.key] = pair.value
     return entries
