@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._compile import _disable_dynamo
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
@@ -22,7 +23,7 @@ from sequela.nn.checks import (
     check_sequence_length,
 )
 from sequela.nn.initialise import initialise
-from sequela.nn.layout import DenseLayout, Layout, PackedLayout, RaggedLayout, rewrap
+from sequela.nn.layout import DenseLayout, Layout, PackedLayout, RaggedLayout, TracedLayout, rewrap
 from sequela.nn.options import check_options, merge_directions, zoneout_rates
 from sequela.nn.stepper import Stepper
 from sequela.ops.recurrent import Result, run
@@ -208,6 +209,9 @@ class RecurrentLayer(nn.Module):
         reset: Tensor | None,
     ) -> tuple[Any, tuple[Tensor, ...], Any]:
         """Output, final states ``[layers * directions, B, ...]``, named states or None."""
+        if reset is not None and torch.compiler.is_compiling():
+            # A reset makes as many rows as the data say, which no tracer can know.
+            return self._untraced(input, hx, lengths, mask, reset)
         packed, batched = None, True
         if isinstance(input, PackedSequence):
             packed, x = input, input.data
@@ -226,6 +230,9 @@ class RecurrentLayer(nn.Module):
         elif not batched:
             output, final, states = self._unbatched(output, final, states)
         return output, final, states
+
+    # As torch.compiler.disable, which would load all of torch's compiler now.
+    _untraced: Any = _disable_dynamo(_forward)
 
     def _batched(self, input: Tensor, hx: tuple[Tensor, ...] | None):
         if input.dim() not in (2, 3):
@@ -263,7 +270,8 @@ class RecurrentLayer(nn.Module):
             valid = present & self._flags(mask, "mask", present, batched)
         if reset is not None:
             reset = present & self._flags(reset, "reset", present, batched)
-        return RaggedLayout(valid, present, reset, self.batch_first)
+        kind = TracedLayout if torch.compiler.is_compiling() else RaggedLayout
+        return kind(valid, present, reset, self.batch_first)
 
     def _flags(self, flags: Tensor, name: str, present: Tensor, batched: bool) -> Tensor:
         """Flags given in the layout of the input, as ``[B, T]``."""

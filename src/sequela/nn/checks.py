@@ -179,6 +179,13 @@ def check_lengths(lengths: object, batch: int, steps: int) -> Tensor:
             f"Expected `len(lengths)` to be equal to batch_size, but got {got} (batch_size={batch})"
         )
     lengths = lengths.to(torch.int64)
+    if torch.compiler.is_compiling():
+        # The numbers are not known yet: the check becomes part of what is compiled.
+        fits = ((lengths >= 0) & (lengths <= steps)).all()
+        torch._assert_async(
+            fits, "Expected lengths of at least 0 and at most the steps of the input"
+        )
+        return lengths
     if batch and int(lengths.min()) < 0:
         raise RuntimeError(
             "Length of all samples has to be greater than 0, but found an element in 'lengths' "

@@ -20,14 +20,16 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-__all__ = ["DenseLayout", "Layout", "PackedLayout", "RaggedLayout", "rewrap"]
+from sequela.ops.sizes import Uniform
+
+__all__ = ["DenseLayout", "Layout", "PackedLayout", "RaggedLayout", "TracedLayout", "rewrap"]
 
 
 class Layout(Protocol):
     """What the layers ask of a layout; the module's docstring says what each method does."""
 
     batch: int
-    batch_sizes: Tensor | list[int]
+    batch_sizes: Uniform | Tensor
 
     def pack(self, x: Tensor) -> Tensor: ...  # noqa: D102
     def to_rows(self, state: Tensor, reverse: bool) -> Tensor: ...  # noqa: D102
@@ -42,13 +44,17 @@ class PackedLayout:
     def __init__(self, packed: PackedSequence):
         sizes = packed.batch_sizes
         order = packed.sorted_indices
-        filled = int(sizes[0]) if sizes.numel() else 0
-        self.batch = filled if order is None else order.shape[0]
-        if self.batch < filled:
-            raise RuntimeError(
-                f"batch_sizes[0] is {filled}, but sorted_indices has {self.batch} entries"
-            )
-        self.batch_sizes: Tensor | list[int] = sizes
+        if order is not None and torch.compiler.is_compiling():
+            # A tracer knows no numbers: the kernels will compare them.
+            self.batch = order.shape[0]
+        else:
+            filled = int(sizes[0]) if sizes.numel() else 0
+            self.batch = filled if order is None else order.shape[0]
+            if self.batch < filled:
+                raise RuntimeError(
+                    f"batch_sizes[0] is {filled}, but sorted_indices has {self.batch} entries"
+                )
+        self.batch_sizes: Uniform | Tensor = sizes
         self._order = order
         self._back = packed.unsorted_indices
 
@@ -87,8 +93,7 @@ class DenseLayout:
 
     def __init__(self, batch: int, steps: int, batch_first: bool):
         self.batch, self._steps, self._batch_first = batch, steps, batch_first
-        # A list, not a tensor: numbers read out of a tensor are unknown to torch.export.
-        self.batch_sizes: Tensor | list[int] = [batch] * steps
+        self.batch_sizes: Uniform | Tensor = Uniform(steps, batch)
 
     def pack(self, x: Tensor) -> Tensor:
         """Time-major, without the batch axis."""
@@ -161,7 +166,7 @@ class RaggedLayout:
         longest = int(descending[0]) if rows else 0
         times = torch.arange(longest, device=device)
         sizes = torch.searchsorted(-descending, -times)
-        self.batch_sizes: Tensor | list[int] = sizes.cpu()
+        self.batch_sizes: Uniform | Tensor = sizes.cpu()
         # Valid steps in [B, T] order are sorted by row, and by time within a row.
         time = torch.arange(row.shape[0], device=device) - (lengths.cumsum(0) - lengths)[row]
         self._position = (sizes.cumsum(0) - sizes)[time] + self._rank[row]
@@ -195,14 +200,22 @@ class RaggedLayout:
     def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
         """The shape of the input: masked steps hold or are zero, steps beyond a length are zero."""
         if initial is None:
-            flat = steps.new_zeros(self.batch * self._steps, steps.shape[1])
-            flat = flat.index_copy(0, self._source, steps)
+            flat = self._scattered(steps)
         else:
             shown = torch.cat([steps, initial, steps.new_zeros(1, steps.shape[1])])
             held = self._held(steps.shape[0], reverse)
             flat = shown.index_select(0, (held if self._batch_first else held.t()).flatten())
         axes = (self.batch, self._steps) if self._batch_first else (self._steps, self.batch)
         return flat.unflatten(0, axes)
+
+    def _scattered(self, steps: Tensor) -> Tensor:
+        flat = steps.new_zeros(self.batch * self._steps, steps.shape[1])
+        return flat.index_copy(0, self._source, steps)
+
+    def _positions(self) -> Tensor:
+        # [B, T]: where in the packed data each valid step lies.
+        empty = self._position.new_zeros(self.batch, self._steps)
+        return empty.masked_scatter(self._valid, self._position)
 
     def _held(self, steps: int, reverse: bool) -> Tensor:
         # Which row of [steps; initial; zero] each (b, t) shows.
@@ -215,7 +228,38 @@ class RaggedLayout:
             nearest = torch.where(valid, times, -1).cummax(1).values
             found = nearest >= 0
         nearest = nearest.clamp(0, max(self._steps - 1, 0))
-        position = torch.zeros_like(nearest).masked_scatter(valid, self._position)
         same = found & (row.gather(1, nearest) == row)
-        shown = torch.where(same, position.gather(1, nearest), steps + self._rank[row])
+        position = self._positions().gather(1, nearest)
+        shown = torch.where(same, position, steps + self._rank[row])
         return torch.where(self._present, shown, steps + self._owner.shape[0])
+
+
+class TracedLayout(RaggedLayout):
+    """The same without resets, and without any size that depends on the data.
+
+    ``torch.compile`` and ``torch.export`` know no such size. All ``B * T`` steps are packed: the
+    valid ones as ever, the others behind them, where the operator ignores them.
+    """
+
+    def _order_steps(self) -> None:
+        valid, device = self._valid, self._valid.device
+        lengths = valid.sum(1)
+        self._order = torch.sort(lengths, descending=True, stable=True).indices
+        self._rank = torch.argsort(self._order)
+        times = torch.arange(self._steps, device=device)
+        sizes = (lengths > times[:, None]).sum(1)
+        self.batch_sizes = sizes.cpu()
+        time = (valid.cumsum(1) - 1).clamp(min=0)
+        packed = (sizes.cumsum(0) - sizes)[time] + self._rank[:, None]
+        behind = lengths.sum() + (~valid).flatten().cumsum(0).unflatten(0, valid.shape) - 1
+        self._position = torch.where(valid, packed, behind)
+        place = self._position if self._batch_first else self._position.t()
+        self._source = torch.argsort(place.flatten())
+
+    def _scattered(self, steps: Tensor) -> Tensor:
+        # Steps that are not valid show what the operator computes for them: zeros.
+        place = self._position if self._batch_first else self._position.t()
+        return steps.index_select(0, place.flatten())
+
+    def _positions(self) -> Tensor:
+        return self._position

@@ -16,7 +16,7 @@ import torch
 
 from sequela.errors import ConfigError
 from sequela.ops import aten, native_recurrent, reference
-from sequela.ops.call import Call, Facts, Result, describe
+from sequela.ops.call import Call, Facts, Result, constant_when_compiled, describe
 
 __all__ = ["BACKENDS", "VARIABLE", "Backend", "choose", "explain", "force", "forced", "is_free"]
 
@@ -86,11 +86,22 @@ def force(name: str | None) -> Iterator[None]:
         _forced.reset(token)
 
 
+# torch.compile cannot read these two: what they say while it traces holds for what it compiled.
+@constant_when_compiled
+def _named_by_context() -> str | None:
+    return _forced.get()
+
+
+@constant_when_compiled
+def _named_by_environment() -> str | None:
+    return os.environ.get(VARIABLE)
+
+
 def _forced_backend() -> tuple[Backend, str] | None:
-    name = _forced.get()
+    name = _named_by_context()
     if name is not None:
         return BACKENDS[name], "forced by ops.force"
-    name = os.environ.get(VARIABLE)
+    name = _named_by_environment()
     return (_by_name(name, VARIABLE), f"forced by {VARIABLE}") if name else None
 
 

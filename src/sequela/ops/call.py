@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from sequela.cells import Cell, CellWeights
+from sequela.ops.sizes import Sizes
 
-__all__ = ["Call", "Facts", "Result", "describe"]
+__all__ = ["Call", "Facts", "Result", "constant_when_compiled", "describe"]
+
+
+def constant_when_compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a function that ``torch.compile`` calls instead of tracing it.
+
+    As ``torch.compiler.assume_constant_result``, which would load all of torch's compiler.
+    """
+    function._dynamo_marked_constant = True  # pyrefly: ignore
+    return function
 
 
 class Facts(NamedTuple):
@@ -31,12 +42,12 @@ class Facts(NamedTuple):
 class Call:
     """One layer in one direction; shapes as in :func:`sequela.ops.recurrent.run`.
 
-    ``sizes`` are the batch sizes as a list, positive and never increasing.
+    ``sizes`` are the batch sizes, see :mod:`sequela.ops.sizes`.
     """
 
     cell: Cell
     data: Tensor
-    sizes: list[int]
+    sizes: Sizes
     initial: tuple[Tensor, ...]
     weights: CellWeights
     reverse: bool

@@ -221,12 +221,13 @@ def unused_columns(layer: Layer, saved: Tensor) -> Tensor:
     return gates[:, width - states - line :]
 
 
-def forward(layer: Layer, keep: bool = False) -> tuple[Tensor, ...]:
+def forward(layer: Layer, keep: bool = False, rows: int | None = None) -> tuple[Tensor, ...]:
     """All steps of a checked layer.
 
     Args:
         layer: from :func:`checked`.
         keep: whether what the backward pass needs is kept.
+        rows: as many rows have the output and the workspace; those beyond N are not written.
 
     Returns:
         ``output [N, H]``, ``h_n [B, H]``, for the LSTM ``c_n [B, H]``, and the workspace
@@ -234,9 +235,10 @@ def forward(layer: Layer, keep: bool = False) -> tuple[Tensor, ...]:
     """
     loaded, described = _library(), describe(layer)
     pointer = ctypes.addressof(described)
-    output = layer.x.new_empty(layer.x.shape[0], layer.w_hh.shape[1])
+    rows = layer.x.shape[0] if rows is None else rows
+    output = layer.x.new_empty(rows, layer.w_hh.shape[1])
     final = [torch.empty_like(layer.h0) for _ in range(2 if layer.cell == "lstm" else 1)]
-    saved = layer.x.new_empty(layer.x.shape[0], _width(loaded, described) if keep else 0)
+    saved = layer.x.new_empty(rows, _width(loaded, described) if keep else 0)
     c_n = _address(final[1]) if len(final) > 1 else None
     h_n, space = _address(final[0]), _address(saved)
     done(loaded.sequela_forward(pointer, _address(output), h_n, c_n, space))

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sequela.ops.call import Call, Facts, Result
+from sequela.ops.call import Call, Facts, Result, constant_when_compiled
 from sequela.ops.native import library, status
 from sequela.ops.native_call import CELL_NUMBERS, PRECISIONS, backward, checked, forward
 from sequela.ops.operator import differentiable, recurrent
+from sequela.ops.sizes import table
 
 __all__ = ["is_traced", "objection", "run"]
 
@@ -42,7 +43,7 @@ def objection(facts: Facts) -> str | None:
     return _absence()
 
 
-@torch.compiler.assume_constant_result  # torch.compile does not trace how a library is found
+@constant_when_compiled  # torch.compile does not trace how a library is found
 def _absence() -> str | None:
     return None if library() is not None else f"the library is {status()}"
 
@@ -60,7 +61,7 @@ def run(call: Call) -> Result:
     """Computes a call with at least one step; see :func:`sequela.ops.recurrent.run`."""
     weights = call.weights
     c0 = call.initial[1] if len(call.initial) > 1 else None
-    sizes = torch.tensor(call.sizes, dtype=torch.int64)
+    sizes = table(call.sizes)
     given = (call.data, call.initial[0], c0)
     given += (weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh)
     late = torch.is_grad_enabled() and any(

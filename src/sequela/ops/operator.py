@@ -14,11 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.library import Library, register_autograd, register_fake
+from torch.nn.functional import pad
 
 from sequela.cells import CELLS, CellWeights
 from sequela.ops import native_call, reference
 from sequela.ops.call import Call
-from sequela.ops.native_call import REQUIRED, TENSORS, checked, saved_width, unused_columns
+from sequela.ops.native_call import REQUIRED, TENSORS, Layer, checked, saved_width, unused_columns
+from sequela.ops.sizes import checked_sizes
 
 __all__ = ["BACKWARD", "FORWARD", "differentiable", "recurrent"]
 
@@ -47,6 +49,9 @@ def recurrent(
         keep: whether a gradient will be asked for: without it the workspace has width 0.
         given: the tensors named in :data:`sequela.ops.native_call.TENSORS`.
 
+    ``x`` may have rows beyond those that ``sizes`` count, since a tracer knows no count: they are
+    ignored and their outputs are zeros.
+
     Returns:
         ``output [N, H]``, ``h_n [B, H]`` and for the LSTM ``c_n [B, H]``.
     """
@@ -57,10 +62,24 @@ def recurrent(
 # Forward ----------------------------------------------------------------------------------------
 
 
+def _layer(
+    cell: str, sizes: Tensor, reverse: bool, given: Sequence[Tensor | None]
+) -> tuple[Layer, int]:
+    """The layer over the rows that have a step, and how many rows were given."""
+    x, *rest = given
+    if x is None:
+        raise RuntimeError("native: x must be given")
+    return checked(cell, sizes, reverse, x[: int(sizes.sum())], *rest), x.shape[0]
+
+
 def _forward(cell: str, sizes: Tensor, reverse: bool, keep: bool, *given: Tensor | None) -> Any:
-    layer = checked(cell, sizes, reverse, *given)
-    output, *final, workspace = native_call.forward(layer, keep)
-    unused_columns(layer, workspace).zero_()  # equal calls have equal outputs, to the last bit
+    layer, rows = _layer(cell, sizes, reverse, given)
+    output, *final, workspace = native_call.forward(layer, keep, rows)
+    # Equal calls have equal outputs, to the last bit.
+    filled = layer.x.shape[0]
+    output[filled:].zero_()
+    workspace[filled:].zero_()
+    unused_columns(layer, workspace[:filled]).zero_()
     c_n = final[1] if len(final) > 1 else output.new_empty(0)
     return output, final[0], c_n, workspace
 
@@ -120,13 +139,17 @@ def _split(rest: Sequence[Any]) -> tuple[Sequence[Any], Any, Any, Sequence[Any]]
 
 def _backward(cell: str, sizes: Tensor, reverse: bool, wanted: Sequence[bool], *rest: Any) -> Any:
     given, output, workspace, late = _split(rest)
-    layer = checked(cell, sizes, reverse, *given)
+    layer, rows = _layer(cell, sizes, reverse, given)
+    filled = layer.x.shape[0]
     if workspace.shape[1] == saved_width(cell, layer.x.dtype, layer.w_hh.shape[1]):
         # The kernels write over it, and an operator must not change its arguments.
         workspace = workspace.clone(memory_format=torch.contiguous_format)
     else:
         workspace = native_call.forward(layer, keep=True)[-1]
-    found = native_call.backward(layer, output.contiguous(), workspace, late, wanted)
+    late = (None if late[0] is None else late[0][:filled], *late[1:])
+    found = list(native_call.backward(layer, output[:filled].contiguous(), workspace, late, wanted))
+    if found[0] is not None and filled < rows:
+        found[0] = pad(found[0], (0, 0, 0, rows - filled))
     return [part for part in found if part is not None]
 
 
@@ -194,11 +217,13 @@ def differentiable(
     given = _own(given)
     x, h0, c0, *weights = given
     initial = tuple(part for part in (h0, c0) if part is not None)
-    keep = (None,) * len(initial)
+    keep, steps = (None,) * len(initial), checked_sizes(sizes, traced=False)
+    filled = int(sizes.sum())
     call = Call(
-        CELLS[cell], x, sizes.tolist(), initial, CellWeights(*weights), reverse, None, keep, False
+        CELLS[cell], x[:filled], steps, initial, CellWeights(*weights), reverse, None, keep, False
     )
     result = reference.run(call)
+    late = (None if late[0] is None else late[0][:filled], *late[1:])
     reached = [
         (output, gradient)
         for output, gradient in zip((result.output, *result.final), late, strict=False)

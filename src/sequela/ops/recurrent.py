@@ -8,7 +8,6 @@ not fit: torch's own kernels read beyond the end of a weight that is too small.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from torch.nn.functional import linear
 from sequela.cells import CELLS, Cell, CellWeights
 from sequela.ops.backends import choose
 from sequela.ops.call import Call, Result
+from sequela.ops.sizes import Uniform, checked_sizes, count, first
 
 __all__ = ["Result", "check_weights", "run"]
 
@@ -24,7 +24,7 @@ __all__ = ["Result", "check_weights", "run"]
 def run(
     cell: str,
     data: Tensor,
-    batch_sizes: Tensor | Sequence[int],
+    batch_sizes: Uniform | Tensor | Sequence[int],
     initial: Sequence[Tensor],
     weights: CellWeights,
     *,
@@ -40,7 +40,7 @@ def run(
         data: ``[N, D]``, the steps of all rows, time-major: first step 0 of every row, then step 1
             of those that have one, the longest row first (as in ``PackedSequence.data``).
         batch_sizes: int64 ``[T]`` on the CPU or a list, never increasing, summing to N: the rows
-            that have step t. Zeros may follow.
+            that have step t. Zeros may follow. :class:`Uniform` when each step has all rows.
         initial: the state ``[B, P]`` (and ``[B, H]`` for c of the LSTM). ``B`` may exceed
             ``batch_sizes[0]``: those rows are empty and return their initial state.
         weights: see :class:`CellWeights`.
@@ -57,7 +57,7 @@ def run(
     if row is None:
         raise RuntimeError(f"unknown cell {cell!r}: wanted one of {', '.join(CELLS)}")
     states = len(row.state._fields)
-    sizes = _sizes(batch_sizes)
+    sizes = checked_sizes(batch_sizes, torch.compiler.is_compiling())
     call = Call(
         cell=row,
         data=data,
@@ -70,22 +70,11 @@ def run(
         everything=everything,
     )
     _check(call)
-    if not sizes:
+    if data.shape[0] == 0:
         return _without_steps(call)
     backend = choose(call.facts)
     assert backend.run is not None
     return backend.run(call)
-
-
-def _sizes(batch_sizes: Tensor | Sequence[int]) -> list[int]:
-    sizes = batch_sizes.tolist() if isinstance(batch_sizes, Tensor) else list(batch_sizes)
-    if any(later > earlier for earlier, later in pairwise(sizes)):
-        raise RuntimeError("batch_sizes must not increase: the longest row comes first")
-    if sizes and sizes[-1] < 0:
-        raise RuntimeError("batch_sizes must not be negative")
-    while sizes and sizes[-1] == 0:
-        sizes.pop()
-    return sizes
 
 
 def _without_steps(call: Call) -> Result:
@@ -149,8 +138,8 @@ def _check(call: Call) -> None:
     data, initial = call.data, call.initial
     if data.dim() != 2 or data.shape[1] != size:
         raise RuntimeError(f"data must have shape [N, {size}], got {list(data.shape)}")
-    if data.shape[0] != sum(call.sizes):
-        raise RuntimeError(f"batch_sizes sum to {sum(call.sizes)}, got {data.shape[0]} steps")
+    if not isinstance(call.sizes, Tensor) and data.shape[0] != count(call.sizes):
+        raise RuntimeError(f"batch_sizes sum to {count(call.sizes)}, got {data.shape[0]} steps")
     names = call.cell.state._fields
     if len(initial) != len(names):
         raise RuntimeError(f"{call.cell.name} has the state {names}, got {len(initial)} tensors")
@@ -158,8 +147,8 @@ def _check(call: Call) -> None:
     widths = [projected if name == "h" else hidden for name in names]
     for name, width, part in zip(names, widths, initial, strict=True):
         _check_part(f"initial {name}", part, (batch, width), data)
-    if call.sizes and call.sizes[0] > batch:
-        raise RuntimeError(f"initial state has {batch} rows, batch_sizes[0] is {call.sizes[0]}")
+    if not isinstance(call.sizes, Tensor) and first(call.sizes) > batch:
+        raise RuntimeError(f"initial state has {batch} rows, batch_sizes[0] is {first(call.sizes)}")
     if call.mask is not None:
         _check_part("mask", call.mask, (batch, projected), data)
     if len(call.keep) != len(names):

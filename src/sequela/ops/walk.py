@@ -9,21 +9,16 @@ one ``split`` keeps the gradient linear in the number of steps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import groupby
 
 import torch
 from torch import Tensor
 
 from sequela.ops.call import Call
+from sequela.ops.sizes import blocks
 
-__all__ = ["Block", "blocks", "walk"]
+__all__ = ["Block", "walk"]
 
 Block = Callable[..., tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
-
-
-def blocks(sizes: list[int]) -> list[tuple[int, int]]:
-    """``[(steps, rows), ...]``: runs of equal batch sizes."""
-    return [(len(list(run)), rows) for rows, run in groupby(sizes)]
 
 
 def walk(
