@@ -141,9 +141,14 @@ def _backward(cell: str, sizes: Tensor, reverse: bool, wanted: Sequence[bool], *
     given, output, workspace, late = _split(rest)
     layer, rows = _layer(cell, sizes, reverse, given)
     filled = layer.x.shape[0]
+    for name, part in (("output", output), ("saved", workspace), ("d_output", late[0])):
+        if part is not None and (part.dim() != 2 or part.shape[0] != rows):
+            raise RuntimeError(
+                f"native: {name} must have 2 dimensions and {rows} rows, got {list(part.shape)}"
+            )
     if workspace.shape[1] == saved_width(cell, layer.x.dtype, layer.w_hh.shape[1]):
         # The kernels write over it, and an operator must not change its arguments.
-        workspace = workspace.clone(memory_format=torch.contiguous_format)
+        workspace = workspace[:filled].clone(memory_format=torch.contiguous_format)
     else:
         workspace = native_call.forward(layer, keep=True)[-1]
     late = (None if late[0] is None else late[0][:filled], *late[1:])
