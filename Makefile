@@ -36,6 +36,7 @@ bench:
 	@$(BIN)/python benchmarks/engine.py --minutes $(MINUTES)
 	@$(BIN)/python benchmarks/simulate.py
 	@$(BIN)/python benchmarks/experiments.py
+	@$(BIN)/python benchmarks/gradients.py
 
 docs:
 	@$(PYTHON) scripts/setup.py dev

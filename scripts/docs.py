@@ -56,10 +56,52 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def short(value: float) -> str:
+    return f"{value:.2g}" if value < 0.001 else f"{value:.3g}"
+
+
+def task(name: str, result: dict) -> list[str]:
+    sizes = ", ".join(f"{key} {value}" for key, value in result["sizes"].items())
+    lines = [
+        f"**{name}** ({sizes}):",
+        "",
+        "| cell | held-out loss | without a memory | right answers | seconds of one core |",
+        "|---|---|---|---|---|",
+    ]
+    for cell, row in result["cells"].items():
+        loss, base = short(row["loss"]), short(row["without_memory"])
+        lines.append(f"| {cell} | {loss} | {base} | {row['right']:.0%} | {row['seconds']:.0f} |")
+    return [*lines, ""]
+
+
+def gradients() -> str:
+    result = json.loads((RESULTS / "gradients.json").read_text())
+    lines = task("Adding problem", result["adding"]) + task("Copy memory", result["copy"])
+    lines += ["| weights | cell | flow | spectral radius of w_hh |", "|---|---|---|---|"]
+    for stage, cells in result["flow"].items():
+        for cell, row in cells.items():
+            radii = ", ".join(f"{gate} {value:.2f}" for gate, value in row["radius"].items())
+            lines.append(f"| {stage} | {cell} | {row['verdict']} | {radii} |")
+    lines += ["", "| planted explosion | steps done | first loss | first norm | last loss |"]
+    lines += ["|---|---|---|---|---|"]
+    for name, row in result["explosion"].items():
+        end = short(row["last_loss"]) if row["finite"] else "not finite"
+        first = f"{row['first_loss']:.0f} | {row['first_norm']:.2g}"
+        lines.append(f"| {name} | {row['steps']} | {first} | {end} |")
+    lines += [
+        "",
+        f"One thread of {result['machine']['processor']}; last loss: median of the last 100",
+    ]
+    lines[-1] += " steps. `python benchmarks/gradients.py` repeats it all."
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text()
     readme.write_text(BLOCK.sub(lambda match: match[1] + table() + match[2], text))
+    guide = ROOT / "docs" / "guides" / "gradients.md"
+    guide.write_text(BLOCK.sub(lambda match: match[1] + gradients() + match[2], guide.read_text()))
     engine = engine_page.load(RESULTS / "engine.json")
     (ROOT / "docs" / "benchmarks.md").write_text(engine_page.page(engine))
     engine_page.draw(engine, ROOT / "docs" / engine_page.FIGURE)

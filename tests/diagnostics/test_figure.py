@@ -25,12 +25,14 @@ def test_the_lines_are_the_flow_of_the_upper_layer():
     left, right = figure.axes
     assert left.get_yscale() == right.get_yscale() == "log"
     assert "no unit" in left.get_ylabel()
-    assert [line.get_label() for line in left.lines] == ["GRU", "LSTM"]
+    assert [line.get_label() for line in left.lines] == ["GRU", "LSTM", "LSTM, c"]
     line = left.lines[1]
     norms = flows["LSTM"].by_distance()[1]
     assert line.get_xdata()[0] == 0
     assert line.get_xdata()[-1] == -11
     assert line.get_ydata().tolist() == (norms / norms[0]).tolist()
+    norms = flows["LSTM"].by_distance("c")[1]
+    assert left.lines[2].get_ydata().tolist() == (norms / norms[0]).tolist()
     assert right.lines[0].get_color() == line.get_color() != left.lines[0].get_color()
 
 
@@ -40,6 +42,13 @@ def test_a_training_is_drawn_with_its_level():
     labels = [line.get_label() for line in figure.axes[0].lines]
     assert labels == ["RNN", "GRU", "none"]
     assert figure.axes[0].get_ylabel() == "squared error"
+
+
+def test_a_training_that_ended_early_is_marked():
+    figure = training_figure({"clipping": {"none": [9.0], "norm": [9.0, 1.0]}}, "loss")
+    (words,) = figure.axes[0].texts
+    assert words.get_text() == "none: ends"
+    assert words.xy == (1, 9.0)
 
 
 def test_a_figure_is_saved_with_the_same_bytes(tmp_path):

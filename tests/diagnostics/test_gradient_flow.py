@@ -297,6 +297,12 @@ def test_the_verdict_in_words(norms: list[float], words: str):
     assert verdict(_flow(norms)) == words
 
 
+def test_the_verdict_on_an_lstm_is_about_c():
+    norms = torch.tensor([1e-6, 1.0], **DOUBLE)[None, :, None]
+    flow = Flow(("l0",), (False,), norms, torch.ones_like(norms))
+    assert verdict(flow) == "flows: x 1 over 1 steps, x 1 a step"
+
+
 def test_the_verdict_names_the_layers():
     words = verdict(gradient_flow(LSTM(3, 5, num_layers=2), torch.randn(5, 2, 3)))
     assert words.startswith("l0 flows")

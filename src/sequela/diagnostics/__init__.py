@@ -21,10 +21,12 @@ from sequela.diagnostics.gradient_flow import (
     recurrent_weights,
     verdict,
 )
+from sequela.diagnostics.memory_horizon import Horizon, memory_horizon
 from sequela.diagnostics.tasks import TaskBatch, adding_problem, copy_memory, score_without_memory
 
 __all__ = [
     "Flow",
+    "Horizon",
     "Learned",
     "ParameterNorms",
     "RecurrentWeight",
@@ -39,6 +41,7 @@ __all__ = [
     "hold_for",
     "learn_adding",
     "learn_copy",
+    "memory_horizon",
     "parameter_norms",
     "recurrent_weights",
     "save",

@@ -64,37 +64,45 @@ class Steps(NamedTuple):
 
 
 @torch.no_grad()
-def hold_for(layer: nn.Module, steps: float) -> None:
-    """Sets the gates' biases so that an untrained layer holds its state for about ``steps`` steps.
+def hold_for(layer: nn.Module, steps: float, *, input_bias: float | None = None) -> None:
+    """Sets the gates' biases so that an untrained layer holds its state for up to ``steps`` steps.
 
-    The forget gate of an LSTM (the update gate of a GRU) starts at ``1 - 1/steps``: its bias is
-    ``ln(steps - 1)``, the sum of its two parts; the other biases are left as they are. That is the
-    chrono initialisation (Tallec & Ollivier 2018, eq. 9) with one time for all units. An RNN has no
-    gate and stays as it is.
+    As the chrono initialisation (Tallec & Ollivier 2018): a unit that is to hold for t steps has a
+    forget gate (the update gate of a GRU) with the bias ``ln t``, and an LSTM's input gate has
+    ``-ln t``: with a wide open one c would fill up while it holds. There the times are drawn
+    uniformly; here they are spread geometrically over the units from 1 to ``steps``, since a task
+    also needs units that forget fast. All other biases are 0. An RNN has no gate and stays as it
+    is.
 
     Args:
         layer: an RNN, LSTM or GRU with biases, ours or torch's.
-        steps: how long, above 1; the distance that the task asks for.
+        steps: the longest time, at least 2; once or a few times the distance
+            that the task asks for.
+        input_bias: of the LSTM's input gates instead of ``-ln t``, the same for all units.
 
     Raises:
-        ConfigError: no recurrent layer, no biases, or steps not above 1.
+        ConfigError: no recurrent layer, no biases, or fewer steps.
     """
     cell = cell_of(layer)
-    if not steps > 1 or not layer.bias:
+    if not steps >= 2 or not layer.bias:
         raise ConfigError(
             "how long the gates hold",
             got=f"{steps} steps, bias={layer.bias}",
-            wanted="more than 1 step and a layer with biases",
+            wanted="at least 2 steps and a layer with biases",
         )
     if cell.gate_count == 1:
         return
-    # Both are the second gate: i f g o, r z n.
     width: Any = layer.hidden_size
+    times = torch.linspace(0, math.log(steps), width)
     for name, parameter in layer.named_parameters(recurse=False):
+        if not name.startswith("bias"):
+            continue
+        parameter.zero_()
         if name.startswith("bias_ih"):
-            parameter[width : 2 * width] = math.log(steps - 1)
-        elif name.startswith("bias_hh"):
-            parameter[width : 2 * width] = 0
+            # Both gates that hold are the second: i f g o, r z n.
+            parameter[width : 2 * width] = times
+            if cell.gate_count == 4:
+                parameter[:width] = -times if input_bias is None else input_bias
 
 
 class _Reader(nn.Module):
@@ -160,7 +168,7 @@ def learn_adding(
     steps: int = 1000,
     batch: int = 32,
     learning_rate: float = 1e-2,
-    hold: float | None = None,
+    prepare: Callable[[nn.Module], None] | None = None,
     seed: int = 0,
 ) -> Learned:
     """Trains a layer on the adding problem: Adam, gradient clipped to norm 1, fresh batches.
@@ -174,12 +182,13 @@ def learn_adding(
         steps: of the optimiser.
         batch: B.
         learning_rate: of Adam.
-        hold: how long the gates hold at first, see :func:`hold_for`; None for torch's biases.
+        prepare: what is done with the untrained layer, for example ``lambda layer:
+            hold_for(layer, 200)``; None leaves torch's biases.
         seed: of the weights and the data.
     """
     model = _built(cell, (2, hidden_size, 1), True, seed, initialisation="orthogonal")
-    if hold is not None:
-        hold_for(model.layer, hold)
+    if prepare is not None:
+        prepare(model.layer)
 
     def loss(data: TaskBatch) -> Tensor:
         return mse_loss(model(data.x), data.target)
@@ -209,7 +218,7 @@ def learn_copy(
     steps: int = 1000,
     batch: int = 32,
     learning_rate: float = 1e-2,
-    hold: float | None = None,
+    prepare: Callable[[nn.Module], None] | None = None,
     seed: int = 0,
 ) -> Learned:
     """Trains a layer on the copy memory: Adam, gradient clipped to norm 1, fresh batches.
@@ -223,13 +232,14 @@ def learn_copy(
         steps: of the optimiser.
         batch: B.
         learning_rate: of Adam.
-        hold: how long the gates hold at first, see :func:`hold_for`; None for torch's biases.
+        prepare: what is done with the untrained layer, for example ``lambda layer:
+            hold_for(layer, 200)``; None leaves torch's biases.
         seed: of the weights and the data.
     """
     sizes = (symbols + 2, hidden_size, symbols + 1)
     model = _built(cell, sizes, False, seed, initialisation="orthogonal")
-    if hold is not None:
-        hold_for(model.layer, hold)
+    if prepare is not None:
+        prepare(model.layer)
     shape = {"length": length, "symbols": symbols}
 
     def loss(data: TaskBatch) -> Tensor:

@@ -70,11 +70,22 @@ def _panels(count: int) -> tuple[Any, Any]:
     return figure, figure.subplots(1, count, sharey=True, squeeze=False)[0]
 
 
+def _lines(flows: Mapping[str, Flow]) -> dict[str, list[float]]:
+    lines = {}
+    for name, flow in flows.items():
+        for part, ending in (("h", ""), ("c", ", c")):
+            if part == "h" or flow.c is not None:
+                values = flow.by_distance(part)[-1].double()
+                lines[name + ending] = (values / values[0]).tolist()
+    return lines
+
+
 def flow_figure(panels: Mapping[str, Mapping[str, Flow]], *, floor: float = 1e-12) -> Any:
     """|dL/dh_t| against the step, cells side by side in one panel, one panel for each case.
 
     Each line is the mean over the rows by the distance from the last processed step (so rows of
-    different length end together), of the upper layer, relative to that last step.
+    different length end together), of the upper layer, relative to that last step. An LSTM has a
+    second line, |dL/dc_t|.
 
     Args:
         panels: title of each panel -> name of each line -> its flow. The same name has the same
@@ -91,14 +102,13 @@ def flow_figure(panels: Mapping[str, Mapping[str, Flow]], *, floor: float = 1e-1
     matplotlib = _require_matplotlib()
     if not panels or not all(panels.values()):
         raise ConfigError("the figure of the flow", got="no flow", wanted="at least one a panel")
-    names = list(dict.fromkeys(name for flows in panels.values() for name in flows))
+    drawn = {title: _lines(flows) for title, flows in panels.items()}
+    names = list(dict.fromkeys(name for lines in drawn.values() for name in lines))
     top = 1.0
     with matplotlib.rc_context(_STYLE):
         figure, axes = _panels(len(panels))
-        for area, (title, flows) in zip(axes, panels.items(), strict=True):
-            for name, flow in flows.items():
-                values = flow.by_distance()[-1].double()
-                values = (values / values[0]).tolist()
+        for area, (title, lines) in zip(axes, drawn.items(), strict=True):
+            for name, values in lines.items():
                 steps = [-distance for distance in range(len(values))]
                 area.plot(steps, values, label=name, **_look(names.index(name)))
                 top = max([top, *(value for value in values if value < float("inf"))])
@@ -107,7 +117,7 @@ def flow_figure(panels: Mapping[str, Mapping[str, Flow]], *, floor: float = 1e-1
             area.legend(loc="best")
         axes[0].set_yscale("log")
         axes[0].set_ylim(floor, 10 * top)
-        axes[0].set_ylabel("|∂L/∂h$_t$| / |∂L/∂h$_T$|  (no unit)")
+        axes[0].set_ylabel("|dL/dh$_t$| / |dL/dh$_T$|  (no unit)")
     return figure
 
 
@@ -120,7 +130,8 @@ def training_figure(
     """Training loss against the optimiser's step, one panel for each case, logarithmic.
 
     Args:
-        panels: title of each panel -> name of each line -> loss at each step.
+        panels: title of each panel -> name of each line -> loss at each step. A line that ends
+            before the others is marked there: that training could not go on.
         ylabel: what the loss is, with its unit.
         reference: name and value of a level to compare with.
 
@@ -135,8 +146,18 @@ def training_figure(
     with matplotlib.rc_context(_STYLE):
         figure, axes = _panels(len(panels))
         for area, (title, lines) in zip(axes, panels.items(), strict=True):
+            longest = max(map(len, lines.values()), default=0)
             for name, losses in lines.items():
-                area.plot(range(1, len(losses) + 1), losses, label=name, **_look(names.index(name)))
+                look = {**_look(names.index(name)), "linewidth": 1.3}
+                area.plot(range(1, len(losses) + 1), losses, label=name, **look)
+                if len(losses) < longest:
+                    area.plot([len(losses)], [losses[-1]], "X", color=look["color"], markersize=9)
+                    area.annotate(
+                        f"{name}: ends",
+                        (len(losses), losses[-1]),
+                        xytext=(9, -3),
+                        textcoords="offset points",
+                    )
             if reference is not None:
                 area.axhline(reference[1], color=_INK, linewidth=1, label=reference[0])
             area.set_title(title, loc="left")

@@ -262,10 +262,11 @@ def parameter_norms(model: nn.Module) -> list[ParameterNorms]:
 def verdict(flow: Flow) -> str:
     """The flow in one line: vanishes, explodes or flows, and by how much a step.
 
-    Compares |dL/dh| at the step farthest back with the last processed one, by their mean over the
-    rows; thresholds :data:`VANISHED` and :data:`EXPLODED`.
+    Compares the step farthest back with the last processed one, by their mean over the rows, in the
+    state that carries the memory: |dL/dc| of an LSTM, |dL/dh| of the others; thresholds
+    :data:`VANISHED` and :data:`EXPLODED`.
     """
-    parts = [_words(norms) for norms in flow.by_distance()]
+    parts = [_words(norms) for norms in flow.by_distance("h" if flow.c is None else "c")]
     if len(parts) == 1:
         return parts[0]
     return "; ".join(f"{name} {words}" for name, words in zip(flow.names, parts, strict=True))
