@@ -50,7 +50,8 @@ BUDGET = "cut by the time budget"
 QUICK_MINUTES = 0.55
 # What rivals reach of the peak, roughly, for guessing whether a row fits into the rest of the time.
 GUESSED_GFLOPS, GUESSED_RUNS, GUESSED_SECONDS = 40.0, 18, 3.0
-PEAK_EVERY, SAVE_EVERY = 60.0, 20.0
+# A peak is measured before and after each row, unless one was this many seconds ago.
+PEAK_FRESH, SAVE_EVERY = 3.0, 20.0
 
 
 def options() -> argparse.Namespace:
@@ -134,7 +135,6 @@ class Run:
         self.begin = time.monotonic()
         self.deadline = self.begin + 60 * minutes
         self.rows: list[dict[str, Any]] = []
-        self.waiting: list[dict[str, Any]] = []
         self.sessions: list[dict[str, Any]] = []
         if place and not arguments.fresh:
             self.rows, self.sessions, why = resumed(place, self.stamp)
@@ -142,10 +142,12 @@ class Run:
                 print(f"the earlier result is replaced: {why}")
             elif self.rows:
                 print(f"going on with {len(self.rows)} rows of an earlier part")
-        self.session: dict[str, Any] = {"minutes": minutes, "note": arguments.note, "peaks": []}
+        self.session: dict[str, Any] = {"minutes": minutes, "note": arguments.note, "peaks": {}}
         self.sessions.append(self.session)
         self.unmeasured: defaultdict[str, list[str]] = defaultdict(list)
-        self.saved = self.peaked = time.monotonic()
+        self.saved = time.monotonic()
+        self.peaks: defaultdict[int, list[float]] = defaultdict(list)
+        self.peaked: dict[int, float] = {}
 
     def circumstances(self, limits: Limits, when: str) -> None:
         """Peaks, large products and the load, before or after."""
@@ -155,23 +157,27 @@ class Run:
             "product_gflops": {str(n): large_product(n) for n in self.threads},
             "bfloat16_peak_gflops": {str(n): limits.peak(n, "bfloat16") for n in self.threads},
         }
-        self.peak(limits)
+        for count in self.threads:
+            self.peak(limits, count)
         print(f"{when}: {json.dumps(self.session[when])}")
 
-    def peak(self, limits: Limits) -> None:
-        """Measures the peak and settles the rows that waited for it."""
-        for count in self.threads:
-            found = limits.peak(count)
-            self.session["peaks"].append([round(time.monotonic() - self.begin), count, found])
-            with_peak(self.waiting, count, found)
-        self.waiting.clear()
-        self.peaked = time.monotonic()
+    def peak(self, limits: Limits, threads: int) -> float | None:
+        """The multiply-add peak now; lowest, median, highest and number go into the session."""
+        found = limits.peak(threads)
+        if found is None:
+            return None
+        self.peaked[threads] = time.monotonic()
+        self.peaks[threads].append(found)
+        ordered = sorted(self.peaks[threads])
+        three = ordered[0], ordered[len(ordered) // 2], ordered[-1]
+        self.session["peaks"][str(threads)] = [*three, len(ordered)]
+        return found
 
-    def latest_peak(self, threads: int) -> float | None:
-        """The peak measured last."""
-        return next(
-            (p for _, count, p in reversed(self.session["peaks"]) if count == threads), None
-        )
+    def peak_before(self, limits: Limits, threads: int) -> float | None:
+        """The peak measured last, if that was just now, or one measured now."""
+        if time.monotonic() - self.peaked.get(threads, float("-inf")) < PEAK_FRESH:
+            return self.peaks[threads][-1]
+        return self.peak(limits, threads)
 
     def fits(self, case: Case, names: list[str]) -> bool:
         """Whether the row can be expected to end before the deadline."""
@@ -189,20 +195,18 @@ class Run:
                 self.unmeasured[BUDGET].append(case.key)
                 continue
             barrier = limits.barrier() if case.threads > 1 else None
+            before = self.peak_before(limits, case.threads)
             timed, without = measure(players, case, self.effort)
             if "ours" not in timed:
                 self.unmeasured[f"ours: {without['ours']}"].append(case.key)
                 continue
             row = row_of(case, timed, without)
             row |= {"barrier_ns": barrier, "session": len(self.sessions) - 1}
-            with_peak([row], case.threads, self.latest_peak(case.threads))
+            with_peak([row], case.threads, before)
+            with_peak([row], case.threads, self.peak(limits, case.threads))
             self.rows.append(row)
-            self.waiting.append(row)
             print(line(row), flush=True)
-            now = time.monotonic()
-            if now - self.peaked > PEAK_EVERY:
-                self.peak(limits)
-            if now - self.saved > SAVE_EVERY:
+            if time.monotonic() - self.saved > SAVE_EVERY:
                 self.save(players)
 
     def content(self, players: Players) -> dict[str, Any]:

@@ -158,13 +158,9 @@ def circumstances(result: dict) -> list[str]:
     absent = result["rivals_absent"]
     lines += [f"- **Absent: {PLAYERS[name][0]}** ({why})." for name, why in absent.items()]
     for number, session in enumerate(result["sessions"], 1):
-        peaks = defaultdict(list)
-        for _, threads, found in session["peaks"]:
-            if found is not None:
-                peaks[threads].append(found)
         words = [
-            f"{threads} thread{'s' * (threads > 1)} {min(found):.0f} to {max(found):.0f}"
-            for threads, found in sorted(peaks.items())
+            f"{threads} thread{'s' * (threads != '1')} {low:.0f} to {high:.0f}, median {middle:.0f}"
+            for threads, (low, middle, high, _) in sorted(session["peaks"].items())
         ]
         barriers = sorted(
             row["barrier_ns"]
@@ -172,7 +168,7 @@ def circumstances(result: dict) -> list[str]:
             if row["session"] == number - 1 and row.get("barrier_ns")
         )
         line = f"- Session {number} ({session.get('seconds', 0) / 60:.0f} minutes): "
-        line += f"multiply-add peak in GFLOP/s, {', '.join(words) or 'not measured'}"
+        line += f"multiply-add peak in GFLOP/s, {'; '.join(words) or 'not measured'}"
         for when in ("before", "after"):
             if when in session:
                 product = session[when]["product_gflops"].values()

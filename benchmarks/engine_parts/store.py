@@ -41,7 +41,7 @@ def gflops(row: dict[str, Any]) -> float:
 
 
 def with_peak(rows: list[dict[str, Any]], threads: int, peak: float | None) -> None:
-    """Compares rows that wait with a peak measured after them; the higher of two counts."""
+    """Compares rows with a peak measured before or after them; the highest one counts."""
     for row in rows:
         if peak is not None and case_of(row).threads == threads:
             row["peak"] = max(row.get("peak") or 0.0, peak)

@@ -87,6 +87,7 @@ def test_rows_are_measured_stored_and_gone_on_with(tmp_path: Path):
         ]
     }
     assert {"commit", "machine", "flags", "library", "instruction_set"} <= found.keys()
+    assert found["sessions"][0]["peaks"]["1"] == [100.0, 100.0, 100.0, 4]
     assert found["sessions"][0]["after"]["product_gflops"] == {"2": 90.0, "1": 90.0}
     again = MadeUpPlayers()
     later = measured(place, again)

@@ -73,7 +73,7 @@ def result(engine_page: ModuleType) -> dict[str, Any]:
             {
                 "seconds": 60,
                 "note": "quiet",
-                "peaks": [[0, 2, 499.0]],
+                "peaks": {"2": [480.0, 490.0, 499.0, 9]},
                 "before": when,
                 "after": when,
             }
@@ -101,6 +101,7 @@ def test_the_page_says_rows_targets_absent_rivals_and_what_is_missing(
     assert "| float32, 2, dense | training | GRU, reset after | 1 | 1 of 1 | 2.00 |" in page
     assert "Note: quiet." in page
     assert "bf16 peak 990" in page
+    assert "2 threads 480 to 499, median 490" in page
     assert "| faster than the fastest rival: every row | each above 1x | 3 of 4" in page
 
 
