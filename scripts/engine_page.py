@@ -267,7 +267,7 @@ def draw(result: dict, path: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
     rows = {case_of(row): row for row in result["rows"]}
     threads = result["threads"][0]
@@ -279,8 +279,10 @@ def draw(result: dict, path: Path) -> None:
         for line, cell in zip(panels, SWEEP_CELLS, strict=True):
             for panel, letter in zip(line, SWEEPS, strict=True):
                 _panel(panel, rows, cell, letter, threads)
+                panel.set_xlim(SWEEPS[letter][0] / 1.2, SWEEPS[letter][-1] * 1.2)
                 panel.xaxis.set_major_locator(FixedLocator(SWEEPS[letter]))
                 panel.xaxis.set_minor_locator(NullLocator())
+                panel.yaxis.set_minor_formatter(NullFormatter())
                 panel.set_xticklabels([str(size) for size in SWEEPS[letter]])
             line[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             line[0].set_ylabel(f"{NAMES[cell]}\nms for a training step")
