@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,8 +181,16 @@ def test_places_that_cannot_be_written(tmp_path: Path):
 
 
 def test_without_the_package_the_install_line_is_said(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'sequela\[onnx\]'"):
         to_onnx(GRU(3, 4))
     with pytest.raises(MissingDependencyError, match=r"pip install 'sequela\[onnx\]'"):
         from_onnx("model.onnx")
+
+
+def test_the_layers_alone_do_not_import_it():
+    code = (
+        "import sys, sequela.nn; print(*{'onnx', 'google.protobuf', 'keras'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not done.stdout.strip()
