@@ -15,7 +15,7 @@ namespace {
 template <class P>
 SEQUELA_INLINE int64_t adjoint_size(const Saved &saved) {
   if constexpr (__is_same(P, Nothing)) return 0;
-  else return saved.padded * P::kCount * saved.padded;
+  else return saved.wide * P::kCount * saved.padded;
 }
 
 template <class Cell>
@@ -26,6 +26,7 @@ struct BackwardPlan {
   real *first, *second, *inputs;     // w_hh and w_ih, packed for products with the gradients
   real *zeros, *state, *carry;       // [padded], [B][padded] each
   real *gates, *states;              // [N][stride], [N][padded]
+  const real *from_x, *from_h;       // the gradients of the two products: those of the gates
   const real **before;               // [N]: h before each packed row
   Sums sums;
   int64_t scratch;
@@ -36,16 +37,17 @@ struct BackwardPlan {
     first = arena.take<real>(adjoint_size<typename Cell::Adjoint>(saved));
     second = arena.take<real>(adjoint_size<typename Cell::SecondAdjoint>(saved));
     inputs = arena.take<real>(saved.padded * Cell::kXCount * columns);
-    zeros = arena.take<real>(saved.padded);
+    zeros = arena.take<real>(saved.wide);
     state = arena.take<real>(j.batch * saved.padded);
     carry = arena.take<real>(j.batch * saved.padded);
     before = arena.take<const real *>(j.rows);
     sums.x = arena.take<real>(saved.padded * Cell::kXCount * j.input);
-    sums.h = arena.take<real>(saved.padded * Cell::kHCount * j.hidden);
-    sums.r = arena.take<real>(saved.padded * Cell::kRCount * j.hidden);
+    sums.h = arena.take<real>(saved.padded * Cell::kHCount * j.projected);
+    sums.r = arena.take<real>(saved.padded * Cell::kRCount * j.projected);
     sums.bias = arena.take<real>(saved.padded * Cell::kSlots);
-    gates = Cell::kSavesGates ? static_cast<real *>(j.saved)
-                              : arena.take<real>(j.rows * saved.stride);
+    gates = Cell::kSavesGates || j.optioned ? static_cast<real *>(j.saved)
+                                            : arena.take<real>(j.rows * saved.stride);
+    from_x = from_h = gates;
     states = Cell::kSavesState && gates ? gates + j.rows * saved.stride : nullptr;
     scratch = arena.used;
   }
@@ -55,11 +57,12 @@ template <class P, class Cell>
 void pack_hidden(const BackwardPlan<Cell> &plan, real *to, int32_t thread) {
   const Job &job = plan.job;
   int64_t turn = 0;
-  const Range own = vectors_of(job, thread);
+  const Range all{0, plan.saved.wide / W};  // units are split only where h is not projected
+  const Range own = job.split_units ? vectors_of(job, thread) : all;
   for_panels(4, own.begin, own.end, [&](int units, int64_t v) {
     if (job.split_units || turn++ % job.threads == thread)
       pack_adjoint(to + v * W * P::kCount * plan.saved.padded, static_cast<const real *>(job.w_hh),
-                   job.hidden, job.hidden, P::kGates, P::kCount, units, v);
+                   job.projected, job.hidden, P::kGates, P::kCount, units, v);
   });
 }
 
@@ -86,12 +89,12 @@ void pack_backward(const BackwardPlan<Cell> &plan, int32_t thread) {
 template <class Cell>
 void start_backward(const BackwardPlan<Cell> &plan, int32_t thread) {
   const Job &job = plan.job;
-  const int64_t padded = plan.saved.padded, hidden = job.hidden;
+  const int64_t padded = plan.saved.padded, hidden = job.hidden, width = job.projected;
   const real *c0 = static_cast<const real *>(job.c0), *h0 = static_cast<const real *>(job.h0);
   const real *late = static_cast<const real *>(Cell::kCarriesH ? job.dh_n : job.dc_n);
   const real *out = static_cast<const real *>(job.out);
   if (thread == 0)
-    for (int64_t i = 0; i < padded; ++i) plan.zeros[i] = 0;
+    for (int64_t i = 0; i < plan.saved.wide; ++i) plan.zeros[i] = 0;
   for (int64_t b = thread; b < job.batch; b += job.threads)
     for (int64_t i = 0; i < padded; ++i) {
       plan.state[b * padded + i] = c0 && i < hidden ? c0[b * hidden + i] : 0;
@@ -101,8 +104,8 @@ void start_backward(const BackwardPlan<Cell> &plan, int32_t thread) {
   for (int64_t t = steps.begin; t < steps.end; ++t)
     for (int64_t b = 0; b < job.sizes[t]; ++b) {
       const int64_t n = plan.walk.before(t, b);
-      plan.before[job.offsets[t] + b] = n >= 0 ? out + n * hidden
-                                        : h0   ? h0 + b * hidden
+      plan.before[job.offsets[t] + b] = n >= 0 ? out + n * width
+                                        : h0   ? h0 + b * width
                                                : plan.zeros;
     }
 }

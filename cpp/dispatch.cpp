@@ -77,6 +77,9 @@ int32_t check_sizes(const sequela_layer &layer) {
       layer.precision > 1)
     return SEQUELA_BAD_CELL;
   const int64_t width = layer.H + 64, input = layer.D + 64;  // padding to whole vectors included
+  if (layer.P < 0 || layer.P > kMost || !fits(layer.N + 1, layer.P + 64, 8) ||
+      !fits(layer.B + 1, layer.P + 64, 8) || (layer.H <= kMost && !fits(width, layer.P + 64, 8)))
+    return SEQUELA_BAD_SIZE;
   if (layer.N < 0 || layer.T < 0 || layer.B < 0 || layer.D < 0 || layer.H < 0 ||
       layer.H > kMost || layer.D > kMost || layer.B > kMost || layer.T > kMost ||
       !fits(layer.N + 1, width, 8) || !fits(layer.B + 1, width, 8) || !fits(width, input, 8) ||
@@ -85,8 +88,29 @@ int32_t check_sizes(const sequela_layer &layer) {
   return SEQUELA_OK;
 }
 
+bool is_zoned(const sequela_layer &layer) {
+  return layer.keep_h || layer.keep_c || layer.zoneout_h != 0 || layer.zoneout_c != 0;
+}
+
+bool has_options(const sequela_layer &layer) {
+  return layer.w_hr || layer.w_peephole || layer.norm_ih || layer.norm_hh || layer.norm_c ||
+         layer.mask || is_zoned(layer) || layer.everything;
+}
+
+int32_t check_options(const sequela_layer &layer) {
+  const bool only_lstm = layer.w_hr || layer.w_peephole || layer.norm_c || layer.norm_c_bias ||
+                         layer.keep_c || layer.zoneout_c != 0;
+  const bool rates = layer.zoneout_h >= 0 && layer.zoneout_h <= 1 && layer.zoneout_c >= 0 &&
+                     layer.zoneout_c <= 1;
+  if ((only_lstm && layer.cell != SEQUELA_LSTM) || (!layer.w_hr && layer.P != layer.H) || !rates ||
+      (layer.norm_c_bias && !layer.norm_c))
+    return SEQUELA_BAD_OPTION;
+  return SEQUELA_OK;
+}
+
 int32_t check(const sequela_layer &layer, const void *out) {
   if (const int32_t status = check_sizes(layer)) return status;
+  if (const int32_t status = check_options(layer)) return status;
   if (layer.T && !layer.batch_sizes) return SEQUELA_MISSING;
   int64_t sum = 0, previous = layer.B;
   for (int64_t t = 0; t < layer.T; ++t) {
@@ -156,6 +180,12 @@ Job job_of(const sequela_layer &layer) {
   job.w_ih = layer.w_ih, job.w_hh = layer.w_hh, job.b_ih = layer.b_ih, job.b_hh = layer.b_hh;
   if (job.cell != SEQUELA_LSTM) job.c0 = nullptr;
   while (job.steps && !job.sizes[job.steps - 1]) --job.steps;  // trailing steps without rows
+  job.projected = layer.P, job.optioned = has_options(layer);
+  job.w_hr = layer.w_hr, job.w_peephole = layer.w_peephole, job.mask = layer.mask;
+  job.norm_ih = layer.norm_ih, job.norm_hh = layer.norm_hh;
+  job.norm_c = layer.norm_c, job.norm_c_bias = layer.norm_c_bias;
+  job.keep_h = layer.keep_h, job.keep_c = layer.keep_c;
+  job.zoneout_h = layer.zoneout_h, job.zoneout_c = layer.zoneout_c;
   return job;
 }
 
@@ -181,9 +211,10 @@ int32_t run(const sequela_layer &layer, Run *run) {
   if (!index) return SEQUELA_NO_MEMORY;
   run->kernels = instruction_set().tables[layer.precision];
   const int64_t worth = (layer.D + layer.H) * layer.H;
-  const bool few = layer.B < kRowsPerThread * layer.threads;
+  const bool few = layer.B < kRowsPerThread * layer.threads && !job.optioned;
   const bool alone = few && (job.packed || worth < kUnitsWorthSplitting || sequela::is_crowded());
   int32_t wanted = alone ? 1 : layer.threads;
+  if (job.optioned && wanted > layer.B) wanted = layer.B > 1 ? (int32_t)layer.B : 1;
   if (few && wanted > layer.H / 16) wanted = (int32_t)(layer.H / 16);
   sequela::Team team = sequela::take_team(wanted);
   job.threads = team.size, job.team = &team;
@@ -217,20 +248,25 @@ extern "C" const char *sequela_instruction_set(void) { return instruction_set().
 
 extern "C" int64_t sequela_saved_bytes(const sequela_layer *layer) {
   if (const int32_t status = check_sizes(*layer)) return -status;
-  Job job;
-  memset(&job, 0, sizeof job);
-  job.cell = layer->cell, job.rows = layer->N, job.hidden = layer->H;
+  sequela_layer sizes = *layer;
+  sizes.T = 0;  // the batch sizes are not read
+  const Job job = job_of(sizes);
   return instruction_set().tables[layer->precision]->saved_bytes(&job);
 }
 
 extern "C" int32_t sequela_forward(const sequela_layer *layer, void *out, void *h_n, void *c_n,
-                                   void *saved) {
+                                   void *saved, const sequela_everything *all) {
   if (const int32_t status = check(*layer, out)) return status;
   Run call = {nullptr, job_of(*layer), false};
   call.job.out = out, call.job.h_n = h_n, call.job.saved = saved;
-  call.job.c_n = layer->cell == SEQUELA_LSTM ? c_n : nullptr;
+  const bool lstm = layer->cell == SEQUELA_LSTM;
+  call.job.c_n = lstm ? c_n : nullptr;
+  if (all && layer->everything) {
+    call.job.all_c = lstm ? all->c : nullptr;
+    for (int i = 0; i < 4; ++i) call.job.all_gates[i] = all->gates[i];
+  }
   const int64_t size = layer->precision ? 8 : 4;
-  large_pages(out, layer->N * layer->H * size);
+  large_pages(out, layer->N * layer->P * size);
   if (saved) large_pages(saved, sequela_saved_bytes(layer));
   return run(*layer, &call);
 }
@@ -249,6 +285,13 @@ extern "C" int32_t sequela_backward(const sequela_layer *layer, const void *out,
   job.db_ih = gradients->db_ih, job.db_hh = gradients->db_hh;
   large_pages(job.dx, layer->N * layer->D * (layer->precision ? 8 : 4));
   job.dh0 = gradients->dh0, job.dc0 = lstm ? gradients->dc0 : nullptr;
+  if (layer->everything) {
+    job.dall_c = lstm ? gradients->dall_c : nullptr;
+    for (int i = 0; i < 4; ++i) job.dall_gates[i] = gradients->dall_gates[i];
+  }
+  job.dw_hr = gradients->dw_hr, job.dw_peephole = gradients->dw_peephole;
+  job.dnorm_ih = gradients->dnorm_ih, job.dnorm_hh = gradients->dnorm_hh;
+  job.dnorm_c = gradients->dnorm_c, job.dnorm_c_bias = gradients->dnorm_c_bias;
   return run(*layer, &call);
 }
 
@@ -264,7 +307,7 @@ Job weights_of(const sequela_layer &layer) {
   Job job;
   memset(&job, 0, sizeof job);
   job.cell = layer.cell, job.threads = 1, job.row_begin = no_rows;
-  job.input = layer.D, job.hidden = layer.H;
+  job.input = layer.D, job.hidden = job.projected = layer.H;
   job.w_ih = layer.w_ih, job.w_hh = layer.w_hh, job.b_ih = layer.b_ih, job.b_hh = layer.b_hh;
   return job;
 }
@@ -299,6 +342,16 @@ int32_t check_weights(const sequela_layer &layer) {
   return missing ? SEQUELA_MISSING : SEQUELA_OK;
 }
 
+struct Drawing {
+  const Kernels *kernels;
+  Draw draw;
+};
+
+void draw_member(void *context, int32_t thread) {
+  const Drawing *drawing = static_cast<Drawing *>(context);
+  drawing->kernels->draw(&drawing->draw, thread);
+}
+
 }  // namespace
 
 extern "C" int64_t sequela_packed_bytes(const sequela_layer *layer) {
@@ -322,7 +375,8 @@ extern "C" int32_t sequela_step(const sequela_layer *weights, const void *packed
                                 const void *x, const void *h0, const void *c0, void *out, void *h_n,
                                 void *c_n) {
   sequela_layer layer = *weights;
-  layer.N = layer.B = B, layer.T = B ? 1 : 0, layer.reverse = 0;
+  layer.N = layer.B = B, layer.T = B ? 1 : 0, layer.reverse = 0, layer.P = layer.H;
+  if (has_options(layer)) return SEQUELA_BAD_OPTION;
   layer.batch_sizes = &B, layer.x = x, layer.h0 = h0, layer.c0 = c0;
   if (const int32_t status = check(layer, out)) return status;
   if (!packed) return SEQUELA_MISSING;
@@ -333,6 +387,26 @@ extern "C" int32_t sequela_step(const sequela_layer *weights, const void *packed
   call.job.out = out, call.job.h_n = h_n;
   call.job.c_n = layer.cell == SEQUELA_LSTM ? c_n : nullptr;
   return run(layer, &call);
+}
+
+extern "C" int32_t sequela_draw(const sequela_masks *masks, void *out) {
+  if (masks->precision < 0 || masks->precision > 1) return SEQUELA_BAD_CELL;
+  if (masks->count < 0 || masks->width < 0 || masks->count > kMost || masks->width > kMost ||
+      !fits(masks->count, masks->width, 8))
+    return SEQUELA_BAD_SIZE;
+  if (!(masks->rate >= 0 && masks->rate <= 1)) return SEQUELA_BAD_OPTION;
+  if (!masks->count || !masks->width) return SEQUELA_OK;
+  if (!masks->rows || !masks->steps || !out) return SEQUELA_MISSING;
+  constexpr int64_t kWorthATeam = 1 << 14;
+  const bool small = masks->count * masks->width < kWorthATeam;
+  sequela::Team team = sequela::take_team(small ? 1 : masks->threads);
+  Drawing drawing = {instruction_set().tables[masks->precision],
+                     {team.size, masks->stream, masks->seed,
+                      (uint64_t)(masks->rate * 4294967296.0 + 0.5), masks->below, masks->above,
+                      masks->count, masks->width, masks->rows, masks->steps, out}};
+  sequela::run_team(&team, {draw_member, &drawing});
+  sequela::release_team(&team);
+  return SEQUELA_OK;
 }
 
 extern "C" int32_t sequela_elementwise(int32_t function, int32_t precision, int64_t count,

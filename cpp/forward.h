@@ -17,6 +17,16 @@ struct Panels {
   real *x, *h, *bias;
 };
 
+// Rows of gates: of all packed rows, or of the thread's chunk where nothing is saved.
+struct RowsAt {
+  real *saved, *chunk;
+  int64_t stride;
+
+  real *operator()(int64_t n, int64_t local) const {
+    return saved ? saved + n * stride : chunk + local * stride;
+  }
+};
+
 template <class Cell>
 struct ForwardPlan {
   const Job &job;
@@ -37,7 +47,7 @@ struct ForwardPlan {
     first = panels<typename Cell::Forward>(weights);
     second = panels<typename Cell::SecondForward>(weights);
     packed = weights.used;
-    zeros = arena.take<real>(saved.padded);
+    zeros = arena.take<real>(saved.wide);
     state = Cell::kSavesState ? arena.take<real>(j.batch * saved.padded) : nullptr;
     for (int32_t i = 0; i < j.threads; ++i) {
       const Range rows = rows_of(j, i);
@@ -48,19 +58,18 @@ struct ForwardPlan {
     x = arena.take<const real *>(j.threads * chunk_rows);
     h = arena.take<const real *>(j.threads * chunk_rows);
     scratch = arena.used;
-    gates = Cell::kSavesGates ? static_cast<real *>(j.saved) : nullptr;
+    gates = Cell::kSavesGates || j.optioned ? static_cast<real *>(j.saved) : nullptr;
     states = gates && Cell::kSavesState ? gates + j.rows * saved.stride : nullptr;
   }
 
-  // The gates of packed row n, or of the thread's row `local` where nothing is saved.
-  real *gates_at(int32_t thread, int64_t n, int64_t local) const {
-    return gates ? gates + n * saved.stride
-                 : chunk + (thread * chunk_rows + local) * saved.stride;
+  RowsAt gates_of(int32_t thread) const {
+    return {gates, chunk + thread * chunk_rows * saved.stride, saved.stride};
   }
 
   static int64_t saved_count(const Job &job) {
     const Saved s(job, Cell::kSlots);
-    return job.rows * ((Cell::kSavesGates ? s.stride : 0) + (Cell::kSavesState ? s.padded : 0));
+    return job.rows * ((Cell::kSavesGates || job.optioned ? s.stride : 0) +
+                       (Cell::kSavesState ? s.padded : 0));
   }
 
   template <class P>
@@ -70,7 +79,7 @@ struct ForwardPlan {
     } else {
       const int64_t padded = saved.padded;
       return {arena.take<real>(padded * P::kXCount * job.input),
-              arena.take<real>(padded * P::kHCount * job.hidden),
+              arena.take<real>(padded * P::kHCount * job.projected),
               arena.take<real>(padded * P::kSlots)};
     }
   }
@@ -78,12 +87,14 @@ struct ForwardPlan {
 
 template <class P>
 void pack_panel(const Job &job, const Panels &to, int units, int64_t v) {
-  const real *b_ih = static_cast<const real *>(job.b_ih);
-  const real *b_hh = static_cast<const real *>(job.b_hh);
+  // A product that is to be normalised starts from zero; its bias follows.
+  const bool normed = job.norm_ih || job.norm_hh;
+  const real *b_ih = normed ? nullptr : static_cast<const real *>(job.b_ih);
+  const real *b_hh = normed ? nullptr : static_cast<const real *>(job.b_hh);
   pack_gates(to.x + v * W * P::kXCount * job.input, static_cast<const real *>(job.w_ih), job.input,
              job.hidden, P::kXGates, P::kXCount, units, v);
-  pack_gates(to.h + v * W * P::kHCount * job.hidden, static_cast<const real *>(job.w_hh),
-             job.hidden, job.hidden, P::kHGates, P::kHCount, units, v);
+  pack_gates(to.h + v * W * P::kHCount * job.projected, static_cast<const real *>(job.w_hh),
+             job.projected, job.hidden, P::kHGates, P::kHCount, units, v);
   real *bias = to.bias + v * W * P::kSlots;
   for (int slot = 0; slot < P::kSlots; ++slot)
     for (int lane = 0; lane < units * W; ++lane) {
@@ -119,7 +130,7 @@ void copy_initial(const ForwardPlan<Cell> &plan, int32_t thread) {
   const Job &job = plan.job;
   const real *c0 = static_cast<const real *>(job.c0);
   if (thread == 0)
-    for (int64_t i = 0; i < plan.saved.padded; ++i) const_cast<real *>(plan.zeros)[i] = 0;
+    for (int64_t i = 0; i < plan.saved.wide; ++i) const_cast<real *>(plan.zeros)[i] = 0;
   if (!plan.state) return;
   for (int64_t b = thread; b < job.batch; b += job.threads)
     for (int64_t i = 0; i < plan.saved.padded; ++i)
@@ -131,19 +142,19 @@ template <class Cell>
 SEQUELA_INLINE Row row_at(const ForwardPlan<Cell> &plan, int32_t thread, int64_t t, int64_t b,
                           int64_t local, bool keep) {
   const Job &job = plan.job;
-  const int64_t hidden = job.hidden, padded = plan.saved.padded;
+  const int64_t width = job.projected, padded = plan.saved.padded;
   const int64_t n = job.offsets[t] + b, before = plan.walk.before(t, b);
   real *out = static_cast<real *>(job.out);
   const real *h0 = static_cast<const real *>(job.h0);
   Row row;
-  row.h = before >= 0 ? out + before * hidden : h0 ? h0 + b * hidden : plan.zeros;
-  row.out = out + n * hidden;
+  row.h = before >= 0 ? out + before * width : h0 ? h0 + b * width : plan.zeros;
+  row.out = out + n * width;
   row.state = plan.states ? plan.states + n * padded : plan.state ? plan.state + b * padded : nullptr;
   row.state_before = plan.states && before >= 0 ? plan.states + before * padded
                      : plan.state               ? plan.state + b * padded
                                                 : nullptr;
   const bool needed = plan.gates || keep || !__is_same(typename Cell::SecondForward, Nothing);
-  row.gates = needed ? plan.gates_at(thread, n, local) : nullptr;
+  row.gates = needed ? plan.gates_of(thread)(n, local) : nullptr;
   return row;
 }
 
@@ -169,10 +180,11 @@ SEQUELA_INLINE real *slot_of(real *gates, int64_t v, int slot, int u) {
   return gates + slot_at(Cell::kSlots, v + u, P::kFirst + slot);
 }
 
-// bias + w_ih x of many steps' rows, kept in their gates.
+// bias + w_ih x of many steps' rows.
 template <class Cell, class P>
 __attribute__((noinline)) void inputs(const ForwardPlan<Cell> &plan, const Panels &panels,
-                                      int32_t thread, int64_t first_step, int64_t count) {
+                                      int32_t thread, int64_t first_step, int64_t count,
+                                      const RowsAt &to) {
   const Job &job = plan.job;
   const Range rows = rows_of(job, thread), vectors = vectors_of(job, thread);
   const real *data = static_cast<const real *>(job.x);
@@ -186,7 +198,7 @@ __attribute__((noinline)) void inputs(const ForwardPlan<Cell> &plan, const Panel
         while (b >= plan.walk.active(rows, plan.walk.time(step))) ++step, b = 0;
         const int64_t n = job.offsets[plan.walk.time(step)] + rows.begin + b;
         x[r] = data + n * job.input;
-        gates[r] = plan.gates_at(thread, n, local);
+        gates[r] = to(n, local);
       }
       start_from_bias<P>(tile, panels, height, units, v);
       add_input<P>(tile, panels, height, units, x, job.input, v);
@@ -253,9 +265,11 @@ void walk_forward(const ForwardPlan<Cell> &plan, int32_t thread) {
       count += more, ++end;
     }
     if (ahead) {
-      inputs<Cell, typename Cell::Forward>(plan, plan.first, thread, step, count);
+      inputs<Cell, typename Cell::Forward>(plan, plan.first, thread, step, count,
+                                           plan.gates_of(thread));
       if constexpr (two)
-        inputs<Cell, typename Cell::SecondForward>(plan, plan.second, thread, step, count);
+        inputs<Cell, typename Cell::SecondForward>(plan, plan.second, thread, step, count,
+                                                   plan.gates_of(thread));
     }
     for (int64_t local = 0; step < end; ++step) {
       const int64_t t = plan.walk.time(step), now = plan.walk.active(rows, t);
@@ -274,13 +288,13 @@ void walk_forward(const ForwardPlan<Cell> &plan, int32_t thread) {
 template <class Cell>
 void final_states(const ForwardPlan<Cell> &plan, int32_t thread) {
   const Job &job = plan.job;
-  const int64_t hidden = job.hidden, padded = plan.saved.padded;
+  const int64_t hidden = job.hidden, width = job.projected, padded = plan.saved.padded;
   const real *out = static_cast<const real *>(job.out), *h0 = static_cast<const real *>(job.h0);
   real *h_n = static_cast<real *>(job.h_n), *c_n = static_cast<real *>(job.c_n);
   for (int64_t b = thread; b < job.batch; b += job.threads) {
     const int64_t last = plan.walk.last(b);
-    const real *h = last >= 0 ? out + last * hidden : h0 ? h0 + b * hidden : plan.zeros;
-    for (int64_t i = 0; h_n && i < hidden; ++i) h_n[b * hidden + i] = h[i];
+    const real *h = last >= 0 ? out + last * width : h0 ? h0 + b * width : plan.zeros;
+    for (int64_t i = 0; h_n && i < width; ++i) h_n[b * width + i] = h[i];
     if (!c_n) continue;
     const real *c = plan.states && last >= 0 ? plan.states + last * padded
                                              : plan.state + b * padded;

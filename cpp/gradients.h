@@ -20,7 +20,10 @@ struct Sums {
 struct Columns {
   int slots, first, count;
   const int *gates;
+  const real *from;  // the gates' gradients, [N][stride]
+  int64_t stride, hidden;
 
+  int64_t vectors() const { return (hidden + kLine - 1) / kLine * (kLine / W) * count; }
   int64_t offset(int64_t q) const { return slot_at(slots, q / count, first + (int)(q % count)); }
 };
 
@@ -66,7 +69,7 @@ void narrow_gradients(const Plan &plan, int32_t thread) {
   for (int64_t n = rows.begin; n < rows.end; ++n)
     for (int64_t d = 0; d < job.input; ++d)
       dx[n * job.input + d] = narrow_product<Cell>(
-          plan.gates + n * plan.saved.stride + Cell::kXFirst * kLine,
+          plan.from_x + n * plan.saved.stride + Cell::kXFirst * kLine,
           plan.inputs + d * plan.saved.padded * Cell::kXCount, plan.saved.lines);
 }
 
@@ -85,7 +88,7 @@ void input_gradients(const Plan &plan, int32_t thread) {
       const real *from[kTileRows];
       Tile tile = {};
       for (int r = 0; r < height; ++r)
-        from[r] = plan.gates + (n + r) * plan.saved.stride + Cell::kXFirst * kLine;
+        from[r] = plan.from_x + (n + r) * plan.saved.stride + Cell::kXFirst * kLine;
       multiply(tile, 0, height, units, from, inner,
                plan.inputs + v * W * Cell::kXCount * plan.saved.padded);
       for (int r = 0; r < height; ++r)
@@ -178,35 +181,32 @@ SEQUELA_INLINE void own_tiles(int64_t columns, int64_t width, int32_t thread, in
   });
 }
 
-template <class Plan>
-__attribute__((noinline)) void product_block(const Plan &plan, real *sum, int64_t width,
+__attribute__((noinline)) void product_block(const Job &job, real *sum, int64_t width,
                                              const Columns &columns, const real *const *rows,
                                              int64_t begin, int64_t count, int32_t thread) {
-  const real *gates = plan.gates + begin * plan.saved.stride;
-  own_tiles(plan.saved.vectors * columns.count, width, thread, plan.job.threads,
+  const real *gates = columns.from + begin * columns.stride;
+  own_tiles(columns.vectors(), width, thread, job.threads,
             [&](int units, int64_t q, int height, int64_t k) {
               const real *starts[4];
               for (int u = 0; u < units; ++u) starts[u] = gates + columns.offset(q + u);
-              gather(height, units, sum + (q * width + k * units) * W, starts, plan.saved.stride,
+              gather(height, units, sum + (q * width + k * units) * W, starts, columns.stride,
                      rows, k, count, begin == 0);
             });
 }
 
 // Hands finished sums to the caller in torch's layout [G * hidden, width].
-template <class Plan>
-__attribute__((noinline)) void product_end(const Plan &plan, void *result, const real *sum,
+__attribute__((noinline)) void product_end(const Job &job, void *result, const real *sum,
                                            int64_t width, const Columns &columns, int32_t thread) {
-  const Job &job = plan.job;
   real *to = static_cast<real *>(result);
-  own_tiles(plan.saved.vectors * columns.count, width, thread, job.threads,
+  own_tiles(columns.vectors(), width, thread, job.threads,
             [&](int units, int64_t q, int height, int64_t k) {
               const real *from = sum + (q * width + k * units) * W;
               for (int u = 0; u < units; ++u)
                 for (int lane = 0; lane < W; ++lane) {
                   const int64_t unit = (q + u) / columns.count * W + lane;
-                  if (unit >= job.hidden) break;
+                  if (unit >= columns.hidden) break;
                   const int gate = columns.gates[(q + u) % columns.count];
-                  real *row = to + (gate * job.hidden + unit) * width + k;
+                  real *row = to + (gate * columns.hidden + unit) * width + k;
                   for (int r = 0; r < height; ++r)
                     row[r] = job.rows ? from[(r * units + u) * W + lane] : 0;
                 }
@@ -225,12 +225,12 @@ __attribute__((noinline)) void bias_block(const Plan &plan, int slots, int64_t b
   }
 }
 
-template <class Plan>
-__attribute__((noinline)) void bias_end(const Plan &plan, void *to, const Columns &columns,
-                                        int32_t thread) {
-  const Job &job = plan.job;
+// Hands sums laid out as a row of gates to the caller, [G * hidden].
+__attribute__((noinline)) void bias_end(const Job &job, void *to, const real *sums,
+                                        const Columns &columns, int32_t thread) {
   if (!to) return;
-  const Range own = share(plan.saved.vectors * columns.slots, thread, job.threads);
+  const Range own =
+      share(columns.vectors() / columns.count * columns.slots, thread, job.threads);
   for (int64_t q = own.begin; q < own.end; ++q) {
     constexpr int kVectors = kLine / W;
     const int64_t slot = q / kVectors % columns.slots - columns.first;
@@ -238,8 +238,26 @@ __attribute__((noinline)) void bias_end(const Plan &plan, void *to, const Column
     if (slot < 0 || slot >= columns.count) continue;
     for (int64_t i = 0; i < W && unit + i < job.hidden; ++i)
       static_cast<real *>(to)[columns.gates[slot] * job.hidden + unit + i] =
-          job.rows ? plan.sums.bias[q * W + i] : 0;
+          job.rows ? sums[q * W + i] : 0;
   }
+}
+
+template <class Cell, class Plan>
+Columns columns_x(const Plan &plan) {
+  return {Cell::kSlots, Cell::kXFirst, Cell::kXCount, Cell::kXGates,
+          plan.from_x,  plan.saved.stride, plan.job.hidden};
+}
+
+template <class Cell, class Plan>
+Columns columns_h(const Plan &plan) {
+  return {Cell::kSlots, Cell::kHFirst, Cell::kHCount, Cell::kHGates,
+          plan.from_h,  plan.saved.stride, plan.job.hidden};
+}
+
+template <class Cell, class Plan>
+Columns columns_r(const Plan &plan) {
+  return {Cell::kSlots, Cell::kRFirst, Cell::kRCount, Cell::kRGates,
+          plan.from_h,  plan.saved.stride, plan.job.hidden};
 }
 
 // dw_ih, dw_hh, db_ih, db_hh. Threads own tiles of the result, never rows: bits do not depend on
@@ -247,31 +265,30 @@ __attribute__((noinline)) void bias_end(const Plan &plan, void *to, const Column
 template <class Cell, class Plan>
 void weight_gradients(const Plan &plan, int32_t thread) {
   const Job &job = plan.job;
-  const Columns from_x{Cell::kSlots, Cell::kXFirst, Cell::kXCount, Cell::kXGates};
-  const Columns from_h{Cell::kSlots, Cell::kHFirst, Cell::kHCount, Cell::kHGates};
-  const Columns from_r{Cell::kSlots, Cell::kRFirst, Cell::kRCount, Cell::kRGates};
-  const int64_t width = job.input, hidden = job.hidden;
+  const Columns from_x = columns_x<Cell>(plan), from_h = columns_h<Cell>(plan);
+  const Columns from_r = columns_r<Cell>(plan);
+  const int64_t width = job.input, hidden = job.projected;
   const real *rows[kBlock];
   for (int64_t begin = 0; begin < job.rows; begin += kBlock) {
     const int64_t count = begin + kBlock < job.rows ? kBlock : job.rows - begin;
     for (int64_t n = 0; n < count; ++n)
       rows[n] = static_cast<const real *>(job.x) + (begin + n) * width;
-    if (job.dw_ih) product_block(plan, plan.sums.x, width, from_x, rows, begin, count, thread);
+    if (job.dw_ih) product_block(job, plan.sums.x, width, from_x, rows, begin, count, thread);
     if (job.dw_hh)
-      product_block(plan, plan.sums.h, hidden, from_h, plan.before + begin, begin, count, thread);
+      product_block(job, plan.sums.h, hidden, from_h, plan.before + begin, begin, count, thread);
     if (Cell::kRCount && job.dw_hh) {
       for (int64_t n = 0; n < count; ++n) rows[n] = plan.states + (begin + n) * plan.saved.padded;
-      product_block(plan, plan.sums.r, hidden, from_r, rows, begin, count, thread);
+      product_block(job, plan.sums.r, hidden, from_r, rows, begin, count, thread);
     }
     if (job.db_ih || job.db_hh) bias_block(plan, Cell::kSlots, begin, begin + count, thread);
   }
-  if (job.dw_ih) product_end(plan, job.dw_ih, plan.sums.x, width, from_x, thread);
-  if (job.dw_hh) product_end(plan, job.dw_hh, plan.sums.h, hidden, from_h, thread);
+  if (job.dw_ih) product_end(job, job.dw_ih, plan.sums.x, width, from_x, thread);
+  if (job.dw_hh) product_end(job, job.dw_hh, plan.sums.h, hidden, from_h, thread);
   if (Cell::kRCount && job.dw_hh)
-    product_end(plan, job.dw_hh, plan.sums.r, hidden, from_r, thread);
-  bias_end(plan, job.db_ih, from_x, thread);
-  bias_end(plan, job.db_hh, from_h, thread);
-  if (Cell::kRCount) bias_end(plan, job.db_hh, from_r, thread);
+    product_end(job, job.dw_hh, plan.sums.r, hidden, from_r, thread);
+  bias_end(job, job.db_ih, plan.sums.bias, from_x, thread);
+  bias_end(job, job.db_hh, plan.sums.bias, from_h, thread);
+  if (Cell::kRCount) bias_end(job, job.db_hh, plan.sums.bias, from_r, thread);
 }
 
 }  // namespace

@@ -10,14 +10,22 @@ struct Kernels;
 
 struct Job {
   int32_t cell, reverse, threads, split_units;
+  int32_t optioned;                                  // whether any of the options below is there
   int64_t rows, steps, batch, input, hidden;         // N T B D H
+  int64_t projected;                                 // P
   const int64_t *sizes, *offsets, *lengths;          // [T], [T + 1] prefix sums, [B]
   const int64_t *row_begin;                          // [threads + 1] rows of each thread
   const void *x, *h0, *c0, *w_ih, *w_hh, *b_ih, *b_hh;
   void *packed;  // the weights of a step, packed before; null: packed in scratch
+  const void *w_hr, *w_peephole, *norm_ih, *norm_hh, *norm_c, *norm_c_bias, *mask;
+  const void *keep_h, *keep_c;
+  double zoneout_h, zoneout_c;
   void *out, *h_n, *c_n, *saved;
   const void *dout, *dh_n, *dc_n;
   void *dx, *dw_ih, *dw_hh, *db_ih, *db_hh, *dh0, *dc0;
+  void *dw_hr, *dw_peephole, *dnorm_ih, *dnorm_hh, *dnorm_c, *dnorm_c_bias;
+  void *all_c, *all_gates[4];
+  const void *dall_c, *dall_gates[4];
   void *scratch;
   void *team;
 };
@@ -57,6 +65,17 @@ struct SoftmaxJob {
   void *y, *scratch;
 };
 
+// Random masks to be drawn; see sequela_masks.
+struct Draw {
+  int32_t threads;
+  uint32_t stream;
+  uint64_t seed, threshold;
+  double below, above;
+  int64_t count, width;
+  const int64_t *rows, *steps;
+  void *to;
+};
+
 // One table per instruction set and precision.
 struct Kernels {
   int64_t (*saved_bytes)(const Job *);
@@ -71,6 +90,7 @@ struct Kernels {
   void (*pool)(const PoolJob *, int32_t thread);
   void (*bag)(const BagJob *, int32_t thread);
   void (*softmax)(const SoftmaxJob *);
+  void (*draw)(const Draw *, int32_t thread);
 };
 
 // Every member of the team must arrive before any goes on.

@@ -10,6 +10,9 @@
 #include "forward.h"
 #include "linear.h"
 #include "reduce.h"
+#include "optioned_backward.h"
+#include "optioned_forward.h"
+#include "random.h"
 
 namespace {
 
@@ -34,7 +37,7 @@ struct Pointee<T *> {
 
 int64_t saved_bytes(const Job *job) {
   return with_cell(job->cell, [&](auto cell) {
-    return ForwardPlan<typename Pointee<decltype(cell)>::type>::saved_count(*job) *
+    return OptionedForward<typename Pointee<decltype(cell)>::type>::saved_count(*job) *
            (int64_t)sizeof(real);
   });
 }
@@ -42,6 +45,9 @@ int64_t saved_bytes(const Job *job) {
 int64_t scratch_bytes(const Job *job, int32_t backward) {
   return with_cell(job->cell, [&](auto cell) {
     typedef typename Pointee<decltype(cell)>::type Cell;
+    if (job->optioned)
+      return backward ? OptionedBackward<Cell>(*job).scratch()
+                      : OptionedForward<Cell>(*job).scratch();
     return backward ? BackwardPlan<Cell>(*job).scratch : ForwardPlan<Cell>(*job).scratch;
   });
 }
@@ -60,13 +66,15 @@ void pack_weights(const Job *job) {
 
 void run_forward(const Job *job, int32_t thread) {
   with_cell(job->cell, [&](auto cell) {
-    forward<typename Pointee<decltype(cell)>::type>(job, thread);
+    typedef typename Pointee<decltype(cell)>::type Cell;
+    job->optioned ? optioned_forward<Cell>(job, thread) : forward<Cell>(job, thread);
   });
 }
 
 void run_backward(const Job *job, int32_t thread) {
   with_cell(job->cell, [&](auto cell) {
-    backward<typename Pointee<decltype(cell)>::type>(job, thread);
+    typedef typename Pointee<decltype(cell)>::type Cell;
+    job->optioned ? optioned_backward<Cell>(job, thread) : backward<Cell>(job, thread);
   });
 }
 
@@ -84,4 +92,4 @@ void elementwise(int32_t function, int64_t count, const void *from, void *to) {
 extern const Kernels SEQUELA_TABLE;
 const Kernels SEQUELA_TABLE = {saved_bytes, scratch_bytes, packed_bytes, pack_weights,
                                run_forward, run_backward, elementwise,
-                               linear_scratch, linear, pool, bag, softmax};
+                               linear_scratch, linear, pool, bag, softmax, draw_masks};

@@ -45,7 +45,7 @@ struct Walk {
 struct Arena {
   char *base;
   int64_t used;
-  explicit Arena(void *base) : base(static_cast<char *>(base)), used(0) {}
+  explicit Arena(void *base, int64_t used = 0) : base(static_cast<char *>(base)), used(used) {}
 
   template <class T>
   T *take(int64_t count) {
@@ -74,11 +74,13 @@ SEQUELA_INLINE Range vectors_of(const Job &job, int32_t thread) {
 // state, [row][padded].
 struct Saved {
   int64_t lines, padded, vectors, stride;
+  int64_t wide;  // h of one row, padded: as `padded` unless there is a projection
   Saved(const Job &job, int slots)
       : lines((job.hidden + kLine - 1) / kLine),
         padded(lines * kLine),
         vectors(padded / W),
-        stride(padded * slots + kLine) {}
+        stride(padded * slots + kLine),
+        wide((job.projected + kLine - 1) / kLine * kLine) {}
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #ifndef SEQUELA_CELLS_GRU_AFTER_H
 #define SEQUELA_CELLS_GRU_AFTER_H
 
+#include "../options.h"
 #include "../rows.h"
 
 namespace {
@@ -31,6 +32,19 @@ struct GruAfter {
         store(gates + 2 * kLine, z), store(gates + 3 * kLine, a[3]);
       }
     }
+
+    static void whole(const FullRow &row, const Options &o) {
+      for (int64_t v = 0, unit = 0; unit < o.padded; ++v, unit += W) {
+        real *gates = row.gates + slot_at(4, v, 0);
+        const vec r = vsigmoid(load(gates + kLine)), z = vsigmoid(load(gates + 2 * kLine));
+        const vec n = vtanh(fma(r, load(gates + 3 * kLine), load(gates)));
+        const vec before = load_units(row.h_before + unit, o.hidden - unit);
+        store(gates, n), store(gates + kLine, r), store(gates + 2 * kLine, z);
+        give(o.all_gates[0], o, row.n, unit, r), give(o.all_gates[1], o, row.n, unit, z);
+        give(o.all_gates[2], o, row.n, unit, n);
+        finish_h(row, o, unit, fma(z, before - n, n));
+      }
+    }
   };
 
   struct Adjoint {
@@ -47,6 +61,24 @@ struct GruAfter {
       store(gates + 2 * kLine, dh * (before - n) * (z * (1 - z)));
       store(gates + 3 * kLine, dn * r);
       store(row.carry + v * W, dh * z);
+    }
+
+    static void whole(const FullAdjointRow &row, const Options &o) {
+      for (int64_t v = 0, unit = 0; unit < o.padded; ++v, unit += W) {
+        real *gates = row.gates + slot_at(4, v, 0);
+        const vec n = load(gates), r = load(gates + kLine), z = load(gates + 2 * kLine);
+        const vec p = load(gates + 3 * kLine), dh = load(row.dh + unit);
+        const vec before = load_units(row.h_before + unit, o.hidden - unit);
+        const vec dn = fma(dh, 1 - z, given(o.dall_gates[2], o, row.n, unit));
+        const vec da = dn * fma(-n, n, splat(1));
+        const vec dr = fma(da, p, given(o.dall_gates[0], o, row.n, unit));
+        const vec dz = fma(dh, before - n, given(o.dall_gates[1], o, row.n, unit));
+        store(gates, da);
+        store(gates + kLine, dr * (r * (1 - r)));
+        store(gates + 2 * kLine, dz * (z * (1 - z)));
+        store(gates + 3 * kLine, da * r);
+        store(row.carry_h + unit, fma(dh, z, load(row.carry_h + unit)));
+      }
     }
   };
   typedef Nothing SecondForward;

@@ -3,6 +3,7 @@
 #ifndef SEQUELA_CELLS_GRU_BEFORE_H
 #define SEQUELA_CELLS_GRU_BEFORE_H
 
+#include "../options.h"
 #include "../rows.h"
 
 namespace {
@@ -28,6 +29,16 @@ struct GruBefore {
         store(row.state + (v + u) * W, r * before);
       }
     }
+
+    static void whole(const FullRow &row, const Options &o) {
+      for (int64_t v = 0, unit = 0; unit < o.padded; ++v, unit += W) {
+        real *gates = row.gates + slot_at(3, v, 0);
+        const vec r = vsigmoid(load(gates + kLine)), z = vsigmoid(load(gates + 2 * kLine));
+        store(gates + kLine, r), store(gates + 2 * kLine, z);
+        store(row.state + unit, r * load_units(row.h_masked + unit, o.hidden - unit));
+        give(o.all_gates[0], o, row.n, unit, r), give(o.all_gates[1], o, row.n, unit, z);
+      }
+    }
   };
 
   struct SecondForward {
@@ -48,6 +59,17 @@ struct GruBefore {
                     hidden - (v + u) * W);
       }
     }
+
+    static void whole(const FullRow &row, const Options &o) {
+      for (int64_t v = 0, unit = 0; unit < o.padded; ++v, unit += W) {
+        real *gates = row.gates + slot_at(3, v, 0);
+        const vec n = vtanh(load(gates)), z = load(gates + 2 * kLine);
+        const vec before = load_units(row.h_before + unit, o.hidden - unit);
+        store(gates, n);
+        give(o.all_gates[2], o, row.n, unit, n);
+        finish_h(row, o, unit, fma(z, before - n, n));
+      }
+    }
   };
 
   struct Adjoint {
@@ -62,6 +84,19 @@ struct GruBefore {
       store(gates + 2 * kLine, dh * (before - n) * (z * (1 - z)));
       store(row.carry + v * W, dh * z);
     }
+
+    static void whole(const FullAdjointRow &row, const Options &o) {
+      for (int64_t v = 0, unit = 0; unit < o.padded; ++v, unit += W) {
+        real *gates = row.gates + slot_at(3, v, 0);
+        const vec n = load(gates), z = load(gates + 2 * kLine), dh = load(row.dh + unit);
+        const vec before = load_units(row.h_before + unit, o.hidden - unit);
+        const vec dn = fma(dh, 1 - z, given(o.dall_gates[2], o, row.n, unit));
+        const vec dz = fma(dh, before - n, given(o.dall_gates[1], o, row.n, unit));
+        store(gates, dn * fma(-n, n, splat(1)));
+        store(gates + 2 * kLine, dz * (z * (1 - z)));
+        store(row.carry_h + unit, fma(dh, z, load(row.carry_h + unit)));
+      }
+    }
   };
 
   // The product is d(r * h).
@@ -74,6 +109,20 @@ struct GruBefore {
       const vec r = load(reset), before = load_units(row.h_before + v * W, hidden - v * W);
       store(reset, product * before * (r * (1 - r)));
       store(carry, fma(product, r, load(carry)));
+    }
+
+    // row.dh is the product.
+    static void whole(const FullAdjointRow &row, const Options &o) {
+      for (int64_t v = 0, unit = 0; unit < o.padded; ++v, unit += W) {
+        const int64_t left = o.hidden - unit;
+        real *reset = row.gates + slot_at(3, v, 1), *carry = row.carry_h + unit;
+        const vec r = load(reset), product = load(row.dh + unit);
+        const vec dr = fma(product, load_units(row.h_masked + unit, left),
+                           given(o.dall_gates[0], o, row.n, unit));
+        const vec through = row.mask ? product * load_units(row.mask + unit, left) : product;
+        store(reset, dr * (r * (1 - r)));
+        store(carry, fma(through, r, load(carry)));
+      }
     }
   };
   static constexpr int kXFirst = 0, kXCount = 3, kXGates[] = {2, 0, 1};

@@ -2,6 +2,7 @@
 #ifndef SEQUELA_CELLS_RNN_H
 #define SEQUELA_CELLS_RNN_H
 
+#include "../options.h"
 #include "../rows.h"
 
 namespace {
@@ -33,6 +34,15 @@ struct Rnn {
       for (int u = 0; u < units; ++u)
         store_units(row.out + (v + u) * W, Function::value(a[u]), hidden - (v + u) * W);
     }
+
+    // Kept is h before zoneout.
+    static void whole(const FullRow &row, const Options &o) {
+      for (int64_t unit = 0; unit < o.padded; unit += W) {
+        const vec h = Function::value(load(row.gates + unit));
+        store(row.gates + unit, h);
+        finish_h(row, o, unit, h);
+      }
+    }
   };
 
   struct Adjoint {
@@ -42,6 +52,13 @@ struct Rnn {
     SEQUELA_INLINE void apply(vec dh, const AdjointRow &row, int64_t v, int64_t hidden) {
       const vec h = load_units(row.h + v * W, hidden - v * W);
       store(row.gates + slot_at(1, v, 0), Function::adjoint(dh, h));
+    }
+
+    static void whole(const FullAdjointRow &row, const Options &o) {
+      for (int64_t unit = 0; unit < o.padded; unit += W) {
+        real *gate = row.gates + unit;
+        store(gate, Function::adjoint(load(row.dh + unit), load(gate)));
+      }
     }
   };
   typedef Nothing SecondForward;

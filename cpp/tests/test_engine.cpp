@@ -42,6 +42,8 @@ struct Example {
   sequela_layer layer;
   std::vector<int64_t> sizes;
   std::vector<T> x, h0, c0, w_ih, w_hh, b_ih, b_hh, out, h_n, c_n;
+  std::vector<std::vector<T>> options;
+  std::vector<T> handed[5];
 
   static std::vector<T> fill(int64_t count, double scale) {
     std::vector<T> values((size_t)count);
@@ -61,7 +63,58 @@ struct Example {
     out.resize((size_t)(N * H)), h_n.resize((size_t)(B * H)), c_n.resize((size_t)(B * H));
     layer = {cell, sizeof(T) == 8, reverse, threads, N, (int64_t)sizes.size(), B, D, H,
              sizes.data(), x.data(), h0.data(), c0.data(), w_ih.data(), w_hh.data(), b_ih.data(),
-             b_hh.data()};
+             b_hh.data(), H, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
+             nullptr, 0, 0, 0};
+  }
+
+  const void *option(std::vector<T> values) {
+    options.push_back(values);
+    return options.back().data();
+  }
+
+  // Every option that the cell has, with values that change nothing: the bits stay.
+  void add_neutral() {
+    const int64_t H = layer.H;
+    options.reserve(8);
+    layer.mask = option(std::vector<T>(h0.size(), 1));
+    layer.keep_h = option(std::vector<T>(out.size(), 0));
+    layer.everything = 1;
+    if (layer.cell != SEQUELA_LSTM) return;
+    layer.keep_c = option(std::vector<T>(out.size(), 0));
+    layer.w_peephole = option(std::vector<T>((size_t)(3 * H), 0));
+    std::vector<T> identity((size_t)(H * H), 0);
+    for (int64_t i = 0; i < H; ++i) identity[(size_t)(i * H + i)] = 1;
+    layer.w_hr = option(identity);
+  }
+
+  // Every option, with values that change everything; the projection narrows h.
+  void add_options(int64_t P) {
+    const int64_t H = layer.H, N = layer.N, B = layer.B;
+    const size_t rows = b_hh.size();
+    const bool lstm = layer.cell == SEQUELA_LSTM;
+    options.reserve(16);
+    if (lstm) {
+      layer.P = P;
+      layer.w_hr = option(fill(P * H, 1));
+      w_hh = fill(4 * H * P, 1), layer.w_hh = w_hh.data();
+      h0 = fill(B * P, 1), layer.h0 = h0.data();
+      out.resize((size_t)(N * P)), h_n.resize((size_t)(B * P));
+      layer.w_peephole = option(fill(3 * H, 1));
+      layer.norm_c = option(fill(H, 1)), layer.norm_c_bias = option(fill(H, 1));
+      layer.keep_c = option(fill(N * H, 1));
+    }
+    layer.norm_ih = option(fill((int64_t)rows, 1));
+    layer.norm_hh = option(fill((int64_t)rows, 1));
+    layer.mask = option(fill(B * layer.P, 1)), layer.keep_h = option(fill(N * layer.P, 1));
+    layer.everything = 1;
+  }
+
+  sequela_everything all() {
+    const int gates = layer.cell < 2 ? 0 : layer.cell == 2 ? 4 : 3;
+    for (auto &part : handed) part.assign((size_t)(layer.N * layer.H), 0);
+    sequela_everything result = {handed[4].data(), {}};
+    for (int i = 0; i < gates; ++i) result.gates[i] = handed[i].data();
+    return result;
   }
 
   // One row by the equations alone.
@@ -131,24 +184,75 @@ struct Example {
     const int64_t bytes = sequela_saved_bytes(&layer);
     void *saved = nullptr;
     if (bytes < 0 || posix_memalign(&saved, 64, (size_t)bytes + 64)) return NAN;
-    expect(!sequela_forward(&layer, out.data(), h_n.data(), c_n.data(), saved), "forward");
-    std::vector<T> dout(out.size(), 1), late(h_n.size(), 1);
+    const sequela_everything given = all();
+    expect(!sequela_forward(&layer, out.data(), h_n.data(), c_n.data(), saved, &given), "forward");
+    std::vector<T> dout(out.size(), 1), late(c_n.size(), 1), each(handed[0].size(), 1);
     std::vector<T> dx(x.size()), dw_ih(w_ih.size()), dw_hh(w_hh.size()), db_ih(b_ih.size());
     std::vector<T> db_hh(b_hh.size()), dh0(h0.size()), dc0(c0.size());
-    const sequela_gradients gradients = {dout.data(),  late.data(),  late.data(), dx.data(),
-                                         dw_ih.data(), dw_hh.data(), db_ih.data(), db_hh.data(),
-                                         dh0.data(),   dc0.data()};
+    const size_t H = (size_t)layer.H, rows = b_hh.size();
+    std::vector<T> dw_hr((size_t)layer.P * H), peephole(3 * H), ih(rows), hh(rows), c(H), shift(H);
+    const void *e = each.data();
+    const sequela_gradients gradients = {
+        dout.data(),  late.data(),  late.data(),     dx.data(),    dw_ih.data(),
+        dw_hh.data(), db_ih.data(), db_hh.data(),    dh0.data(),   dc0.data(),
+        e,            {e, e, e, e}, dw_hr.data(),    peephole.data(), ih.data(),
+        hh.data(),    c.data(),     shift.data()};
     expect(!sequela_backward(&layer, out.data(), saved, &gradients), "backward");
     free(saved);
     if (hashed)
       for (auto *part : {&out, &h_n, &c_n, &dx, &dw_ih, &dw_hh, &db_ih, &db_hh, &dh0, &dc0})
         add_to_hash(*part);
     double sum = 0;
-    for (auto *part : {&dx, &dw_ih, &dw_hh, &db_ih, &db_hh, &dh0, &dc0})
+    for (auto *part : {&dx, &dw_ih, &dw_hh, &db_ih, &db_hh, &dh0, &dc0, &dw_hr, &peephole, &ih, &hh,
+                       &c, &shift, &handed[0], &handed[4]})
       for (size_t i = 0; i < part->size(); ++i) sum += (double)(*part)[i] * cos((double)i);
     return sum;
   }
 };
+
+template <class T>
+void options(Example<T> &example, int64_t H) {
+  const std::vector<T> out = example.out, h_n = example.h_n, c_n = example.c_n;
+  example.add_neutral();
+  example.layer.threads = 2;
+  example.train();
+  expect(out == example.out && h_n == example.h_n, "options that change nothing: h");
+  expect(example.layer.cell != SEQUELA_LSTM || c_n == example.c_n, "the same: c");
+  example.add_options(H / 2 + 1);
+  const double two = example.train();
+  expect(two == two, "a number");
+  example.layer.threads = 1;
+  expect(two == example.train(), "gradients with options, one thread and two");
+  const std::vector<T> kept = example.out;
+  const sequela_everything none = {nullptr, {}};
+  example.layer.threads = 3;
+  expect(!sequela_forward(&example.layer, example.out.data(), nullptr, nullptr, nullptr, &none),
+         "forward with options");
+  expect(kept == example.out, "training gives the bits of inference");
+}
+
+// The words themselves, by the rates between which a value changes.
+void random_words() {
+  const uint32_t words[] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
+  const int64_t zero = 0;
+  double values[64];
+  sequela_masks masks = {1, 1, 0, 0, 0, 2, 3, 1, 64, &zero, &zero};
+  for (int i = 0; i < 4; ++i)
+    for (int above = 0; above < 2; ++above) {
+      masks.rate = ((double)words[i] + above) / 4294967296.0;
+      expect(!sequela_draw(&masks, values), "draw");
+      expect(values[16 * i] == (above ? 2 : 3), "Philox's published words");
+    }
+  masks.rate = 1.5;
+  expect(sequela_draw(&masks, values) == SEQUELA_BAD_OPTION, "rate");
+  std::vector<int64_t> rows(5000, 3), steps(5000);
+  for (size_t i = 0; i < steps.size(); ++i) steps[i] = (int64_t)i;
+  std::vector<double> one(5000 * 70), two(5000 * 70);
+  masks = {1, 1, 7, 12345, .25, 1, 0, 5000, 70, rows.data(), steps.data()};
+  expect(!sequela_draw(&masks, one.data()), "draw");
+  masks.threads = 4;
+  expect(!sequela_draw(&masks, two.data()) && one == two, "the same masks from four threads");
+}
 
 template <class T>
 void compute(double bound) {
@@ -163,7 +267,7 @@ void compute(double bound) {
           for (int reverse = 0; reverse < 2; ++reverse) {
             Example<T> example(cell, sizes, B, D, H, reverse, 2);
             expect(!sequela_forward(&example.layer, example.out.data(), example.h_n.data(),
-                                    example.c_n.data(), nullptr),
+                                    example.c_n.data(), nullptr, nullptr),
                    "forward");
             if (!(example.worst() < bound))
               printf("cell %d H %d D %d: %g\n", cell, (int)H, (int)D, example.worst());
@@ -171,6 +275,7 @@ void compute(double bound) {
             const double two = example.train(true);
             example.layer.threads = 1;
             expect(two == example.train(), "gradients with one thread and two");
+            options(example, H);
           }
         }
   printf("bits of %s %016llx\n", sizeof(T) == 4 ? "float" : "double", (unsigned long long)hash);
@@ -181,7 +286,7 @@ void refuse() {
   auto status = [&](auto change) {
     sequela_layer layer = good.layer;
     change(layer);
-    return sequela_forward(&layer, good.out.data(), nullptr, nullptr, nullptr);
+    return sequela_forward(&layer, good.out.data(), nullptr, nullptr, nullptr, nullptr);
   };
   expect(status([](sequela_layer &) {}) == SEQUELA_OK, "a good call");
   expect(status([](sequela_layer &l) { l.cell = 9; }) == SEQUELA_BAD_CELL, "cell");
@@ -195,6 +300,13 @@ void refuse() {
   expect(status([](sequela_layer &l) { l.w_hh = nullptr; }) == SEQUELA_MISSING, "w_hh");
   expect(status([](sequela_layer &l) { l.h0 = l.c0 = l.b_ih = l.b_hh = nullptr; }) == SEQUELA_OK,
          "optional arrays");
+  const float some[64] = {};
+  expect(status([](sequela_layer &l) { l.P = 3; }) == SEQUELA_BAD_OPTION, "P without w_hr");
+  expect(status([](sequela_layer &l) { l.P = -1; }) == SEQUELA_BAD_SIZE, "negative P");
+  expect(status([](sequela_layer &l) { l.zoneout_h = 2; }) == SEQUELA_BAD_OPTION, "rate");
+  expect(status([&](sequela_layer &l) { l.norm_c_bias = some; }) == SEQUELA_BAD_OPTION, "shift");
+  expect(status([&](sequela_layer &l) { l.cell = 3, l.w_peephole = some; }) == SEQUELA_BAD_OPTION,
+         "a GRU's peephole");
   expect(sequela_backward(&good.layer, good.out.data(), nullptr, nullptr) == SEQUELA_MISSING,
          "saved");
 }
@@ -209,7 +321,7 @@ void steps() {
         Example<T> example(cell, std::vector<int64_t>((size_t)T_, B), B, D, H, 0, 2);
         sequela_layer layer = example.layer;
         expect(!sequela_forward(&layer, example.out.data(), example.h_n.data(), example.c_n.data(),
-                                nullptr),
+                                nullptr, nullptr),
                "forward");
         const int64_t bytes = sequela_packed_bytes(&layer);
         void *packed = nullptr;
@@ -316,6 +428,7 @@ int main(int count, char **arguments) {
   steps<float>();
   refuse();
   refuse_step();
+  random_words();
   seed = 7;
   crowd();
   elementwise(count > 1 ? (uint32_t)atoi(arguments[1]) : 4999);

@@ -33,7 +33,7 @@ def test_every_call_has_a_backend_and_a_reason(cell, option):
 def test_our_kernels_are_taken_where_they_are():
     for cell in ("rnn_tanh", "rnn_relu", "lstm", "gru_after", "gru_before"):
         assert ": native, because" in explain(cell)
-    assert "native not: its kernels have no projection" in explain("lstm", projection=True)
+    assert ": native, because" in explain("lstm", projection=True, peephole=True)
     assert "native not: it has no bfloat16 kernels" in explain("lstm", dtype=torch.bfloat16)
 
 

@@ -3,8 +3,8 @@
  * Plain C: pointers and sizes in, a status out, no exceptions, no ownership passed. The library knows
  * neither Python nor torch. Each function states its shapes, aliasing, threads and error bound.
  *
- * Letters: T steps, B rows (sequences), N packed rows of all steps, D input, H hidden, G gates
- * (RNN 1, GRU 3, LSTM 4). All arrays are dense, row-major, of the call's precision, and aligned to
+ * Letters: T steps, B rows (sequences), N packed rows of all steps, D input, H hidden, P the width
+ * of h (H, or the projection's), G gates (RNN 1, GRU 3, LSTM 4). All arrays are dense, row-major, of the call's precision, and aligned to
  * their element; larger alignment is not needed.
  */
 #ifndef SEQUELA_RECURRENT_H
@@ -19,7 +19,7 @@
 #endif
 
 /* Raised by one with every change that an older caller cannot live with. */
-#define SEQUELA_INTERFACE_VERSION 4
+#define SEQUELA_INTERFACE_VERSION 5
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,7 +33,8 @@ enum sequela_status {
   SEQUELA_MISSING = 4,         /* an array that the call needs is null */
   SEQUELA_NO_MEMORY = 5,       /* scratch memory could not be had */
   SEQUELA_STALE = 6,           /* the weights are not those that were packed */
-  SEQUELA_BAD_ROW = 7          /* the number of a row lies outside the array it leads to */
+  SEQUELA_BAD_ROW = 7,         /* the number of a row lies outside the array it leads to */
+  SEQUELA_BAD_OPTION = 8       /* an option that the cell does not have, or P without w_hr */
 };
 
 enum sequela_cell {
@@ -58,9 +59,29 @@ struct sequela_layer {
   int64_t N, T, B, D, H;
   const int64_t *batch_sizes; /* [T], not increasing, each at most B, summing to N */
   const void *x;              /* [N, D] */
-  const void *h0, *c0;        /* [B, H], or null for zeros; c0 is read by the LSTM alone */
-  const void *w_ih, *w_hh;    /* [G*H, D], [G*H, H], torch's gate order */
+  const void *h0, *c0;        /* [B, P] and [B, H], or null for zeros; c0: the LSTM alone */
+  const void *w_ih, *w_hh;    /* [G*H, D], [G*H, P], torch's gate order */
   const void *b_ih, *b_hh;    /* [G*H], or null for none */
+
+  /* Options; null, and zero for a number, where the call has none. With any of them units are never
+   * split over threads. The equations are those of src/sequela/cells. */
+  int64_t P;                  /* the width of h: H unless w_hr is given */
+  const void *w_hr;           /* [P, H], the LSTM's projection of h */
+  const void *w_peephole;     /* [3, H], the LSTM's, from c to i, f and o */
+  const void *norm_ih, *norm_hh;      /* [G*H]: gains; w x and w h are then normalised over their
+                                         width (w h of the reset-before GRU over r and z, and n) */
+  const void *norm_c, *norm_c_bias;   /* [H]: gain and shift of the LSTM's c where h reads it */
+  const void *mask;           /* [B, P]: scales h inside the recurrent product only */
+  const void *keep_h, *keep_c;        /* [N, P], [N, H]: 1 keeps the state before (zoneout) */
+  double zoneout_h, zoneout_c;        /* a probability in place of drawn masks: the expectation */
+  int32_t everything;         /* 1: every state and gate is handed out, and may have a gradient */
+};
+
+/* Every state and gate after each step. `gates` in torch's order, G of them (RNN: none). Any pointer
+ * may be null. */
+struct sequela_everything {
+  void *c;        /* [N, H], LSTM */
+  void *gates[4]; /* [N, H] each, after their function */
 };
 
 /* The interface version the library was built with. A loader refuses any but its own.
@@ -73,41 +94,51 @@ SEQUELA_API int32_t sequela_interface_version(void);
 SEQUELA_API const char *sequela_instruction_set(void);
 
 /* The bytes that training keeps between forward and backward, 0 for none, a negated status on error.
- * Reads the cell, precision and sizes only. */
+ * Reads the cell, precision, sizes and options; arrays are only compared with null. */
 SEQUELA_API int64_t sequela_saved_bytes(const struct sequela_layer *layer);
 
 /* All steps.
  *
- *   out    [N, H]   h after each step, in the order of x whatever the direction
- *   h_n    [B, H]   the state after each row's last processed step; may be null
+ *   out    [N, P]   h after each step, in the order of x whatever the direction
+ *   h_n    [B, P]   the state after each row's last processed step; may be null
  *   c_n    [B, H]   the same for the LSTM's c; may be null, ignored by other cells
+ *   all             states and gates where layer->everything, else null
  *   saved  [sequela_saved_bytes]   what the backward pass needs, or null; aligned to 64 bytes
  *
  * Aliasing: no output overlaps another array. Threads: any number of calls at once; a call works on
  * layer->threads threads, and alone when another call has them.
+ * Options: a row's mean and variance are summed in one order too, over the units of a line of 64
+ * bytes, then over the lanes.
  * Error: each sum is one chain of multiply-adds in the order bias, x, h, so that a row's bits depend
  * on nothing but the row and the weights: not on B, the other rows, the threads, AVX2 or AVX-512.
  * exp, sigmoid and tanh are within 2 ulp. */
 SEQUELA_API int32_t sequela_forward(const struct sequela_layer *layer, void *out, void *h_n,
-                                    void *c_n, void *saved);
+                                    void *c_n, void *saved,
+                                    const struct sequela_everything *all);
 
 /* Gradients of a scalar loss. Any pointer below may be null: a null input counts as zeros, a null
  * output is not computed. */
 struct sequela_gradients {
-  const void *dout;       /* [N, H] */
-  const void *dh_n;       /* [B, H] */
+  const void *dout;       /* [N, P] */
+  const void *dh_n;       /* [B, P] */
   const void *dc_n;       /* [B, H], LSTM */
   void *dx;               /* [N, D] */
-  void *dw_ih, *dw_hh;    /* [G*H, D], [G*H, H] */
+  void *dw_ih, *dw_hh;    /* [G*H, D], [G*H, P] */
   void *db_ih, *db_hh;    /* [G*H] */
-  void *dh0, *dc0;        /* [B, H] */
+  void *dh0, *dc0;        /* [B, P], [B, H] */
+
+  /* Read and written only where the layer has the option. */
+  const void *dall_c, *dall_gates[4]; /* [N, H]: of what `everything` handed out */
+  void *dw_hr, *dw_peephole;          /* [P, H], [3, H] */
+  void *dnorm_ih, *dnorm_hh;          /* [G*H] */
+  void *dnorm_c, *dnorm_c_bias;       /* [H] */
 };
 
 /* Back-propagation through time. `out` is what the forward pass returned, `saved` what it kept;
  * `saved` is DESTROYED (the gates' gradients take the place of the gates), so a second backward pass
  * over the same forward pass needs a copy. Aliasing, threads: as sequela_forward. The bits do not
  * depend on the threads. Error: one chain of multiply-adds per element, over time first, then over
- * the packed rows in their order. */
+ * the packed rows in their order; gains and peepholes over the steps of a row, then over the rows. */
 SEQUELA_API int32_t sequela_backward(const struct sequela_layer *layer, const void *out, void *saved,
                                      const struct sequela_gradients *gradients);
 
@@ -129,7 +160,7 @@ SEQUELA_API int32_t sequela_pack(const struct sequela_layer *layer, void *packed
 
 /* One step of B rows; the bits are those of sequela_forward.
  *
- *   layer   as it was packed: cell, precision, threads, D, H and weights are read, the rest is not
+ *   layer   as it was packed, without options: cell, precision, threads, D, H and weights are read
  *   packed  from sequela_pack; read only
  *   x       [B, D]
  *   h0, c0  [B, H], or null for zeros; c0 is read by the LSTM alone
@@ -147,6 +178,24 @@ SEQUELA_API int32_t sequela_pack(const struct sequela_layer *layer, void *packed
 SEQUELA_API int32_t sequela_step(const struct sequela_layer *layer, const void *packed, int64_t B,
                                  const void *x, const void *h0, const void *c0, void *out, void *h_n,
                                  void *c_n);
+/* Random masks: out[n, unit] = below with probability `rate`, else above, for count rows of `width`
+ * units. The value is word j of Philox 4x32-10 with the key (seed, seed >> 32) and the counter
+ * (q, steps[n], rows[n], stream), where q = unit / 64 * 16 + unit % 16 and j = unit / 16 % 4, compared
+ * with rate * 2^32: it depends on nothing else, neither on the threads nor on the order of the rows.
+ *
+ *   rows, steps   [count], each taken modulo 2^32
+ *   out           [count, width], overlaps nothing
+ *
+ * Threads: as sequela_forward. */
+struct sequela_masks {
+  int32_t precision, threads;
+  uint32_t stream;
+  uint64_t seed;
+  double rate, below, above;
+  int64_t count, width;
+  const int64_t *rows, *steps;
+};
+SEQUELA_API int32_t sequela_draw(const struct sequela_masks *masks, void *out);
 
 /* y[i] = f(x[i]) for i < count; function 0 exp, 1 sigmoid, 2 tanh, as the kernels compute them: at
  * most 2 ulp over the whole range, NaN gives NaN; the bits of y[i] depend on x[i] alone. y may be x. */

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from sequela.ops.native import library, status
 
 __all__ = [
     "CELL_NUMBERS",
+    "EVERY_TENSOR",
     "PRECISIONS",
     "REQUIRED",
     "TENSORS",
@@ -38,12 +39,16 @@ CELL_NUMBERS = {"rnn_tanh": 0, "rnn_relu": 1, "lstm": 2, "gru_after": 3, "gru_be
 _LINE = 64  # bytes
 _KEEP_A_STATE = ("lstm", "gru_before")
 PRECISIONS = {torch.float32: 0, torch.float64: 1}
+# The tensors of a layer that only some calls have, in the order of the C structure.
+_OPTIONS = ("w_hr", "w_peephole", "norm_ih", "norm_hh", "norm_c", "norm_c_bias")
+_OPTIONS += ("mask", "keep_h", "keep_c")
 _REASONS = {
     1: "the cell or the type is unknown to the library",
     2: "a size is negative or too large",
     3: "batch_sizes increase, are negative or do not sum to the rows of the data",
     4: "an array is missing",
     5: "there is not enough memory",
+    8: "the cell does not have such an option",
 }
 
 
@@ -55,24 +60,40 @@ class _Layer(ctypes.Structure):
         *((name, ctypes.c_int64) for name in "NTBDH"),
         ("batch_sizes", ctypes.c_void_p),
         *((name, ctypes.c_void_p) for name in ("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh")),
+        ("P", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in _OPTIONS),
+        ("zoneout_h", ctypes.c_double),
+        ("zoneout_c", ctypes.c_double),
+        ("everything", ctypes.c_int32),
     )
+
+
+class _Everything(ctypes.Structure):
+    """``struct sequela_everything``."""
+
+    _fields_ = (("c", ctypes.c_void_p), ("gates", ctypes.c_void_p * 4))
 
 
 class _Gradients(ctypes.Structure):
     """``struct sequela_gradients``."""
 
-    _fields_ = tuple(
-        (name, ctypes.c_void_p)
-        for name in ("dout", "dh_n", "dc_n", "dx", "dw_ih", "dw_hh", "db_ih", "db_hh")
-        + ("dh0", "dc0")
+    _fields_ = (
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("dout", "dh_n", "dc_n", "dx", "dw_ih", "dw_hh", "db_ih", "db_hh")
+            + ("dh0", "dc0", "dall_c")
+        ),
+        ("dall_gates", ctypes.c_void_p * 4),
+        *((f"d{name}", ctypes.c_void_p) for name in _OPTIONS[:6]),
     )
 
 
 class Layer(NamedTuple):
     """The arguments of one layer in one direction, checked and contiguous.
 
-    ``sizes`` is int64 ``[T]`` on the CPU. From ``x`` on come the tensors that can have gradients;
-    all but :data:`REQUIRED` may be None. The operator's schema is made from these fields.
+    ``sizes`` is int64 ``[T]`` on the CPU. From ``x`` on come tensors; all but :data:`REQUIRED` may
+    be None, and those from ``mask`` on have no gradient. Then come numbers. The operator's schema
+    is made from these fields.
     """
 
     cell: str
@@ -85,10 +106,23 @@ class Layer(NamedTuple):
     w_hh: Tensor
     b_ih: Tensor | None
     b_hh: Tensor | None
+    w_hr: Tensor | None = None
+    w_peephole: Tensor | None = None
+    norm_ih: Tensor | None = None
+    norm_hh: Tensor | None = None
+    norm_c: Tensor | None = None
+    norm_c_bias: Tensor | None = None
+    mask: Tensor | None = None
+    keep_h: Tensor | None = None
+    keep_c: Tensor | None = None
+    zoneout_h: float = 0.0
+    zoneout_c: float = 0.0
+    everything: bool = False
 
 
-# The names of a layer's tensors, in order, and those that are never None.
-TENSORS = Layer._fields[3:]
+# The names of a layer's tensors, in order: all, those of a plain layer, those never None.
+EVERY_TENSOR = Layer._fields[3:-3]
+TENSORS = EVERY_TENSOR[:7]
 REQUIRED = ("x", "h0", "w_ih", "w_hh")
 
 
@@ -101,15 +135,25 @@ def instruction_set() -> str:
     return loaded.sequela_instruction_set().decode()
 
 
-def checked(cell: str, sizes: Tensor, reverse: bool, *given: Tensor | None) -> Layer:
+def checked(
+    cell: str,
+    sizes: Tensor,
+    reverse: bool,
+    *given: Tensor | None,
+    rates: tuple[float, float] = (0.0, 0.0),
+    everything: bool = False,
+) -> Layer:
     """Contiguous arguments that fit each other.
 
     Args:
         cell: ``rnn_tanh``, ``rnn_relu``, ``lstm``, ``gru_after`` or ``gru_before``.
         sizes: int64 ``[T]`` on the CPU.
         reverse: the direction.
-        given: ``x [N, D]``, ``h0 [B, H]``, ``c0 [B, H]`` (LSTM) or None, ``w_ih [G*H, D]``,
-            ``w_hh [G*H, H]``, ``b_ih`` and ``b_hh [G*H]`` or None.
+        given: the tensors named in :data:`EVERY_TENSOR`, as many as there are: ``x [N, D]``,
+            ``h0 [B, P]``, ``c0 [B, H]`` (LSTM) or None, ``w_ih [G*H, D]``, ``w_hh [G*H, P]``,
+            ``b_ih`` and ``b_hh [G*H]`` or None, and what a call with options has besides.
+        rates: zoneout of h and of c as a probability, the expectation.
+        everything: whether every state and gate is returned.
 
     Raises:
         RuntimeError: something does not fit, by name, with what was got and wanted.
@@ -118,33 +162,54 @@ def checked(cell: str, sizes: Tensor, reverse: bool, *given: Tensor | None) -> L
         raise RuntimeError(
             f"native: unknown cell {cell!r}, wanted one of {', '.join(CELL_NUMBERS)}"
         )
-    x, h0, c0, w_ih, w_hh, b_ih, b_hh = given
+    parts = dict(zip(EVERY_TENSOR, given, strict=False))
+    x, h0, c0, w_ih, w_hh = (parts[name] for name in TENSORS[:5])
     if x is None or h0 is None or w_ih is None or w_hh is None:
         raise RuntimeError("native: x, h0, w_ih and w_hh must be given")
     for name, part in (("x", x), ("h0", h0), ("w_ih", w_ih), ("w_hh", w_hh)):
         if part.dim() != 2:
             raise RuntimeError(f"native: {name} must have 2 dimensions, got {part.dim()}")
-    rows, hidden = CELLS[cell].gate_count * w_hh.shape[1], w_hh.shape[1]
+    projection = parts.get("w_hr")
+    hidden = w_hh.shape[1] if projection is None else w_hh.shape[0] // CELLS[cell].gate_count
+    shapes = _shapes(cell, x, h0, w_ih, w_hh, hidden)
     if (c0 is not None) != (cell == "lstm"):
         raise RuntimeError(f"native: c0 is the LSTM's, got {type(c0).__name__} for {cell}")
     if x.dtype not in PRECISIONS:
         raise RuntimeError(f"native: x must be float32 or float64, got {x.dtype}")
+    ready: list[Any] = [
+        None if part is None else _plain(name, part, shapes[name], x.dtype)
+        for name, part in parts.items()
+    ]
+    ready += [None] * (len(EVERY_TENSOR) - len(ready))
+    sizes = _plain("batch_sizes", sizes, (sizes.numel(),), torch.int64)
+    tensors = dict(zip(EVERY_TENSOR, ready, strict=True))
+    numbers = {"zoneout_h": rates[0], "zoneout_c": rates[1], "everything": everything}
+    return Layer(cell=cell, sizes=sizes, reverse=bool(reverse), **tensors, **numbers)
 
-    def fit(name: str, part: Tensor, *shape: int) -> Tensor:
-        return _plain(name, part, shape, x.dtype)
 
-    return Layer(
-        cell,
-        _plain("batch_sizes", sizes, (sizes.numel(),), torch.int64),
-        bool(reverse),
-        fit("x", x, x.shape[0], w_ih.shape[1]),
-        fit("h0", h0, h0.shape[0], hidden),
-        None if c0 is None else fit("c0", c0, h0.shape[0], hidden),
-        fit("w_ih", w_ih, rows, w_ih.shape[1]),
-        fit("w_hh", w_hh, rows, hidden),
-        None if b_ih is None else fit("b_ih", b_ih, rows),
-        None if b_hh is None else fit("b_hh", b_hh, rows),
-    )
+def _shapes(
+    cell: str, x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, hidden: int
+) -> dict[str, tuple[int, ...]]:
+    """The shape that each tensor of a layer must have."""
+    rows, width = CELLS[cell].gate_count * hidden, w_hh.shape[1]
+    return {
+        "x": (x.shape[0], w_ih.shape[1]),
+        "h0": (h0.shape[0], width),
+        "c0": (h0.shape[0], hidden),
+        "w_ih": (rows, w_ih.shape[1]),
+        "w_hh": (rows, width),
+        "b_ih": (rows,),
+        "b_hh": (rows,),
+        "w_hr": (width, hidden),
+        "w_peephole": (3, hidden),
+        "norm_ih": (rows,),
+        "norm_hh": (rows,),
+        "norm_c": (hidden,),
+        "norm_c_bias": (hidden,),
+        "mask": (h0.shape[0], width),
+        "keep_h": (x.shape[0], width),
+        "keep_c": (x.shape[0], hidden),
+    }
 
 
 def _plain(name: str, part: Tensor, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
@@ -174,8 +239,11 @@ def describe(layer: Layer) -> _Layer:
         layer.sizes.shape[0],
         layer.h0.shape[0],
         layer.x.shape[1],
+        layer.w_hh.shape[0] // CELLS[layer.cell].gate_count,
+        *(_address(part) for part in (layer.sizes, *layer[3:10])),
         layer.w_hh.shape[1],
-        *(_address(part) for part in (layer.sizes, *layer[3:])),
+        *(_address(part) for part in layer[10:-3]),
+        *layer[-3:],
     )
 
 
@@ -186,7 +254,7 @@ def _library() -> ctypes.CDLL:
     if loaded.sequela_saved_bytes.restype is not ctypes.c_int64:
         loaded.sequela_saved_bytes.restype = ctypes.c_int64
         loaded.sequela_saved_bytes.argtypes = [ctypes.c_void_p]
-        loaded.sequela_forward.argtypes = [ctypes.c_void_p] * 5
+        loaded.sequela_forward.argtypes = [ctypes.c_void_p] * 6
         loaded.sequela_backward.argtypes = [ctypes.c_void_p] * 4
     return loaded
 
@@ -197,14 +265,27 @@ def done(code: int) -> None:
         raise RuntimeError(f"native: {_REASONS.get(code, f'the library returned {code}')}")
 
 
-def saved_width(cell: str, dtype: torch.dtype, hidden: int) -> int:
-    """How many numbers of each packed row the backward pass needs."""
-    described = _Layer(cell=CELL_NUMBERS[cell], precision=PRECISIONS[dtype], H=hidden)
+def saved_width(
+    cell: str, dtype: torch.dtype, hidden: int, optioned: bool = False, normed: bool = False
+) -> int:
+    """How many numbers of each packed row the backward pass needs.
+
+    Args:
+        cell: see :func:`checked`.
+        dtype: float32 or float64.
+        hidden: H.
+        optioned: whether the layer has any option.
+        normed: whether its products are normalised.
+    """
+    described = _Layer(cell=CELL_NUMBERS[cell], precision=PRECISIONS[dtype], H=hidden, P=hidden)
+    described.everything = optioned
+    described.norm_ih = 1 if normed else None  # only compared with null
     return _width(_library(), described)
 
 
 def _width(loaded: ctypes.CDLL, described: _Layer) -> int:
-    one = _Layer(cell=described.cell, precision=described.precision, N=1, H=described.H)
+    one = _Layer.from_buffer_copy(described)
+    one.N, one.T, one.B = 1, 0, 0
     count = loaded.sequela_saved_bytes(ctypes.addressof(one))
     done(-count if count < 0 else 0)
     return count // (8 if described.precision else 4)
@@ -230,19 +311,34 @@ def forward(layer: Layer, keep: bool = False, rows: int | None = None) -> tuple[
         rows: as many rows have the output and the workspace; those beyond N are not written.
 
     Returns:
-        ``output [N, H]``, ``h_n [B, H]``, for the LSTM ``c_n [B, H]``, and the workspace
-        ``[N, saved_width]``, of width 0 unless kept.
+        ``output [N, P]``, ``h_n [B, P]``, for the LSTM ``c_n [B, H]``; with ``everything`` for
+        the LSTM c and then for each gate ``[N, H]``; and the workspace ``[N, saved_width]``, of
+        width 0 unless kept.
     """
     loaded, described = _library(), describe(layer)
     pointer = ctypes.addressof(described)
     rows = layer.x.shape[0] if rows is None else rows
     output = layer.x.new_empty(rows, layer.w_hh.shape[1])
-    final = [torch.empty_like(layer.h0) for _ in range(2 if layer.cell == "lstm" else 1)]
+    final = [torch.empty_like(part) for part in (layer.h0, layer.c0) if part is not None]
+    handed = [output.new_empty(rows, described.H) for _ in range(_handed(layer))]
+    named: list[Tensor | None] = list(handed)
+    if layer.c0 is None or not handed:
+        named.insert(0, None)
+    addresses = [_address(part) for part in named]
+    every = _Everything(addresses[0], tuple(addresses[1:]))
     saved = layer.x.new_empty(rows, _width(loaded, described) if keep else 0)
     c_n = _address(final[1]) if len(final) > 1 else None
     h_n, space = _address(final[0]), _address(saved)
-    done(loaded.sequela_forward(pointer, _address(output), h_n, c_n, space))
-    return output, *final, saved
+    pointers = (_address(output), h_n, c_n, space, ctypes.addressof(every))
+    done(loaded.sequela_forward(pointer, *pointers))
+    return output, *final, *handed, saved
+
+
+def _handed(layer: Layer) -> int:
+    """How many states and gates beside h are handed out at every step."""
+    if not layer.everything:
+        return 0
+    return len(CELLS[layer.cell].gates._fields) + (layer.c0 is not None)
 
 
 def backward(
@@ -258,35 +354,47 @@ def backward(
         layer: what :func:`forward` was called with.
         output: what it returned.
         saved: what it kept.
-        late: the gradients of the output ``[N, H]``, of h_n and of c_n ``[B, H]``; None for zero.
-        wanted: which of x, h0, c0, w_ih, w_hh, b_ih, b_hh need a gradient.
+        late: the gradients of the output, of h_n, for the LSTM of c_n, and of whatever else
+            :func:`forward` returned; None for zero.
+        wanted: which of :data:`EVERY_TENSOR` need a gradient.
 
     Returns:
-        One gradient, or None, for each of these seven.
+        One gradient, or None, for each of these; fewer where fewer are wanted.
 
     Raises:
         RuntimeError: ``output``, ``saved`` or one of ``late`` does not fit the layer.
     """
     results = [
         torch.empty_like(part) if part is not None and want else None
-        for part, want in zip(layer[3:], wanted, strict=True)
+        for part, want in zip(layer[3:-3], wanted, strict=False)
     ]
-    dx, dh0, dc0, dw_ih, dw_hh, db_ih, db_hh = results
-    rows, hidden = layer.x.shape[0], layer.w_hh.shape[1]
-    width = saved_width(layer.cell, layer.x.dtype, hidden)
-    output = _plain("output", output, (rows, hidden), layer.x.dtype)
+    results += [None] * (len(EVERY_TENSOR) - len(results))
+    rows = layer.x.shape[0]
+    output = _plain("output", output, (rows, layer.w_hh.shape[1]), layer.x.dtype)
     if not saved.is_contiguous():
         raise RuntimeError("native: saved is written over, so it must be contiguous")
-    saved = _plain("saved", saved, (rows, width), layer.x.dtype)
-    shapes = (output.shape, layer.h0.shape, layer.h0.shape)
+    saved = _plain("saved", saved, (rows, _width(_library(), describe(layer))), layer.x.dtype)
+    described = describe(layer)
+    each = (output.shape[0], described.H)
+    shapes = [(output.shape[0], described.P), (described.B, described.P)]
+    shapes += [] if layer.c0 is None else [(described.B, described.H)]
+    shapes += [each] * _handed(layer)
+    names = ("output", "h_n", *(() if layer.c0 is None else ("c_n",)))
+    names += ("a state or gate",) * _handed(layer)
     ready = [
         None if part is None else _plain(f"the gradient of {name}", part, shape, output.dtype)
-        for name, part, shape in zip(("output", "h_n", "c_n"), late, shapes, strict=False)
+        for name, part, shape in zip(names, late, shapes, strict=False)
     ]
-    ready += [None] * (3 - len(ready))
-    parts = (*ready, dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0)
-    gradients = _Gradients(*(_address(part) for part in parts))
-    described = describe(layer)
+    if layer.c0 is None:
+        ready.insert(2, None)
+        ready.insert(3, None)
+    ready += [None] * (8 - len(ready))
+    dx, dh0, dc0, dw_ih, dw_hh, db_ih, db_hh, *extra = results
+    parts = (*ready[:3], dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, ready[3])
+    gates = tuple(_address(part) for part in ready[4:8])
+    gradients = _Gradients(
+        *(_address(part) for part in parts), gates, *(_address(part) for part in extra[:6])
+    )
     done(
         _library().sequela_backward(
             ctypes.addressof(described),
@@ -295,4 +403,4 @@ def backward(
             ctypes.addressof(gradients),
         )
     )
-    return tuple(results)
+    return tuple(results[: max(len(wanted), len(TENSORS))])

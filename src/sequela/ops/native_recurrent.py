@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sequela.ops import reference
 from sequela.ops.call import Call, Facts, Result, constant_when_compiled
 from sequela.ops.native import library, status
 from sequela.ops.native_call import CELL_NUMBERS, PRECISIONS, backward, checked, forward
@@ -19,8 +20,6 @@ from sequela.ops.operator import differentiable, recurrent
 from sequela.ops.sizes import table
 
 __all__ = ["is_traced", "objection", "run"]
-
-_OPTIONS = ("projection", "peephole", "layer_norm", "recurrent_dropout", "zoneout")
 
 
 def objection(facts: Facts) -> str | None:
@@ -31,15 +30,12 @@ def objection(facts: Facts) -> str | None:
         return f"it has no {facts.cell} kernel"
     if facts.dtype not in PRECISIONS:
         return f"it has no {str(facts.dtype).removeprefix('torch.')} kernels"
-    for name in _OPTIONS:
-        if getattr(facts, name):
-            return f"its kernels have no {name.replace('_', ' ')}"
-    if facts.everything:
-        return "its kernels return only h at every step"
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on"
     if torch.jit.is_tracing():
         return "torch.jit records torch's own operators only"
+    if is_traced() and any(facts[3:]):
+        return "the call is traced or transformed, and its operator has no options"
     return _absence()
 
 
@@ -59,31 +55,53 @@ def is_traced() -> bool:
 
 def run(call: Call) -> Result:
     """Computes a call with at least one step; see :func:`sequela.ops.recurrent.run`."""
-    weights = call.weights
-    c0 = call.initial[1] if len(call.initial) > 1 else None
+    drawn = [keep if isinstance(keep, Tensor) else None for keep in call.keep]
+    if any(part is not None and part.requires_grad for part in (call.mask, *drawn)):
+        return reference.run(call)  # masks are constants to the kernels
+    rates = [0.0 if keep is None or isinstance(keep, Tensor) else keep for keep in call.keep]
+    states = len(call.initial)
+    drawn += [None] * (2 - states)
+    c0 = call.initial[1] if states > 1 else None
     sizes = table(call.sizes)
-    given = (call.data, call.initial[0], c0)
-    given += (weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh)
+    given = (call.data, call.initial[0], c0, *call.weights, call.mask, *drawn)
+    rates = (rates[0], rates[1] if states > 1 else 0.0)
     late = torch.is_grad_enabled() and any(
         part is not None and part.requires_grad for part in given
     )
     if is_traced():
-        output, *final = recurrent(call.cell.name, sizes, call.reverse, late, *given)
+        output, *final = recurrent(call.cell.name, sizes, call.reverse, late, *given[:7])
     elif late:
-        output, *final = _Recurrent.apply(call.cell.name, sizes, call.reverse, *given)
+        plain = (call.cell.name, call.reverse, rates, call.everything)
+        output, *final = _Recurrent.apply(plain, sizes, *given)
     else:
-        output, *final, _ = forward(checked(call.cell.name, sizes, call.reverse, *given))
-    return Result(output, tuple(final), {})
+        layer = checked(
+            call.cell.name,
+            sizes,
+            call.reverse,
+            *given,
+            rates=rates,
+            everything=call.everything,
+        )
+        output, *final, _ = forward(layer)
+    if not call.everything:
+        return Result(output, tuple(final), {})
+    names = (*call.cell.state._fields[1:], *call.cell.gates._fields)
+    handed = dict(zip(names, final[states:], strict=True))
+    return Result(output, tuple(final[:states]), {"h": output.clone(), **handed})
+
+
+# The cell, the direction, the rates of zoneout and whether everything is returned.
+_Plain = tuple[str, bool, tuple[float, float], bool]
 
 
 class _Recurrent(torch.autograd.Function):
     """One layer and its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, cell: str, sizes: Tensor, reverse: bool, *given: Tensor | None) -> Any:
-        layer = checked(cell, sizes, reverse, *given)
+    def forward(ctx: Any, plain: _Plain, sizes: Tensor, *given: Tensor | None) -> Any:
+        cell, reverse, rates, everything = ctx.plain = plain
+        layer = checked(cell, sizes, reverse, *given, rates=rates, everything=everything)
         output, *final, saved = forward(layer, keep=True)
-        ctx.plain = (cell, reverse)
         # The backward pass writes over what was saved; a second one computes it anew.
         ctx.fresh = [True]
         ctx.save_for_backward(sizes, output, saved, *given)
@@ -94,14 +112,17 @@ class _Recurrent(torch.autograd.Function):
     # pyrefly: ignore [bad-override]
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         sizes, output, saved, *given = ctx.saved_tensors
-        cell, reverse = ctx.plain
-        wanted = ctx.needs_input_grad[3:]
+        cell, reverse, rates, everything = ctx.plain
+        wanted = ctx.needs_input_grad[2:]
         if torch.is_grad_enabled():  # the gradient is to be differentiated again
-            again = differentiable(cell, sizes, reverse, given, grad_outputs, wanted)
-            return None, None, None, *again
-        layer = checked(cell, sizes, reverse, *given)
+            again = differentiable(
+                cell, sizes, reverse, given, grad_outputs, wanted, rates, everything
+            )
+            return None, None, *again
+        layer = checked(cell, sizes, reverse, *given, rates=rates, everything=everything)
         try:
             ctx.fresh.pop()
         except IndexError:
             saved = forward(layer, keep=True)[-1]
-        return None, None, None, *backward(layer, output, saved, grad_outputs, wanted)
+        found = backward(layer, output, saved, grad_outputs, wanted)
+        return None, None, *found[: len(given)]

@@ -19,7 +19,15 @@ from torch.nn.functional import pad
 from sequela.cells import CELLS, CellWeights
 from sequela.ops import native_call, reference
 from sequela.ops.call import Call
-from sequela.ops.native_call import REQUIRED, TENSORS, Layer, checked, saved_width, unused_columns
+from sequela.ops.native_call import (
+    EVERY_TENSOR,
+    REQUIRED,
+    TENSORS,
+    Layer,
+    checked,
+    saved_width,
+    unused_columns,
+)
 from sequela.ops.sizes import checked_sizes
 
 __all__ = ["BACKWARD", "FORWARD", "differentiable", "recurrent"]
@@ -208,6 +216,8 @@ def differentiable(
     given: Sequence[Any],
     late: Sequence[Tensor | None],
     wanted: Sequence[bool],
+    rates: tuple[float, float] = (0.0, 0.0),
+    everything: bool = False,
 ) -> list[Tensor | None]:
     """The gradients of a layer by plain PyTorch, as a graph that has gradients itself.
 
@@ -218,20 +228,36 @@ def differentiable(
         given: the layer's tensors.
         late: the gradients of its outputs, None for zero.
         wanted: which of the tensors need a gradient.
+        rates: zoneout of h and c as a probability.
+        everything: whether the outputs are followed by every state but h and every gate.
     """
     given = _own(given)
-    x, h0, c0, *weights = given
-    initial = tuple(part for part in (h0, c0) if part is not None)
-    keep, steps = (None,) * len(initial), checked_sizes(sizes, traced=False)
-    filled = int(sizes.sum())
-    call = Call(
-        CELLS[cell], x[:filled], steps, initial, CellWeights(*weights), reverse, None, keep, False
+    layer: dict[str, Any] = dict.fromkeys(EVERY_TENSOR) | dict(
+        zip(EVERY_TENSOR, given, strict=False)
     )
-    result = reference.run(call)
+    initial = tuple(layer[name] for name in ("h0", "c0") if layer[name] is not None)
+    drawn = zip((layer["keep_h"], layer["keep_c"]), rates, strict=True)
+    keep = tuple(rate or None if mask is None else mask for mask, rate in drawn)[: len(initial)]
+    weights = CellWeights(*(layer[name] for name in EVERY_TENSOR[3:-3]))
+    filled = int(sizes.sum())
+    result = reference.run(
+        Call(
+            cell=CELLS[cell],
+            data=layer["x"][:filled],
+            sizes=checked_sizes(sizes, traced=False),
+            initial=initial,
+            weights=weights,
+            reverse=reverse,
+            mask=layer["mask"],
+            keep=keep,
+            everything=everything,
+        )
+    )
+    handed = [part for name, part in result.everything.items() if name != "h"]
     late = (None if late[0] is None else late[0][:filled], *late[1:])
     reached = [
         (output, gradient)
-        for output, gradient in zip((result.output, *result.final), late, strict=False)
+        for output, gradient in zip((result.output, *result.final, *handed), late, strict=False)
         if gradient is not None and output.requires_grad
     ]
     inputs = [part for part, want in zip(given, wanted, strict=True) if want and part is not None]
