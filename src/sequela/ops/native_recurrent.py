@@ -18,6 +18,7 @@ from sequela.ops.native import library, status
 from sequela.ops.native_call import CELL_NUMBERS, PRECISIONS, backward, checked, forward
 from sequela.ops.operator import differentiable, recurrent
 from sequela.ops.sizes import table
+from sequela.ops.transforms import transformed
 
 __all__ = ["is_traced", "objection", "run"]
 
@@ -69,7 +70,14 @@ def run(call: Call) -> Result:
         part is not None and part.requires_grad for part in given
     )
     if is_traced():
+<<<<<<< HEAD
         output, *final = recurrent(call.cell.name, sizes, call.reverse, late, *given[:7])
+=======
+        if not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack():
+            output, *final = transformed(call.cell.name, sizes, call.reverse, *given)
+        else:
+            output, *final = recurrent(call.cell.name, sizes, call.reverse, late, *given)
+>>>>>>> 8f70dbc (ops, docs: torch.func on our own kernels; a guide to compile, export, torch.func and several processes)
     elif late:
         plain = (call.cell.name, call.reverse, rates, call.everything)
         output, *final = _Recurrent.apply(plain, sizes, *given)

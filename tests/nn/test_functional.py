@@ -1,0 +1,183 @@
+"""The layers under torch.func, autocast, deepcopy, and in two processes."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from tests.tolerances import REFERENCE
+from torch.func import functional_call, grad, jacrev, stack_module_state, vmap
+
+import sequela.nn
+from sequela.ops import force
+from sequela.ops.native import library
+
+D, H = 3, 5
+LAYERS = {
+    "LSTM": ("LSTM", {"num_layers": 2, "bidirectional": True}),
+    "GRU": ("GRU", {"reset_after": False}),
+    "GRU after": ("GRU", {}),
+    "RNN": ("RNN", {"go_backwards": True}),
+}
+
+
+def made(name):
+    torch.manual_seed(3)
+    kind, options = LAYERS[name]
+    return getattr(sequela.nn, kind)(D, H, dtype=torch.float64, **options)
+
+
+def numbers(*shape):
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def loss_of(layer):
+    def loss(parameters, x):
+        output, final = functional_call(layer, parameters, (x,))
+        final = final if isinstance(final, tuple) else (final,)
+        return output.square().sum() + sum(part.sin().sum() for part in final)
+
+    return loss
+
+
+def gradients(layer, loss, x):
+    parameters = dict(layer.named_parameters())
+    found = torch.autograd.grad(loss(parameters, x), list(parameters.values()))
+    return dict(zip(parameters, found, strict=True))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_grad_has_the_bits_of_autograd(name):
+    layer, x = made(name), numbers(4, 6, D)
+    loss = loss_of(layer)
+    wanted = gradients(layer, loss, x)
+    for key, found in grad(loss)(dict(layer.named_parameters()), x).items():
+        assert torch.equal(found, wanted[key])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients_of_each_sample(name):
+    layer, samples = made(name), numbers(6, 4, 1, D)
+    loss = loss_of(layer)
+    parameters = {key: part.detach() for key, part in layer.named_parameters()}
+    found = vmap(grad(loss, argnums=(0, 1)), in_dims=(None, 0))(parameters, samples)
+    for i, x in enumerate(samples):
+        wanted = gradients(layer, loss, x)
+        for key in wanted:
+            torch.testing.assert_close(found[0][key][i], wanted[key], **REFERENCE)
+        x = x.clone().requires_grad_()
+        (wanted_x,) = torch.autograd.grad(loss(parameters, x), [x])
+        torch.testing.assert_close(found[1][i], wanted_x, **REFERENCE)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_mapped_input_is_one_call_of_more_rows(name, axis):
+    layer, x = made(name), numbers(2, 4, 3, D)
+    found = vmap(lambda x: layer(x)[0], in_dims=axis)(x)
+    for i, part in enumerate(x.unbind(axis)):
+        wanted = layer(part)[0]
+        if library() is not None:
+            assert torch.equal(found[i], wanted)
+        torch.testing.assert_close(found[i], wanted, **REFERENCE)
+
+
+def test_an_ensemble_of_weights():
+    layers = [sequela.nn.LSTM(D, H, dtype=torch.float64) for _ in range(3)]
+    parameters, buffers = stack_module_state(layers)
+    x = numbers(4, 2, D)
+    both = (parameters, buffers)
+    found = vmap(lambda state: functional_call(layers[0], state, (x,))[0])(both)
+    for i, layer in enumerate(layers):
+        torch.testing.assert_close(found[i], layer(x)[0], **REFERENCE)
+
+
+def test_jacobian():
+    layer, x = made("GRU"), numbers(2, 1, D)
+    wanted = torch.autograd.functional.jacobian(lambda x: layer(x)[0], x)
+    torch.testing.assert_close(jacrev(lambda x: layer(x)[0])(x), wanted, **REFERENCE)
+
+
+def test_a_gradient_of_a_gradient_is_left_to_the_reference():
+    layer, x = made("GRU"), numbers(3, 1, D)
+    parameters, loss = dict(layer.named_parameters()), loss_of(layer)
+
+    def twice(x):
+        return sum(part.square().sum() for part in grad(loss)(parameters, x).values())
+
+    if library() is not None:
+        with pytest.raises(RuntimeError, match="gradient of a gradient"):
+            grad(twice)(x)
+    with force("reference"):
+        assert grad(twice)(x).shape == x.shape
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_autocast_computes(name):
+    layer = made(name).float()
+    x = torch.randn(4, 2, D)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = layer(x)[0]
+        output.float().sum().backward()
+    torch.testing.assert_close(output.float(), layer(x)[0], atol=3e-2, rtol=3e-2)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_deep_copy_is_another_layer_with_the_same_bits(name):
+    layer, x = made(name), numbers(4, 2, D)
+    other = copy.deepcopy(layer)
+    assert torch.equal(other(x)[0], layer(x)[0])
+    with torch.no_grad():
+        next(other.parameters()).zero_()
+    assert not torch.equal(other(x)[0], layer(x)[0])
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU after", "RNN"])
+def test_weights_go_to_torch_and_back(name):
+    kind, options = LAYERS[name]
+    options = {key: value for key, value in options.items() if key != "go_backwards"}
+    ours = getattr(sequela.nn, kind)(D, H, **options)
+    theirs = getattr(torch.nn, kind)(D, H, **options)
+    theirs.load_state_dict(ours.state_dict())
+    again = getattr(sequela.nn, kind)(D, H, **options)
+    again.load_state_dict(theirs.state_dict())
+    for key, part in ours.state_dict().items():
+        assert torch.equal(again.state_dict()[key], part)
+
+
+TWO_PROCESSES = """
+import sys, torch, sequela.nn
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+rank, folder = int(sys.argv[1]), sys.argv[2]
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+torch.manual_seed(0)
+layer = sequela.nn.LSTM(3, 5, num_layers=2, dtype=torch.float64)
+x = torch.randn(6, 4, 3, dtype=torch.float64)
+parallel = DistributedDataParallel(layer)
+parallel(x[:, 2 * rank : 2 * rank + 2])[0].square().mean().backward()
+if rank == 0:
+    found = [part.grad.clone() for part in layer.parameters()]
+    layer.zero_grad()
+    layer(x)[0].square().mean().backward()
+    for one, part in zip(found, layer.parameters(), strict=True):
+        torch.testing.assert_close(one, part.grad, rtol=1e-12, atol=1e-15)
+dist.barrier()
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no torch.distributed")
+def test_two_processes_have_the_gradients_of_one(tmp_path):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    command = [sys.executable, "-c", TWO_PROCESSES]
+    workers = [
+        subprocess.Popen([*command, str(rank), str(tmp_path)], env=environment) for rank in (0, 1)
+    ]
+    assert [worker.wait(timeout=100) for worker in workers] == [0, 0]
