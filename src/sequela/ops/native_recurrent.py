@@ -70,14 +70,10 @@ def run(call: Call) -> Result:
         part is not None and part.requires_grad for part in given
     )
     if is_traced():
-<<<<<<< HEAD
-        output, *final = recurrent(call.cell.name, sizes, call.reverse, late, *given[:7])
-=======
         if not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack():
-            output, *final = transformed(call.cell.name, sizes, call.reverse, *given)
+            output, *final = transformed(call.cell.name, sizes, call.reverse, *given[:7])
         else:
-            output, *final = recurrent(call.cell.name, sizes, call.reverse, late, *given)
->>>>>>> 8f70dbc (ops, docs: torch.func on our own kernels; a guide to compile, export, torch.func and several processes)
+            output, *final = recurrent(call.cell.name, sizes, call.reverse, late, *given[:7])
     elif late:
         plain = (call.cell.name, call.reverse, rates, call.everything)
         output, *final = _Recurrent.apply(plain, sizes, *given)
