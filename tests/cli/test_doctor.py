@@ -23,15 +23,18 @@ def test_it_says_what_the_house_itself_says(capsys):
     assert found["processor"]["instruction_set"]
 
 
-def test_the_promise_of_bits_is_kept_off_until_it_reaches_the_score(monkeypatch):
-    promise = doctor.examine()["promises"]["same patient, same bits"]
-    assert not promise["on"]
-    if native.library() is not None:
-        assert "recurrent layers keep their bits" in promise["why"]
+def test_the_promise_of_bits_is_on_with_the_library_alone(monkeypatch):
+    def promise():
+        return doctor.examine()["promises"]["same patient, same bits"]
+
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert promise()["on"] == (native.library() is not None)
+    monkeypatch.setenv(VARIABLE, "aten")
+    assert not promise()["on"]
+    monkeypatch.delenv(VARIABLE)
     monkeypatch.setattr(native, "library", lambda: None)
-    promise = doctor.examine()["promises"]["same patient, same bits"]
-    assert not promise["on"]
-    assert "absent" in promise["why"]
+    assert not promise()["on"]
+    assert "absent" in promise()["why"]
 
 
 def test_a_forced_backend_is_shown_and_so_is_a_bad_one(monkeypatch):
