@@ -75,8 +75,8 @@ extern "C" int32_t sequela_linear(int32_t precision, int32_t threads, int64_t N,
   });
 }
 
-extern "C" int32_t sequela_pool(const struct sequela_pool *given, void *y) {
-  const struct sequela_pool &call = *given;
+extern "C" int32_t sequela_pool(const struct sequela_pool_call *given, void *y) {
+  const struct sequela_pool_call &call = *given;
   if (call.pooling < 0 || call.pooling > 1 || call.precision < 0 || call.precision > 1)
     return SEQUELA_BAD_CELL;
   if (!fits(call.N, 8) || call.F < 0 || call.F > kMost - kPadding ||
@@ -99,8 +99,8 @@ extern "C" int32_t sequela_pool(const struct sequela_pool *given, void *y) {
   });
 }
 
-extern "C" int32_t sequela_bag(const struct sequela_bag *given, void *y) {
-  const struct sequela_bag &call = *given;
+extern "C" int32_t sequela_bag(const struct sequela_bag_call *given, void *y) {
+  const struct sequela_bag_call &call = *given;
   if (call.precision < 0 || call.precision > 1) return SEQUELA_BAD_CELL;
   if (!fits(call.N, 8) || !fits(call.M, 8) || call.F < 0 || call.F > kMost - kPadding ||
       !fits(call.N, call.F + kPadding) || !fits(call.V, call.F + kPadding))

@@ -420,6 +420,8 @@ void elementwise(uint32_t step) {
 
 }  // namespace
 
+#include "score_cases.h"
+
 int main(int count, char **arguments) {
   printf("instruction set %s\n", sequela_instruction_set());
   compute<double>(1e-12);
@@ -429,6 +431,10 @@ int main(int count, char **arguments) {
   refuse();
   refuse_step();
   random_words();
+  products<double>(1e-13);
+  products<float>(5e-5);
+  reductions<double>(1e-13);
+  reductions<float>(5e-5);
   seed = 7;
   crowd();
   elementwise(count > 1 ? (uint32_t)atoi(arguments[1]) : 4999);

@@ -18,6 +18,7 @@ SETS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],
 }
+PARTS = ("dispatch.cpp", "score.cpp", "threads.cpp", "tests/test_engine.cpp")
 FLAGS = ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-ffp-contract=off", "-fPIC", "-Wno-psabi"]
 
 pytestmark = pytest.mark.skipif(
@@ -101,7 +102,7 @@ def test_neon_under_an_emulator_has_the_bits_of_avx2(tester, tmp_path):
     assert len(widths) > 500
     assert set(widths) == {".4s", ".2d"}
     sources = ROOT / "cpp"
-    parts = [sources / "dispatch.cpp", sources / "threads.cpp", sources / "tests/test_engine.cpp"]
+    parts = [sources / name for name in PARTS]
     program, include = tmp_path / "test_engine", f"-I{sources / 'include'}"
     _run(compiler, "-std=c++17", "-O2", "-static", include, *parts, *objects, "-o", program)
     output = _run(emulator, program, "99991")
@@ -122,8 +123,7 @@ def test_sanitizers(tmp_path, kind):
     sanitize = [f"-fsanitize={kind}", "-fno-sanitize-recover=all", "-O1", "-g"]
     objects = _kernels(tmp_path, *sanitize)
     include, sources = f"-I{ROOT / 'cpp/include'}", ROOT / "cpp"
-    names = ("dispatch.cpp", "score.cpp", "threads.cpp", "tests/test_engine.cpp")
-    parts = [sources / name for name in names]
+    parts = [sources / name for name in PARTS]
     program = tmp_path / "test_engine"
     _run("g++", "-std=c++17", *sanitize, include, *parts, *objects, "-lpthread", "-o", program)
     for name in SETS:

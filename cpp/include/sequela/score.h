@@ -33,7 +33,7 @@ enum sequela_pooling { SEQUELA_SUM = 0, SEQUELA_MAX = 1 };
  *   max   y[r] = the greatest of x[n] over the same steps, element by element
  *
  * A row without steps gives zeros; a NaN gives NaN in its own row alone. */
-struct sequela_pool {
+struct sequela_pool_call {
   int32_t pooling, precision, threads;
   int64_t N, B, F;        /* steps, rows of the result, features */
   const int64_t *rows;    /* [N], each in [0, B) */
@@ -43,12 +43,12 @@ struct sequela_pool {
 
 /* y [B, F]. Error: one chain of multiply-adds (without weights: of additions) that begins at zero,
  * n ascending; max is exact. */
-SEQUELA_API int32_t sequela_pool(const struct sequela_pool *pool, void *y);
+SEQUELA_API int32_t sequela_pool(const struct sequela_pool_call *pool, void *y);
 
 /* Rows of a table summed by bag.
  *
  *   y[n] = sum of table[places[m]] for m from offsets[n] to the next bag's offset (M for the last) */
-struct sequela_bag {
+struct sequela_bag_call {
   int32_t precision, threads;
   int64_t N, M, F, V;     /* bags, places of all bags, features, rows of the table */
   const int64_t *offsets; /* [N], from 0, not falling, at most M */
@@ -58,7 +58,7 @@ struct sequela_bag {
 
 /* y [N, F]; a bag without places gives zeros. Error: one chain of additions that begins at zero, in
  * the order of the places. */
-SEQUELA_API int32_t sequela_bag(const struct sequela_bag *bag, void *y);
+SEQUELA_API int32_t sequela_bag(const struct sequela_bag_call *bag, void *y);
 
 /* y[n] = exp(x[n]) / sum of exp(x) over the steps with the same row; with `logarithm`, its
  * logarithm x[n] - log(sum). The greatest of the row is taken off first, so that nothing overflows.

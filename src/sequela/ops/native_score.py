@@ -32,7 +32,7 @@ _BAD_ROW = 7
 
 
 class _Pool(ctypes.Structure):
-    """``struct sequela_pool``."""
+    """``struct sequela_pool_call``."""
 
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("pooling", "precision", "threads")),
@@ -42,7 +42,7 @@ class _Pool(ctypes.Structure):
 
 
 class _Bag(ctypes.Structure):
-    """``struct sequela_bag``."""
+    """``struct sequela_bag_call``."""
 
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("precision", "threads")),
