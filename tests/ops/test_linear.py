@@ -8,7 +8,7 @@ from tests.tolerances import GRADCHECK
 from torch.nn import functional
 
 from sequela import nn, ops
-from sequela.ops import native_score
+from sequela.ops import native_score, reduce
 from sequela.ops.linear import linear
 from sequela.ops.native import library
 
@@ -127,6 +127,20 @@ def test_torch_computes_what_the_library_cannot():
     torch.testing.assert_close(each, functional.linear(x, weight, bias))
     found = linear(x.to(torch.bfloat16), weight.to(torch.bfloat16), bias.to(torch.bfloat16))
     assert found.dtype == torch.bfloat16
+
+
+def test_a_compiler_passes_through():
+    x, weight, bias = draw(6, 4, 3)
+    rows, codes, offsets = (torch.tensor(v) for v in ([0, 1, 0, 2, 2, 0], [1, 5, 2], [0, 1]))
+
+    def function(x):
+        y = reduce.tanh(linear(x, weight, bias))
+        shares = reduce.row_softmax(y[:, 0], rows, 3)
+        bags = reduce.bag_sum(x, codes, offsets)
+        return reduce.row_sum(y, rows, 3, shares), reduce.row_max(y, rows, 3), bags
+
+    compiled = torch.compile(function, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), function(x))
 
 
 def test_a_nan_stays_in_its_row():

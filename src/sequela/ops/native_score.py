@@ -57,6 +57,9 @@ def computes(*parts: Tensor) -> bool:
     It does where it is there and not passed over by force, for plain dense float32 or float64 on
     the CPU, all of one type; not under autocast, tracing or a transformation, which need torch's.
     """
+    # First, so that a compiler reads no further than this line.
+    if torch.compiler.is_compiling():
+        return False
     dtype = parts[0].dtype
     if dtype not in _PRECISIONS or library() is None:
         return False
@@ -68,7 +71,6 @@ def computes(*parts: Tensor) -> bool:
     return (
         (is_free() or forced() == "native")
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
         and torch._C._functorch.peek_interpreter_stack() is None
         and torch._C._len_torch_dispatch_stack() == 0
