@@ -13,7 +13,7 @@ from tests.tolerances import EXACT, REFERENCE
 
 import sequela.nn
 from sequela.cells import CELLS, CellWeights, input_product, zoneout
-from sequela.ops import explain, force
+from sequela.ops import explain, force, masks
 
 D, H = 2, 3
 KINDS = {
@@ -273,8 +273,10 @@ def test_recurrent_dropout_is_one_mask_per_sequence(cell):
     torch.manual_seed(2)
     output, _ = layer(x)
     torch.manual_seed(2)
-    mask = torch.nn.functional.dropout(torch.ones(3, H, dtype=x.dtype), 0.5)
-    assert set(mask.flatten().tolist()) <= {0.0, 2.0}
+    rows = torch.arange(3)
+    seed, steps = masks.draw_seed(), torch.zeros_like(rows)
+    mask = masks.draw(x, seed, 0, rows, steps, H, 0.5, (0.0, 2.0))
+    assert set(mask.flatten().tolist()) == {0.0, 2.0}
     weights = weights_of(layer, "")
     zeros = torch.zeros(3, H, dtype=x.dtype)
     state = CELLS[cell].state(*(zeros for _ in CELLS[cell].state._fields))

@@ -26,6 +26,7 @@ from sequela.nn.initialise import initialise
 from sequela.nn.layout import DenseLayout, Layout, PackedLayout, RaggedLayout, TracedLayout, rewrap
 from sequela.nn.options import check_options, merge_directions, zoneout_rates
 from sequela.nn.stepper import Stepper
+from sequela.ops.masks import draw, draw_seed
 from sequela.ops.recurrent import Result, run
 from sequela.ops.step import Packing
 
@@ -300,6 +301,7 @@ class RecurrentLayer(nn.Module):
     def _run_layers(self, x: Tensor, initial: tuple[Tensor, ...], layout: Layout):
         """What every layer and direction computed, in the order of torch's h_n."""
         passes: list[_Pass] = []
+        seed = self._seed()
         for layer in range(self.num_layers):
             if layer:
                 outputs = [done.result.output for done in passes[-self._directions :]]
@@ -316,26 +318,42 @@ class RecurrentLayer(nn.Module):
                     start,
                     self._weights(index),
                     reverse=reverse,
-                    mask=self._drop_mask(x, layout),
-                    keep=self._keep(x),
+                    mask=self._drop_mask(x, layout, seed, index),
+                    keep=self._keep(x, layout, seed, index),
                     everything=self.return_all_states,
                 )
                 passes.append(_Pass(result, start, reverse))
         return passes
 
-    def _drop_mask(self, x: Tensor, layout: Layout) -> Tensor | None:
-        rate = self.recurrent_dropout
-        if not self.training or rate == 0:
-            return None
-        return layout.spread(functional.dropout(x.new_ones(layout.batch, self._width), rate))
+    def _seed(self) -> Tensor | None:
+        """One seed for all masks of a call, where any are drawn."""
+        drawn = self.recurrent_dropout != 0 or any(self.zoneout)
+        return draw_seed() if self.training and drawn else None
 
-    def _keep(self, x: Tensor) -> tuple[Tensor | float | None, ...]:
-        rates = self.zoneout
-        if not self.training:
-            return tuple(rate or None for rate in rates)
+    def _drop_mask(
+        self, x: Tensor, layout: Layout, seed: Tensor | None, index: int
+    ) -> Tensor | None:
+        rate = self.recurrent_dropout
+        if seed is None or rate == 0:
+            return None
+        rows = torch.arange(layout.batch, device=x.device)
+        values = (0.0, 1 / (1 - rate))
+        steps = torch.zeros_like(rows)
+        return layout.spread(draw(x, seed, 4 * index, rows, steps, self._width, rate, values))
+
+    def _keep(
+        self, x: Tensor, layout: Layout, seed: Tensor | None, index: int
+    ) -> tuple[Tensor | float | None, ...]:
+        if seed is None or not any(self.zoneout):
+            return tuple(None if self.training else rate or None for rate in self.zoneout)
+        rows, steps = layout.coordinates(x)
         return tuple(
-            x.new_empty(x.shape[0], width).bernoulli_(rate) if rate else None
-            for rate, width in zip(rates, self._state_widths(), strict=True)
+            draw(x, seed, 4 * index + 1 + part, rows, steps, width, rate, (1.0, 0.0))
+            if rate
+            else None
+            for part, (rate, width) in enumerate(
+                zip(self.zoneout, self._state_widths(), strict=True)
+            )
         )
 
     @property

@@ -8,6 +8,7 @@ that the layers need.
 - ``to_rows(state, reverse)``: initial state ``[B, W]``, in batch order, to packed rows ``[R, W]``.
 - ``from_rows(state, reverse)``: final state of the packed rows back to ``[B, W]``.
 - ``spread(x)``: a value per sequence ``[B, W]`` to each of its packed rows ``[R, W]``.
+- ``coordinates(x)``: of packed steps, the row of the batch and the step of each, int64 ``[N]``.
 - ``unpack(steps, initial, reverse)``: ``[N, W]`` to the shape of the input; ``initial`` ``[R, W]``
   is what a held step shows before the first valid one, None writes zeros instead of holding.
 """
@@ -35,6 +36,7 @@ class Layout(Protocol):
     def to_rows(self, state: Tensor, reverse: bool) -> Tensor: ...  # noqa: D102
     def from_rows(self, state: Tensor, reverse: bool) -> Tensor: ...  # noqa: D102
     def spread(self, x: Tensor) -> Tensor: ...  # noqa: D102
+    def coordinates(self, x: Tensor) -> tuple[Tensor, Tensor]: ...  # noqa: D102
     def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor: ...  # noqa: D102
 
 
@@ -74,9 +76,27 @@ class PackedLayout:
         """Batch order to sorted order."""
         return self.to_rows(x, False)
 
+    def coordinates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """By the batch sizes; rows by their place in the batch, not in the sorted order."""
+        sizes = torch.as_tensor(self.batch_sizes).to(x.device)
+        times, count = torch.arange(sizes.shape[0], device=x.device), x.shape[0]
+        steps = torch.repeat_interleave(times, sizes, output_size=count)
+        rank = torch.arange(count, device=x.device) - (sizes.cumsum(0) - sizes)[steps]
+        return (rank if self._order is None else self._order[rank]), steps
+
     def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
         """The output stays packed."""
         return steps
+
+
+def _packed_grid(
+    layout: Layout, batch: int, steps: int, batch_first: bool, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    rows = torch.arange(batch, device=device)[:, None].expand(batch, steps)
+    times = torch.arange(steps, device=device).expand(batch, steps)
+    grid = torch.stack([rows, times], 2)
+    packed = layout.pack(grid if batch_first else grid.transpose(0, 1))
+    return packed[:, 0], packed[:, 1]
 
 
 def rewrap(output: Any, packed: PackedSequence) -> Any:
@@ -110,6 +130,10 @@ class DenseLayout:
     def spread(self, x: Tensor) -> Tensor:
         """Rows are in batch order."""
         return x
+
+    def coordinates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The axes of the input, packed as the input is."""
+        return _packed_grid(self, self.batch, self._steps, self._batch_first, x.device)
 
     def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
         """The axes of the input again."""
@@ -196,6 +220,10 @@ class RaggedLayout:
     def spread(self, x: Tensor) -> Tensor:
         """Every segment gets the value of its sequence."""
         return x.index_select(0, self._owner[self._order])
+
+    def coordinates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The axes of the input, packed as the input is."""
+        return _packed_grid(self, self.batch, self._steps, self._batch_first, x.device)
 
     def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
         """The shape of the input: masked steps hold or are zero, steps beyond a length are zero."""
