@@ -154,6 +154,8 @@ def test_an_exported_program_takes_lengths(tmp_path):
         assert_equal_bits(states(again(x, lengths=lengths)), states(layer(x, lengths=lengths)))
 
 
+# torch's own code generator warns of torch's own torch.jit when it is imported.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.long
 @pytest.mark.parametrize("name", LAYERS)
 def test_inductor(name):
