@@ -12,6 +12,9 @@
 extern const Kernels sequela_baseline_float, sequela_baseline_double;
 extern const Kernels sequela_avx2_float, sequela_avx2_double;
 extern const Kernels sequela_avx512_float, sequela_avx512_double;
+#if defined(SEQUELA_BFLOAT)
+extern const BfloatKernels sequela_avx512_bfloat;
+#endif
 #else
 extern const Kernels sequela_native_float, sequela_native_double;
 #endif
@@ -164,10 +167,12 @@ struct Run {
   const Kernels *kernels;
   Job job;
   bool backward;
+  const BfloatKernels *bfloat;
 };
 
 void run_member(void *context, int32_t thread) {
   const Run *run = static_cast<Run *>(context);
+  if (run->bfloat) return run->bfloat->forward(&run->job, thread);
   (run->backward ? run->kernels->backward : run->kernels->forward)(&run->job, thread);
 }
 
@@ -223,7 +228,8 @@ int32_t run(const sequela_layer &layer, Run *run) {
   int64_t *begin = index + job.steps + 1 + layer.B;
   split_rows(layer, job.lengths, team.size, begin);
   job.row_begin = begin;
-  const int64_t bytes = run->kernels->scratch_bytes(&job, run->backward);
+  const int64_t bytes = run->bfloat ? run->bfloat->scratch_bytes(&job)
+                                    : run->kernels->scratch_bytes(&job, run->backward);
   int32_t status = SEQUELA_OK;
   if (posix_memalign(&job.scratch, 64, bytes > 0 ? (size_t)bytes : 64))
     status = SEQUELA_NO_MEMORY;
@@ -258,7 +264,7 @@ extern "C" int64_t sequela_saved_bytes(const sequela_layer *layer) {
 extern "C" int32_t sequela_forward(const sequela_layer *layer, void *out, void *h_n, void *c_n,
                                    void *saved, const sequela_everything *all) {
   if (const int32_t status = check(*layer, out)) return status;
-  Run call = {nullptr, job_of(*layer), false};
+  Run call = {nullptr, job_of(*layer), false, nullptr};
   call.job.out = out, call.job.h_n = h_n, call.job.saved = saved;
   const bool lstm = layer->cell == SEQUELA_LSTM;
   call.job.c_n = lstm ? c_n : nullptr;
@@ -276,7 +282,7 @@ extern "C" int32_t sequela_backward(const sequela_layer *layer, const void *out,
                                     const sequela_gradients *gradients) {
   if (const int32_t status = check(*layer, out)) return status;
   if (!saved && sequela_saved_bytes(layer) > 0) return SEQUELA_MISSING;
-  Run call = {nullptr, job_of(*layer), true};
+  Run call = {nullptr, job_of(*layer), true, nullptr};
   Job &job = call.job;
   const bool lstm = layer->cell == SEQUELA_LSTM;
   job.out = const_cast<void *>(out), job.saved = saved;
@@ -383,7 +389,7 @@ extern "C" int32_t sequela_step(const sequela_layer *weights, const void *packed
   if (!packed) return SEQUELA_MISSING;
   const Samples now = samples_of(layer);
   if (memcmp(&now, packed, sizeof now)) return SEQUELA_STALE;
-  Run call = {nullptr, job_of(layer), false};
+  Run call = {nullptr, job_of(layer), false, nullptr};
   call.job.packed = const_cast<char *>(static_cast<const char *>(packed)) + sizeof(Samples);
   call.job.out = out, call.job.h_n = h_n;
   call.job.c_n = layer.cell == SEQUELA_LSTM ? c_n : nullptr;
@@ -408,6 +414,33 @@ extern "C" int32_t sequela_draw(const sequela_masks *masks, void *out) {
   sequela::run_team(&team, {draw_member, &drawing});
   sequela::release_team(&team);
   return SEQUELA_OK;
+}
+
+namespace {
+
+const BfloatKernels *bfloat_kernels() {
+#if defined(SEQUELA_BFLOAT)
+  if (instruction_set().tables[0] == &sequela_avx512_float && __builtin_cpu_supports("avx512bf16"))
+    return &sequela_avx512_bfloat;
+#endif
+  return nullptr;
+}
+
+}  // namespace
+
+extern "C" int32_t sequela_has_bfloat16(void) { return bfloat_kernels() != nullptr; }
+
+extern "C" int32_t sequela_forward_bfloat16(const sequela_layer *given, void *out, void *h_n,
+                                            void *c_n) {
+  sequela_layer layer = *given;
+  layer.precision = SEQUELA_FLOAT32;  // of the sums
+  if (has_options(layer)) return SEQUELA_BAD_OPTION;
+  if (const int32_t status = check(layer, out)) return status;
+  if (!bfloat_kernels()) return SEQUELA_BAD_CELL;
+  Run call = {nullptr, job_of(layer), false, bfloat_kernels()};
+  call.job.out = out, call.job.h_n = h_n;
+  call.job.c_n = layer.cell == SEQUELA_LSTM ? c_n : nullptr;
+  return run(layer, &call);
 }
 
 extern "C" int32_t sequela_elementwise(int32_t function, int32_t precision, int64_t count,

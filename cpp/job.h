@@ -93,6 +93,12 @@ struct Kernels {
   void (*draw)(const Draw *, int32_t thread);
 };
 
+// The forward pass in bfloat16, where the processor has dot products of it.
+struct BfloatKernels {
+  int64_t (*scratch_bytes)(const Job *);
+  void (*forward)(const Job *, int32_t thread);
+};
+
 // Every member of the team must arrive before any goes on.
 extern "C" void sequela_team_wait(void *team);
 

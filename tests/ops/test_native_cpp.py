@@ -46,6 +46,10 @@ def _kernels(folder: Path, *flags: str) -> list[Path]:
             objects.append(folder / f"{table}.o")
             source = ROOT / "cpp/kernels.cpp"
             _run("g++", *FLAGS, *flags, *options, *defines, "-c", source, "-o", objects[-1])
+    table = "sequela_avx512_bfloat"
+    options = [*SETS["avx512"], "-mavx512bf16", f"-DSEQUELA_TABLE={table}"]
+    objects.append(folder / f"{table}.o")
+    _run("g++", *FLAGS, *flags, *options, "-c", ROOT / "cpp/bfloat.cpp", "-o", objects[-1])
     return objects
 
 
@@ -125,6 +129,7 @@ def test_sanitizers(tmp_path, kind):
     include, sources = f"-I{ROOT / 'cpp/include'}", ROOT / "cpp"
     parts = [sources / name for name in PARTS]
     program = tmp_path / "test_engine"
-    _run("g++", "-std=c++17", *sanitize, include, *parts, *objects, "-lpthread", "-o", program)
+    options = ["-std=c++17", "-DSEQUELA_BFLOAT", *sanitize]
+    _run("g++", *options, include, *parts, *objects, "-lpthread", "-o", program)
     for name in SETS:
         _run(program, "99991", SEQUELA_ISA=name)

@@ -142,6 +142,23 @@ struct sequela_gradients {
 SEQUELA_API int32_t sequela_backward(const struct sequela_layer *layer, const void *out, void *saved,
                                      const struct sequela_gradients *gradients);
 
+/* bfloat16 -------------------------------------------------------------------------------------- */
+
+/* 1 where this processor multiplies pairs of bfloat16 and the library's instruction set is the one
+ * that can, 0 elsewhere. Never fails. */
+SEQUELA_API int32_t sequela_has_bfloat16(void);
+
+/* All steps without gradients, every array of the layer and of the results in bfloat16 (its
+ * precision is not read). As sequela_forward otherwise, aliasing and threads included.
+ * Error: sums, gates, c and h are float32 within the call; h is rounded to bfloat16 for the next
+ * product and the output, which lies within 3e-3 of float32's (norm of the difference by the norm,
+ * where roundings average; a single number is rounded by up to 2^-9 of itself at each step).
+ * Subnormal numbers count as zero. Each sum is one chain of dot products of pairs in the order bias,
+ * x, h: a row's bits depend on nothing but the row and the weights, but there is one instruction set.
+ * SEQUELA_BAD_CELL where sequela_has_bfloat16 is 0, SEQUELA_BAD_OPTION with any option. */
+SEQUELA_API int32_t sequela_forward_bfloat16(const struct sequela_layer *layer, void *out, void *h_n,
+                                             void *c_n);
+
 /* Single steps ---------------------------------------------------------------------------------
  *
  * Most of a short call is the packing of the weights. Here it is done once: the caller asks for the

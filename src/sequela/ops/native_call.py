@@ -142,6 +142,7 @@ def checked(
     *given: Tensor | None,
     rates: tuple[float, float] = (0.0, 0.0),
     everything: bool = False,
+    types: Sequence[torch.dtype] = tuple(PRECISIONS),
 ) -> Layer:
     """Contiguous arguments that fit each other.
 
@@ -154,6 +155,7 @@ def checked(
             ``b_ih`` and ``b_hh [G*H]`` or None, and what a call with options has besides.
         rates: zoneout of h and of c as a probability, the expectation.
         everything: whether every state and gate is returned.
+        types: the types that the caller's kernel reads.
 
     Raises:
         RuntimeError: something does not fit, by name, with what was got and wanted.
@@ -174,8 +176,9 @@ def checked(
     shapes = _shapes(cell, x, h0, w_ih, w_hh, hidden)
     if (c0 is not None) != (cell == "lstm"):
         raise RuntimeError(f"native: c0 is the LSTM's, got {type(c0).__name__} for {cell}")
-    if x.dtype not in PRECISIONS:
-        raise RuntimeError(f"native: x must be float32 or float64, got {x.dtype}")
+    if x.dtype not in types:
+        names = " or ".join(str(one).removeprefix("torch.") for one in types)
+        raise RuntimeError(f"native: x must be {names}, got {x.dtype}")
     ready: list[Any] = [
         None if part is None else _plain(name, part, shapes[name], x.dtype)
         for name, part in parts.items()
@@ -232,7 +235,7 @@ def describe(layer: Layer) -> _Layer:
     """The layer as the library takes it; the layer must outlive what is returned."""
     return _Layer(
         CELL_NUMBERS[layer.cell],
-        PRECISIONS[layer.x.dtype],
+        PRECISIONS.get(layer.x.dtype, 0),  # the entry for bfloat16 does not read it
         int(layer.reverse),
         torch.get_num_threads(),
         layer.x.shape[0],

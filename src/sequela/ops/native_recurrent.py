@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sequela.ops import reference
+from sequela.ops import native_bfloat, reference
 from sequela.ops.call import Call, Facts, Result, constant_when_compiled
 from sequela.ops.native import library, status
 from sequela.ops.native_call import CELL_NUMBERS, PRECISIONS, backward, checked, forward
@@ -29,7 +29,7 @@ def objection(facts: Facts) -> str | None:
         return "it computes on the CPU"
     if facts.cell not in CELL_NUMBERS:
         return f"it has no {facts.cell} kernel"
-    if facts.dtype not in PRECISIONS:
+    if facts.dtype not in PRECISIONS and facts.dtype is not torch.bfloat16:
         return f"it has no {str(facts.dtype).removeprefix('torch.')} kernels"
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on"
@@ -69,7 +69,13 @@ def run(call: Call) -> Result:
     late = torch.is_grad_enabled() and any(
         part is not None and part.requires_grad for part in given
     )
-    if is_traced():
+    half = call.data.dtype is torch.bfloat16
+    special = late or is_traced() or any(call.facts[3:])
+    if half and (special or not native_bfloat.has_pairs()):
+        return native_bfloat.widened(call, run)
+    if half:
+        output, *final = native_bfloat.forward(call.cell.name, sizes, call.reverse, *given[:7])
+    elif is_traced():
         if not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack():
             output, *final = transformed(call.cell.name, sizes, call.reverse, *given[:7])
         else:

@@ -19,6 +19,7 @@ from torch import _VF, Tensor
 from sequela.cells import CELLS, CellWeights, input_product
 from sequela.ops.backends import choose, is_free
 from sequela.ops.call import Facts
+from sequela.ops.native_call import PRECISIONS
 from sequela.ops.native_recurrent import is_traced
 from sequela.ops.native_step import PackedWeights, is_plain
 from sequela.ops.recurrent import check_weights
@@ -50,7 +51,8 @@ class Packing:
             row = CellWeights(*weights)  # pyrefly: ignore [bad-argument-type]
             check_weights(CELLS[cell], row)
             self._packed = packed = None
-            if choose(Facts(cell, row.w_hh.device.type, row.w_hh.dtype)).name == "native":
+            facts = Facts(cell, row.w_hh.device.type, row.w_hh.dtype)
+            if facts.dtype in PRECISIONS and choose(facts).name == "native":
                 self._packed = packed = PackedWeights(cell, row)
         return packed
 
