@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import torch
 from tests.ops.test_native_recurrent import NAMES, SHAPES, everything, example
 
 from sequela.ops import native_recurrent as native
-from sequela.ops.native import library
+from sequela.ops.native import _candidates, library
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -32,6 +33,77 @@ def child(code: str, *words: object) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
+
+
+FORKS = """
+import os, signal, sys, torch
+from tests.ops.test_native_recurrent import SHAPES, everything, example, native, native_call
+
+torch.set_num_threads(2)
+call = example("lstm", *SHAPES["many rows"], dtype=torch.float32)
+given = [part.detach() for part in (call.data, *call.initial, *call.weights[:4])]
+layer = native_call.checked("lstm", torch.tensor(call.sizes), False, *given)
+late = [torch.ones(len(call.data), 48), torch.ones(36, 48), torch.ones(36, 48)]
+
+def kernels():
+    output, h, c, saved = native_call.forward(layer, keep=True)
+    return [output, h, c, *native_call.backward(layer, output, saved, late, [True] * 7)]
+
+def torch_too():
+    many = torch.ones(100_000, requires_grad=True)  # torch shares this among its threads
+    (many * many).sum().backward()
+    return [*everything(native, call), many.grad]
+
+wanted = kernels(), torch_too()
+
+def same(found, wanted):
+    return all(torch.equal(*pair) for pair in zip(found, wanted, strict=True))
+
+def child(deeper):
+    signal.alarm(60)
+    good = same(kernels(), wanted[0])
+    torch.set_num_threads(1)  # torch's own threads do not live on after a fork
+    good = good and same(torch_too(), wanted[1])
+    torch.set_num_threads(2)
+    return good and same(kernels(), wanted[0]) and (not deeper or forked(False))
+
+def forked(deeper):
+    pid = os.fork()
+    if not pid:
+        good = False
+        try:
+            good = child(deeper)
+        finally:
+            os._exit(0 if good else 1)
+    mine = same(kernels(), wanted[0])
+    return os.waitpid(pid, 0)[1] == 0 and mine
+
+for number in range(int(sys.argv[1])):
+    assert forked(number % 8 == 0), number
+    assert same(torch_too(), wanted[1])
+print("forks", number + 1)
+"""
+
+
+@pytest.mark.parametrize("forks", [20, pytest.param(1000, marks=pytest.mark.long)])
+def test_forks_with_work_before_and_after(forks):
+    """In children torch itself has one thread: its own do not survive (docs/engine-notes.md)."""
+    assert f"forks {forks}" in child(FORKS, forks)
+
+
+@pytest.mark.parametrize("forks", [20, pytest.param(1000, marks=pytest.mark.long)])
+def test_forks_from_cpp(forks, tmp_path):
+    """No torch at all; half of them while another thread is inside a call."""
+    if shutil.which("g++") is None:
+        pytest.skip("needs g++")
+    found = next(path for path in _candidates() if path.is_file())
+    program, include = tmp_path / "test_forks", f"-I{ROOT / 'cpp/include'}"
+    source = ROOT / "cpp/tests/test_forks.cpp"
+    flags = ["-std=c++17", "-O2", include, f"-Wl,-rpath,{found.parent}"]
+    subprocess.run(["g++", *flags, source, found, "-lpthread", "-o", program], check=True)
+    done = subprocess.run([program, str(forks)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout == f"{forks} forks, 0 failures\n"
 
 
 WORKERS = """
