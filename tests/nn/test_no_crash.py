@@ -49,7 +49,6 @@ DEATHS = {
         "m.weight_ih_l0 = torch.nn.Parameter(torch.zeros(1, 100000)); m(torch.zeros(3, 8, 100000))"
     ),
     "torch.lstm with small weights": "lstm(weights(4), states())",
-    "torch.lstm with small states": "lstm(weights(), states(1, 1))",
     "torch.lstm without steps": PACKED.format(
         kind="lstm", state="(torch.zeros(1, 0, 4), torch.zeros(1, 0, 4))", rows=16
     ),

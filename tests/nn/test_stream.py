@@ -260,11 +260,13 @@ def test_a_hundred_thousand_steps_in_fixed_memory():
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        # A fixed threshold: what is counted is what is kept, not what glibc's heap, whose threshold
+        # grows with what is freed, leaves between two chunks (up to 90 MiB, whatever the length).
+        env=os.environ | {"OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "131072"},
     )
     truncation, recomputation, everything = map(float, done.stdout.split())
     assert truncation < 8, done.stdout
     # The input itself is 12 MiB, and what is kept between chunks is another few.
-    assert recomputation < 40, done.stdout
+    assert recomputation < 24, done.stdout
     # Without them: the measurement sees what it should.
     assert everything > 200, done.stdout

@@ -65,7 +65,10 @@ class Call:
             dtype=self.data.dtype,
             projection=weights.w_hr is not None,
             peephole=weights.w_peephole is not None,
-            layer_norm=weights.norm_ih is not None,
+            layer_norm=any(
+                part is not None
+                for part in (weights.norm_ih, weights.norm_hh, weights.norm_c, weights.norm_c_bias)
+            ),
             recurrent_dropout=self.mask is not None,
             zoneout=any(keep is not None for keep in self.keep),
             everything=self.everything,
