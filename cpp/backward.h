@@ -126,10 +126,11 @@ SEQUELA_INLINE AdjointRow adjoint_row(const BackwardPlan<Cell> &plan, int64_t t,
   return row;
 }
 
-// What reaches h from outside the product: the output's gradient, the carried or the late part.
+// What reaches h from outside the product: the output's gradient, the carried or the late part. It
+// is added to the finished product: a chain that began with it would round every step at its size.
 template <class Cell>
-SEQUELA_INLINE void start_tile(const BackwardPlan<Cell> &plan, vec *acc, int units, int64_t n,
-                               int64_t b, bool last, int64_t v) {
+SEQUELA_INLINE void add_outside(const BackwardPlan<Cell> &plan, vec *acc, int units, int64_t n,
+                                int64_t b, bool last, int64_t v) {
   const Job &job = plan.job;
   const int64_t hidden = job.hidden;
   const real *dout = static_cast<const real *>(job.dout);
@@ -141,7 +142,7 @@ SEQUELA_INLINE void start_tile(const BackwardPlan<Cell> &plan, vec *acc, int uni
       sum = sum + load(plan.carry + b * plan.saved.padded + unit);
     else if (last && dh_n)
       sum = sum + load_units(dh_n + b * hidden + unit, hidden - unit);
-    acc[u] = sum;
+    acc[u] = acc[u] + sum;
   }
 }
 
@@ -177,11 +178,10 @@ __attribute__((noinline)) void adjoint_tile(const BackwardPlan<Cell> &plan, cons
   AdjointRow rows[kTileRows];
   for (int r = 0; r < height; ++r) {
     rows[r] = adjoint_row(plan, t, b + r);
+    for (int u = 0; u < units; ++u) tile.at[r][u] = splat(0);
     if constexpr (P::kOfThisStep) {
-      for (int u = 0; u < units; ++u) tile.at[r][u] = splat(0);
       from[r] = rows[r].gates + P::kFirst * kLine;
     } else {
-      start_tile(plan, tile.at[r], units, job.offsets[t] + b + r, b + r, last, v);
       const int64_t after = last ? 0 : plan.walk.after(t, b + r);
       from[r] = plan.gates + after * plan.saved.stride + P::kFirst * kLine;
     }
@@ -189,6 +189,9 @@ __attribute__((noinline)) void adjoint_tile(const BackwardPlan<Cell> &plan, cons
   if constexpr (!P::kOfThisStep)
     for (int r = 0; r < height; ++r) fetch_before(plan, units, t, b + r, v);
   if (!last) multiply_adjoint<Cell, P>(plan, packed, tile, height, units, from, v);
+  if constexpr (!P::kOfThisStep)
+    for (int r = 0; r < height; ++r)
+      add_outside(plan, tile.at[r], units, job.offsets[t] + b + r, b + r, last, v);
   for (int r = 0; r < height; ++r)
     for (int u = 0; u < units; ++u) P::apply(tile.at[r][u], rows[r], v + u, job.hidden);
 }
@@ -218,10 +221,11 @@ __attribute__((noinline)) void initial_tile(const BackwardPlan<Cell> &plan, int 
   Tile tile;
   const real *from[kTileRows];
   for (int r = 0; r < height; ++r) {
-    start_tile(plan, tile.at[r], units, -1, b + r, false, v);
+    for (int u = 0; u < units; ++u) tile.at[r][u] = splat(0);
     from[r] = plan.gates + plan.walk.first(b + r) * plan.saved.stride + P::kFirst * kLine;
   }
   multiply_adjoint<Cell, P>(plan, plan.first, tile, height, units, from, v);
+  for (int r = 0; r < height; ++r) add_outside(plan, tile.at[r], units, -1, b + r, false, v);
   for (int r = 0; r < height; ++r)
     for (int u = 0; u < units; ++u)
       store_units(static_cast<real *>(job.dh0) + (b + r) * job.hidden + (v + u) * W, tile.at[r][u],

@@ -1,5 +1,6 @@
 // What follows from the gates' gradients once all steps are done: the gradients of the input, the
-// weights and the biases: over the packed rows in their order, one chain for each block of rows.
+// weights and the biases: over the packed rows in their order, one chain for each stretch of rows;
+// the stretches of a block are summed, and then the blocks.
 #ifndef SEQUELA_GRADIENTS_H
 #define SEQUELA_GRADIENTS_H
 
@@ -9,6 +10,7 @@
 namespace {
 
 constexpr int64_t kBlock = 256;  // rows of one pass: their gates stay in the second-level cache
+constexpr int64_t kStretch = 64;  // rows of one chain: a longer one rounds more
 
 // Weight gradients while they grow, [columns of gates][k][W]; biases [columns of gates][W].
 struct Sums {
@@ -105,44 +107,49 @@ __attribute__((noinline)) void gather(real *sum, const real *const *starts, int6
                                       const real *const *rows, int64_t k, int64_t count,
                                       bool fresh) {
   const real *columns[V];
-  vec acc[R][V];
+  vec acc[R][V], block[R][V];
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) columns[v] = starts[v];
+  for (int64_t begin = 0; begin < count; begin += kStretch) {
+    const int64_t end = count - begin > kStretch ? begin + kStretch : count;
 #pragma GCC unroll 6
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) acc[r][v] = splat(0);
-  for (int64_t n = 0; n < count; ++n) {
-    const real *row = rows[n] + k;
-    if constexpr (kTileRows > 3) {
-      vec b[V];
+      for (int v = 0; v < V; ++v) acc[r][v] = splat(0);
+    for (int64_t n = begin; n < end; ++n) {
+      const real *row = rows[n] + k;
+      if constexpr (kTileRows > 3) {
+        vec b[V];
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) b[v] = load(columns[v]), columns[v] += stride;
+        for (int v = 0; v < V; ++v) b[v] = load(columns[v]), columns[v] += stride;
 #pragma GCC unroll 6
-      for (int r = 0; r < R; ++r) {
-        const vec s = splat(row[r]);
+        for (int r = 0; r < R; ++r) {
+          const vec s = splat(row[r]);
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) acc[r][v] = fma(s, b[v], acc[r][v]);
-      }
-    } else {
-      vec s[R];
+          for (int v = 0; v < V; ++v) acc[r][v] = fma(s, b[v], acc[r][v]);
+        }
+      } else {
+        vec s[R];
 #pragma GCC unroll 3
-      for (int r = 0; r < R; ++r) s[r] = splat(row[r]);
+        for (int r = 0; r < R; ++r) s[r] = splat(row[r]);
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) {
-        const vec b = load(columns[v]);
-        columns[v] += stride;
+        for (int v = 0; v < V; ++v) {
+          const vec b = load(columns[v]);
+          columns[v] += stride;
 #pragma GCC unroll 3
-        for (int r = 0; r < R; ++r) acc[r][v] = fma(s[r], b, acc[r][v]);
+          for (int r = 0; r < R; ++r) acc[r][v] = fma(s[r], b, acc[r][v]);
+        }
       }
     }
-  }
 #pragma GCC unroll 6
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) block[r][v] = begin ? block[r][v] + acc[r][v] : acc[r][v];
+  }
+  for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) {
       real *to = sum + (r * V + v) * W;
-      store(to, fresh ? acc[r][v] : load(to) + acc[r][v]);
+      store(to, fresh ? block[r][v] : load(to) + block[r][v]);
     }
 }
 
@@ -219,9 +226,14 @@ __attribute__((noinline)) void bias_block(const Plan &plan, int slots, int64_t b
   const Range own = share(plan.saved.vectors * slots, thread, plan.job.threads);
   for (int64_t q = own.begin * W; q < own.end * W; q += W) {
     const real *gates = plan.gates + begin * plan.saved.stride + q;
-    vec sum = splat(0);
-    for (int64_t n = begin; n < end; ++n, gates += plan.saved.stride) sum = sum + load(gates);
-    store(plan.sums.bias + q, begin ? load(plan.sums.bias + q) + sum : sum);
+    vec block = splat(0);
+    for (int64_t n = begin; n < end;) {
+      const int64_t last = end - n > kStretch ? n + kStretch : end;
+      vec sum = splat(0);
+      for (; n < last; ++n, gates += plan.saved.stride) sum = sum + load(gates);
+      block = block + sum;
+    }
+    store(plan.sums.bias + q, begin ? load(plan.sums.bias + q) + block : block);
   }
 }
 
