@@ -65,7 +65,12 @@ def test_the_kernels_have_the_gradients_of_the_equations(drawn):
     late = drawn_late(case)
     ours = gradients(case, late=late)
     with force("reference"):
-        near(ours, gradients(case, late=late))
+        wanted = gradients(case, late=late)
+    for mine, theirs in zip(ours, wanted, strict=True):
+        # Of the largest element: where terms cancel (layer normalisation of two units), the
+        # equations themselves move an element by 3e-12 when their inputs move by half a bit.
+        scale = float(theirs.abs().max()) if theirs.numel() else 0.0
+        torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-12 * max(1.0, scale))
 
 
 @law

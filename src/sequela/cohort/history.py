@@ -49,7 +49,7 @@ def observation_events(
     parts = [
         shard.lazy()
         .filter(~has_code(BIRTH_CODE))
-        .join(samples.lazy(), on="subject_id")
+        .join(samples.lazy(), on="subject_id", maintain_order="left_right")
         .filter(pl.col("time").is_null() | window)
         .select([pl.col(name).cast(kind) for name, kind in _KINDS.items()])
         .collect()
