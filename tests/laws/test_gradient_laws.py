@@ -9,16 +9,8 @@ from tests.laws.cases import Case, cases, law
 from tests.tolerances import REFERENCE
 
 from sequela.cells import CELLS, CellWeights, input_product, zoneout
+from sequela.nn.base import PARAMETER_NAMES
 from sequela.ops import force
-
-FIELDS = {
-    "w_ih": "weight_ih",
-    "w_hh": "weight_hh",
-    "b_ih": "bias_ih",
-    "b_hh": "bias_hh",
-    "w_hr": "weight_hr",
-    "w_peephole": "weight_peephole",
-} | {name: name for name in ("norm_ih", "norm_hh", "norm_c", "norm_c_bias")}
 
 
 def double(drawn, **options) -> Case:
@@ -143,7 +135,7 @@ def walked(case, cut):
     """Every row on its own in plain PyTorch, the state detached before step ``cut``."""
     layer, cell = case.layer, CELLS[case.layer._cell]
     weights = CellWeights(
-        **{field: getattr(layer, f"{name}_l0", None) for field, name in FIELDS.items()}
+        **{field: getattr(layer, f"{name}_l0", None) for field, name in PARAMETER_NAMES.items()}
     )
     total = case.x.new_zeros(())
     x = case.x.detach().requires_grad_()

@@ -15,22 +15,10 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from sequela.cells import CELLS, Cell, CellWeights, input_product, zoneout
 from sequela.errors import ConfigError, DataError
+from sequela.nn.base import PARAMETER_NAMES
 from sequela.nn.options import merge_directions
 
 __all__ = ["Unrolled", "cell_of", "layer_weights", "passes_of", "unroll"]
-
-_NAMES = {
-    "w_ih": "weight_ih",
-    "w_hh": "weight_hh",
-    "b_ih": "bias_ih",
-    "b_hh": "bias_hh",
-    "w_hr": "weight_hr",
-    "w_peephole": "weight_peephole",
-    "norm_ih": "norm_ih",
-    "norm_hh": "norm_hh",
-    "norm_c": "norm_c",
-    "norm_c_bias": "norm_c_bias",
-}
 
 
 class Unrolled(NamedTuple):
@@ -81,7 +69,9 @@ def passes_of(layer: nn.Module) -> list[tuple[str, bool]]:
 
 def layer_weights(layer: nn.Module, name: str) -> CellWeights:
     """The weights of one pass, detached and in float64; ``name`` as in :func:`passes_of`."""
-    found = {field: getattr(layer, f"{long}_{name}", None) for field, long in _NAMES.items()}
+    found = {
+        field: getattr(layer, f"{long}_{name}", None) for field, long in PARAMETER_NAMES.items()
+    }
     return CellWeights(
         **{field: w.detach().double() for field, w in found.items() if w is not None}
     )

@@ -30,10 +30,10 @@ from sequela.ops.masks import draw, draw_seed
 from sequela.ops.recurrent import Result, run
 from sequela.ops.step import Packing
 
-__all__ = ["RecurrentLayer"]
+__all__ = ["PARAMETER_NAMES", "RecurrentLayer"]
 
 # Names of torch, and of what goes beyond it, for each field of CellWeights.
-_PARAMETERS = {
+PARAMETER_NAMES = {
     "w_ih": "weight_ih",
     "w_hh": "weight_hh",
     "b_ih": "bias_ih",
@@ -162,7 +162,7 @@ class RecurrentLayer(nn.Module):
         for layer in range(self.num_layers):
             shapes = self._shapes(layer)
             for suffix in ("", "_reverse")[: self._directions]:
-                names = {field: f"{_PARAMETERS[field]}_l{layer}{suffix}" for field in shapes}
+                names = {field: f"{PARAMETER_NAMES[field]}_l{layer}{suffix}" for field in shapes}
                 self._names.append(names)
                 self._all_weights.append([names[f] for f in shapes if f in _TORCH_FIELDS])
                 for field, name in names.items():
