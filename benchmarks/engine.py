@@ -8,7 +8,9 @@ own, on as many processors as it has threads; they take turns within one run, on
 and data, and must agree in their results. A figure is the median of a player's runs, beside the
 tenth and ninetieth percentile. Training is forward plus backward of the output's sum with gradients
 for weights and input; data are batch-first; the multiply-add peak, a large matrix product and the
-barrier between two processors are measured in between.
+barrier between two processors are measured in between. Rows of twice the padding, twice the batch
+or bfloat16 have ours on what they are compared with ("base") among the players. Memory is measured
+first, by `benchmarks/memory.py`.
 
 A rival that another environment holds is given by its Python, as an option or in
 SEQUELA_BENCH_JAX, SEQUELA_BENCH_KERAS, SEQUELA_BENCH_ONNXRUNTIME; one that is absent is said.
@@ -31,12 +33,13 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import memory
 import torch
 from engine_parts.limits import FLAGS, Limits, large_product
 from engine_parts.pipes import PLAYERS, Players
-from engine_parts.plan import plan
+from engine_parts.plan import GRID, plan
 from engine_parts.problem import Case
-from engine_parts.rows import QUICK, Effort, measure
+from engine_parts.rows import GRID_EFFORT, QUICK, Effort, measure
 from engine_parts.store import best_rival, case_of, load, resumed, row_of, text, with_peak
 from engine_parts.targets import judge
 
@@ -111,16 +114,10 @@ def stamp() -> dict[str, Any]:
     }
 
 
-def memory() -> dict[str, Any] | None:
-    """What the memory benchmark stored."""
-    place = RESULTS / "memory.json"
-    return json.loads(place.read_text()) if place.exists() else None
-
-
 def judge_again(place: Path) -> None:
-    """Computes the targets of a stored result anew, as after a change of the memory's."""
+    """Computes the targets of a stored result anew, as after a change of what they say."""
     found = load(place)
-    found["targets"] = judge(found["rows"], plan(found["threads"]), memory())
+    found["targets"] = judge(found["rows"], plan(found["threads"]), found.get("memory"))
     atomic_write(place, text(found))
 
 
@@ -136,8 +133,9 @@ class Run:
         self.deadline = self.begin + 60 * minutes
         self.rows: list[dict[str, Any]] = []
         self.sessions: list[dict[str, Any]] = []
+        self.memory: dict[str, Any] | None = None
         if place and not arguments.fresh:
-            self.rows, self.sessions, why = resumed(place, self.stamp)
+            self.rows, self.sessions, self.memory, why = resumed(place, self.stamp)
             if why:
                 print(f"the earlier result is replaced: {why}")
             elif self.rows:
@@ -179,10 +177,23 @@ class Run:
             return self.peaks[threads][-1]
         return self.peak(limits, threads)
 
+    def measure_memory(self) -> None:
+        """Once for a file; nothing else runs meanwhile."""
+        if self.memory is not None:
+            return
+        try:
+            self.memory = memory.measure()
+        except (OSError, subprocess.CalledProcessError, ValueError) as error:
+            print(f"memory: not measured, {type(error).__name__}")
+
+    def effort_for(self, case: Case) -> Effort:
+        """How long a row is measured: the grid's are many."""
+        return min(self.effort, GRID_EFFORT) if case[1:5] in GRID else self.effort
+
     def fits(self, case: Case, names: list[str]) -> bool:
         """Whether the row can be expected to end before the deadline."""
         seconds = 2 * case.multiply_adds / (GUESSED_GFLOPS * 1e9) * GUESSED_RUNS
-        wanted = self.effort.row + seconds + (GUESSED_SECONDS if len(names) > 3 else 0.5)
+        wanted = self.effort_for(case).row + seconds + (GUESSED_SECONDS if len(names) > 3 else 0.5)
         return time.monotonic() + wanted < self.deadline
 
     def all(self, players: Players, limits: Limits) -> None:
@@ -196,7 +207,7 @@ class Run:
                 continue
             barrier = limits.barrier() if case.threads > 1 else None
             before = self.peak_before(limits, case.threads)
-            timed, without = measure(players, case, self.effort)
+            timed, without = measure(players, case, self.effort_for(case))
             if "ours" not in timed:
                 self.unmeasured[f"ours: {without['ours']}"].append(case.key)
                 continue
@@ -225,7 +236,8 @@ class Run:
             "rivals_absent": {name: why for name, why in there.items() if why},
             "threads": self.threads,
             "sessions": self.sessions,
-            "targets": judge(self.rows, self.cases, memory()),
+            "memory": self.memory,
+            "targets": judge(self.rows, self.cases, self.memory),
             "not_measured": unmeasured,
             "rows": self.rows,
         }
@@ -267,6 +279,8 @@ def main() -> None:
         for name in PLAYERS:
             answer = players.ask(name, threads[0], {"do": "drop"})
             print(f"{name}: {answer['error'] if answer.get('error') else 'present'}")
+        if not partial:
+            run.measure_memory()
         run.circumstances(limits, "before")
         try:
             run.all(players, limits)

@@ -5,9 +5,10 @@
 It says ``{"ready": versions}`` or ``{"absent": why}`` first. Then, for each request:
 
 - ``{"do": "prepare", "case": [...]}``: ``{"checksum": [output, gradient]}``, or
-  ``{"unsupported": why}``
-- ``{"do": "run", "count": n, "warm": k}``: ``{"seconds": [...]}`` of n runs after k untimed ones
-- ``{"do": "drop"}``: forgets the case, ``{}``
+  ``{"unsupported": why}``; with ``"slot": name`` beside the cases of other slots
+- ``{"do": "run", "count": n, "warm": k}``: ``{"seconds": [...]}`` of n runs after k untimed ones,
+  of the slot named
+- ``{"do": "drop"}``: forgets the cases of all slots, ``{}``
 
 Whatever fails is ``{"error": what}``. The end of the input ends the process.
 """
@@ -37,7 +38,7 @@ class Player:
 
     def __init__(self, module: Any, threads: int):
         self.module, self.threads = module, threads
-        self.work: Callable[[], Any] | None = None
+        self.works: dict[str, Callable[[], Any]] = {}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to one request; errors are answers too."""
@@ -51,12 +52,14 @@ class Player:
     def _prepare(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine_parts.problem import Case, build
 
-        self.work = None
-        self.work, result = self.module.prepare(build(Case(*request["case"])), self.threads)
+        slot = request.get("slot", "")
+        self.works.pop(slot, None)
+        work, result = self.module.prepare(build(Case(*request["case"])), self.threads)
+        self.works[slot] = work
         return {"checksum": result()}
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
-        work = self.work
+        work = self.works.get(request.get("slot", ""))
         if work is None:
             raise RuntimeError("nothing is prepared")
         for _ in range(request["warm"]):
@@ -69,7 +72,7 @@ class Player:
         return {"seconds": seconds}
 
     def _drop(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.work = None
+        self.works.clear()
         return {}
 
 

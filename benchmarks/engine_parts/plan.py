@@ -30,6 +30,8 @@ SWEEPS = {
 SWEEP_CELLS = ("lstm", "gru_after")
 STEP: Shape = (1, 1, 64, 128)
 MODES = ("forward", "training")
+# B x T x H x (D + H); from here on a training step of an LSTM is 25 billion multiply-adds.
+LARGE = 2**31
 
 
 def sweep(letter: str) -> list[Shape]:
@@ -39,8 +41,16 @@ def sweep(letter: str) -> list[Shape]:
 
 
 def _mixed(shapes: list[Shape]) -> list[Shape]:
-    """In an order that has nothing to do with the sizes: a grid cut short is a sample of it."""
-    return sorted(shapes, key=lambda shape: hashlib.sha256(repr(shape).encode()).digest())
+    """In an order that has nothing to do with the sizes: a grid cut short is a sample of it.
+
+    Only the largest come last, where a row takes as long as twenty others.
+    """
+
+    def place(shape: Shape) -> tuple[bool, bytes]:
+        B, T, D, H = shape
+        return B * T * H * (D + H) > LARGE, hashlib.sha256(repr(shape).encode()).digest()
+
+    return sorted(shapes, key=place)
 
 
 def _rows(
@@ -56,6 +66,15 @@ def _rows(
     ]
 
 
+def _steps(threads: int) -> list[Case]:
+    """Single steps: of cells (torch has no other than these) and of ``layer.stepper``."""
+    cells = [("step", cell) for cell in GATES if cell != "gru_before"]
+    return [
+        Case(cell, *STEP, "dense", mode, "float32", threads)
+        for mode, cell in [*cells, *(("stepper", cell) for cell in GATES)]
+    ]
+
+
 def plan(threads: list[int]) -> list[Case]:
     """Every row once.
 
@@ -64,24 +83,22 @@ def plan(threads: list[int]) -> list[Case]:
     """
     first, *others = threads
     ragged = [shape for shape in GRID if shape[0] > 1]
-    found = _rows(TABLE, first)
-    found += [
-        Case(cell, *STEP, "dense", "step", "float32", first)
-        for cell in ("lstm", "gru_after", "rnn_tanh")
-    ]
-    found += _rows(VARIABLE, first, "packed")
+    wide = [shape for shape in TABLE if shape[3] >= 128]
+    found = _rows(TABLE, first) + _steps(first) + _rows(VARIABLE, first, "packed")
     for lengths in ("padded", "padded twice", "batch twice"):
         found += _rows(VARIABLE[:1], first, lengths)
-    found += _rows([shape for shape in TABLE if shape[3] >= 128], first, "dense", "bfloat16")
+    found += _rows(wide, first, "dense", "bfloat16", ("forward",))
     for letter, cell in product(SWEEPS, SWEEP_CELLS):
         found += [
             Case(cell, *shape, "dense", "training", "float32", first) for shape in sweep(letter)
         ]
+    found += _rows(_mixed(GRID), first)
+    found += _rows(wide, first, "dense", "bfloat16")
     for count in others:
         found += _rows(TABLE, count) + _rows(VARIABLE, count, "packed")
     for count in threads:
-        found += _rows(_mixed(GRID), count)
         found += _rows(_mixed(ragged), count, "packed")
+        found += _rows(_mixed(GRID), count)
         found += _rows(_mixed(GRID), count, "dense", "bfloat16")
         found += _rows(_mixed(ragged), count, "packed", "bfloat16")
     return list(dict.fromkeys(found))

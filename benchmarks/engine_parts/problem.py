@@ -24,7 +24,8 @@ class Case(NamedTuple):
     """One row: who wants to compare must fix all of it.
 
     ``mode`` is forward, training (forward and backward of the output's sum, with gradients for
-    weights and input) or step (one call of a cell, B = T = 1).
+    weights and input), step (one call of a cell, B = T = 1) or stepper (one call of
+    ``layer.stepper``, which keeps its state; rivals make the same step).
     """
 
     cell: str
@@ -42,6 +43,22 @@ class Case(NamedTuple):
         """The row's name in the JSON."""
         sizes = f"{self.B},{self.T},{self.D},{self.H}"
         return f"{self.cell} {sizes} {self.lengths} {self.mode} {self.dtype} {self.threads}"
+
+    @property
+    def base(self) -> Case | None:
+        """What this row is compared with among ours, in the same turns.
+
+        The same lengths padded to T for data padded to twice T or for each sequence twice; float32
+        for bfloat16.
+        """
+        if self.lengths in ("padded twice", "batch twice"):
+            return self._replace(lengths="padded")
+        return self._replace(dtype="float32") if self.dtype == "bfloat16" else None
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is one step through Python."""
+        return self.mode in ("step", "stepper")
 
     @property
     def multiply_adds(self) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 from engine_parts.problem import Case
 
+OURS, BASE = "ours", "base"
 # Between two players, so that the threads of the one before have stopped spinning.
 SETTLE_SECONDS = 0.005
 # Rivals that take much longer than ours stop after the least number of turns, or after two runs
@@ -44,6 +46,8 @@ class Effort(NamedTuple):
     most: int = 15
 
 
+# For the many rows of the grid: a row more tells more than a turn more.
+GRID_EFFORT = Effort(turn=0.02, row=0.4, least=3, most=8)
 QUICK = Effort(turn=0.01, row=0.2, least=3, most=6)
 
 
@@ -69,7 +73,7 @@ def agrees(ours: list[float], theirs: list[float], dtype: str) -> bool:
 
 
 def measure(asked: Asked, case: Case, effort: Effort) -> tuple[dict[str, list], dict[str, str]]:
-    """Times every player on one case.
+    """Times every player on one case, and ours on the case it is compared with ("base").
 
     Returns:
         Figures by player (ours first), and the reason of each player without any. Without ours
@@ -77,18 +81,33 @@ def measure(asked: Asked, case: Case, effort: Effort) -> tuple[dict[str, list], 
     """
     without: dict[str, str] = {}
     sums: dict[str, list[float]] = {}
-    for name in asked.names():
-        answer = asked.ask(name, case.threads, {"do": "prepare", "case": list(case)})
+
+    def prepare(name: str, wanted: Case = case, slot: str = "") -> dict[str, Any]:
+        request = {"do": "prepare", "case": list(wanted)} | ({"slot": slot} if slot else {})
+        return asked.ask(name, case.threads, request)
+
+    def keep(name: str, answer: dict[str, Any]) -> None:
         if "checksum" in answer:
             sums[name] = answer["checksum"]
         else:
             without[name] = answer.get("unsupported") or answer.get("error", "no reason given")
-        if name == "ours" and name in without:
-            return {}, without
-    for name in [name for name in sums if not agrees(sums["ours"], sums[name], case.dtype)]:
+
+    rivals = [name for name in asked.names() if name != OURS]
+    keep(OURS, prepare(OURS))
+    if OURS in without:
+        return {}, without
+    # Rivals compile for seconds, each in its own process, and nothing is timed meanwhile.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for name, answer in zip(rivals, pool.map(prepare, rivals), strict=True):
+            keep(name, answer)
+    for name in [name for name in sums if not agrees(sums[OURS], sums[name], case.dtype)]:
         without[name] = "its results differ from ours"
         del sums[name]
-    times = _turns(asked, case, list(sums), effort, without)
+    names = list(sums)
+    if case.base is not None:
+        answer = prepare(OURS, case.base, BASE)
+        names[1:1] = [BASE] if "checksum" in answer else []
+    times = _turns(asked, case, names, effort, without)
     for name in sums:
         asked.ask(name, case.threads, {"do": "drop"})
     return {name: figures(seconds) for name, seconds in times.items()}, without
@@ -109,7 +128,7 @@ def _turns(
             time.sleep(SETTLE_SECONDS)
             seconds = _turn(asked, name, case, effort, once.get(name))
             if isinstance(seconds, str):
-                without[name] = seconds
+                without |= {} if name == BASE else {name: seconds}
                 del times[name]
                 continue
             once[name] = min(seconds)
@@ -136,5 +155,8 @@ def _turn(
         if once is None
         else max(0, min(20, int(0.1 * effort.turn / once)) or (once < COLD_SECONDS))
     )
-    answer = asked.ask(name, case.threads, {"do": "run", "count": count, "warm": int(warm)})
+    request = {"do": "run", "count": count, "warm": int(warm)}
+    if name == BASE:
+        name, request = OURS, request | {"slot": BASE}
+    answer = asked.ask(name, case.threads, request)
     return answer["seconds"] if "seconds" in answer else answer.get("error", "no reason given")

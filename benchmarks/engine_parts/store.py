@@ -12,14 +12,17 @@ from engine_parts.problem import Case
 # What must be the same for rows of two runs to stand in one file.
 IDENTITY = ("commit", "machine", "library")
 # What a row holds beside the players' figures; the part of the peak follows from these.
-EXTRA = ("barrier_ns", "session", "peak")
+EXTRA = ("base", "barrier_ns", "session", "peak")
 
 
 def row_of(case: Case, timed: dict[str, list], without: dict[str, str]) -> dict[str, Any]:
-    """A row: ``ours`` and each rival as [median ms, p10, p90, runs]."""
-    rivals = {name: found for name, found in timed.items() if name != "ours"}
+    """A row: ``ours``, each rival and ``base`` (ours on :attr:`Case.base`, or None).
+
+    Each is [median ms, p10, p90, runs].
+    """
+    rivals = {name: found for name, found in timed.items() if name not in ("ours", "base")}
     row: dict[str, Any] = {"case": list(case), "ours": timed["ours"], "rivals": rivals}
-    return row | {"without": without}
+    return row | {"base": timed.get("base"), "without": without}
 
 
 def case_of(row: dict[str, Any]) -> Case:
@@ -93,26 +96,28 @@ def load(path: Path) -> dict[str, Any]:
         players = {name: given[name] for name in PLAYERS}
         timed = {name: value for name, value in players.items() if isinstance(value, list)}
         without = {n: reasons[value] for n, value in players.items() if isinstance(value, int)}
-        row = row_of(case, timed, without) | {name: given[name] for name in EXTRA}
+        row = row_of(case, timed, without) | {name: given.get(name) for name in EXTRA}
         with_peak([row], case.threads, row["peak"])
         rows.append(row)
     return found | {"rows": rows}
 
 
-def resumed(path: Path, stamp: dict[str, Any]) -> tuple[list[dict], list[dict], str | None]:
-    """Rows and sessions of an earlier part.
+def resumed(
+    path: Path, stamp: dict[str, Any]
+) -> tuple[list[dict], list[dict], dict | None, str | None]:
+    """What an earlier part measured.
 
     Returns:
-        Rows, sessions, and why an existing file could not be gone on with (None: it was, or there
-        is none).
+        Rows, sessions, memory, and why an existing file could not be gone on with (None: it was, or
+        there is none).
     """
     if not path.exists():
-        return [], [], None
+        return [], [], None, None
     try:
         found = load(path)
         differing = [name for name in IDENTITY if found.get(name) != stamp[name]]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return [], [], "it is not a result of this program"
+        return [], [], None, "it is not a result of this program"
     if differing:
-        return [], [], f"another {' and '.join(differing)}"
-    return found["rows"], found["sessions"], None
+        return [], [], None, f"another {' and '.join(differing)}"
+    return found["rows"], found["sessions"], found.get("memory"), None

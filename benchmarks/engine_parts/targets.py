@@ -78,7 +78,7 @@ def judge(rows: list[Row], planned: list[Case], memory: dict[str, Any] | None) -
     Args:
         rows: as :func:`engine_parts.store.row_of` makes them, with their peaks.
         planned: every row of the plan, measured or not; the first one's threads decide.
-        memory: the result of the memory benchmark, or None.
+        memory: what ``benchmarks/memory.py`` measured, or None.
     """
     first = planned[0].threads
     rows = [row for row in rows if case_of(row) in set(planned)]
@@ -229,16 +229,15 @@ def _variable(rows: list[Row], planned: list[Case]) -> list[Target]:
 
 
 def _doubling(rows: list[Row], planned: list[Case]) -> list[Target]:
-    times = {case_of(row): row["ours"][0] for row in rows}
     found = []
     for words, lengths, limit in (
         ("the padded T doubled at the same lengths: time", "padded twice", PADDED_LIMIT),
         ("B doubled, each sequence twice: time", "batch twice", BATCH_LIMIT),
     ):
         pairs = [
-            (case, times[case] / times[case._replace(lengths="padded")])
-            for case in times
-            if case.lengths == lengths and case._replace(lengths="padded") in times
+            (case_of(row), row["ours"][0] / row["base"][0])
+            for row in rows
+            if case_of(row).lengths == lengths and row.get("base")
         ]
         found.append(
             _target(
@@ -263,7 +262,6 @@ def _single(rows: list[Row], planned: list[Case]) -> list[Target]:
         for row in rows
         if counts(case_of(row)) and "onnxruntime" in row["rivals"]
     ]
-    cells = [(case_of(row), row["ours"][0] * 1e3) for row in rows if case_of(row).mode == "step"]
     return [
         _target(
             "B = 1: time of a step beside ONNX Runtime's",
@@ -276,29 +274,32 @@ def _single(rows: list[Row], planned: list[Case]) -> list[Target]:
             ),
             high_is_bad=True,
         ),
-        _target(
-            "one call of a cell through Python, D = 64, H = 128",
-            "each under 10 us",
-            cells,
-            [case for case in planned if case.mode == "step"],
-            lambda value: value < 10,
-            lambda values: f"highest {max(values):.1f} us, lowest {min(values):.1f} us",
-            high_is_bad=True,
-        ),
+        _calls("step", "one call of a cell", rows, planned),
+        _calls("stepper", "one call of layer.stepper", rows, planned),
     ]
 
 
-def _bfloat16(rows: list[Row], planned: list[Case]) -> Target:
-    times = {case_of(row): row["ours"][0] for row in rows}
+def _calls(mode: str, words: str, rows: list[Row], planned: list[Case]) -> Target:
+    return _target(
+        f"{words} through Python, B = 1, D = 64, H = 128",
+        "each under 10 us",
+        [(case_of(row), row["ours"][0] * 1e3) for row in rows if case_of(row).mode == mode],
+        [case for case in planned if case.mode == mode],
+        lambda value: value < 10,
+        lambda values: f"highest {max(values):.1f} us, lowest {min(values):.1f} us",
+        high_is_bad=True,
+    )
 
+
+def _bfloat16(rows: list[Row], planned: list[Case]) -> Target:
     def counts(case: Case) -> bool:
         here = case.dtype == "bfloat16" and case.mode == "forward" and case.H >= 128
         return here and case.lengths == "dense"
 
     figures = [
-        (case, times[plain] / times[case])
-        for case in times
-        if counts(case) and (plain := case._replace(dtype="float32")) in times
+        (case_of(row), row["base"][0] / row["ours"][0])
+        for row in rows
+        if counts(case_of(row)) and row.get("base")
     ]
     return _target(
         "bf16 forward beside float32, H >= 128",
@@ -311,17 +312,32 @@ def _bfloat16(rows: list[Row], planned: list[Case]) -> Target:
 
 
 def _memory(memory: dict[str, Any] | None) -> list[Target]:
-    """What the memory benchmark judged itself, in its own list of targets."""
-    if memory and memory.get("targets"):
-        return list(memory["targets"])
+    """What the memory benchmark measured: a training step beside torch's, and long streams."""
+    layers = (memory or {}).get("layers", [])
+    shares = {row["cell"]: round(row["sequela_kib"] / row["torch_kib"], 3) for row in layers}
+    streams = (memory or {}).get("streams", [])
+    rises = {row["way"]: (row["mib"], row["budget_mib"]) for row in streams if row["budget_mib"]}
+    over = [[way, rise] for way, (rise, budget) in rises.items() if rise > budget]
     return [
         {
-            "target": "memory for training, and a stream of 100,000 steps",
-            "wanted": "at most torch's; a fixed budget",
-            "met": None,
-            "figure": "not measured here",
-            "rows": 0,
-            "planned": 0,
-            "misses": [],
-        }
+            "target": "memory for training",
+            "wanted": "at most torch's",
+            "met": all(share <= 1 for share in shares.values()) if shares else None,
+            "figure": ", ".join(f"{cell} {_times(share)}" for cell, share in shares.items())
+            or "not measured",
+            "rows": len(shares),
+            "planned": 3,
+            "misses": [[cell, share] for cell, share in shares.items() if share > 1],
+        },
+        {
+            "target": "memory of a stream of 100,000 steps",
+            "wanted": ", ".join(f"{way} at most {most} MiB" for way, (_, most) in rises.items())
+            or "a fixed budget",
+            "met": not over if rises else None,
+            "figure": ", ".join(f"{row['way']} {row['mib']:.1f} MiB" for row in streams)
+            or "not measured",
+            "rows": len(rises),
+            "planned": 2,
+            "misses": over,
+        },
     ]

@@ -47,7 +47,6 @@ def _at_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rows, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(engine, "QUICK", rows.Effort(turn=0.001, row=0.0, least=1, most=1))
     monkeypatch.setattr(engine, "large_product", lambda threads: 90.0)
-    monkeypatch.setattr(engine, "memory", lambda: None)
 
 
 def words(**changed: Any) -> argparse.Namespace:

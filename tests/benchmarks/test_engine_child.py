@@ -24,7 +24,9 @@ CASES = [
     for cell, lengths, mode in product(GATES, LENGTHS, ("forward", "training"))
 ]
 STEPS = [
-    Case(cell, 1, 1, 3, 4, "dense", "step", "float32", 1) for cell in GATES if cell != "gru_before"
+    Case(cell, 1, 1, 3, 4, "dense", mode, "float32", 1)
+    for mode, cell in product(("step", "stepper"), GATES)
+    if (mode, cell) != ("step", "gru_before")
 ]
 
 
@@ -132,6 +134,23 @@ def test_the_protocol(monkeypatch: pytest.MonkeyPatch):
     assert got[6] == {"unsupported": "it has no lstm"}
     assert got[7] == {"error": "ValueError: no luck in"}
     assert "error" in got[8]
+
+
+def test_slots_are_beside_each_other(monkeypatch: pytest.MonkeyPatch):
+    calls = []
+
+    def prepare(problem: Any, threads: int) -> Any:
+        return lambda: calls.append(problem.case.B), lambda: [1.0, 0.0]
+
+    def case(B: int) -> dict:
+        return {"do": "prepare", "case": ["lstm", B, 2, 3, 4, "dense", "forward", "float32", 2]}
+
+    run = {"do": "run", "count": 1, "warm": 0}
+    base = {"slot": "base"}
+    requests = [case(1), case(2) | base, run, run | base, {"do": "drop"}, run, run | base]
+    got = answers(monkeypatch, made_up(prepare), *requests)
+    assert calls == [1, 2]
+    assert all("error" in answer for answer in got[-2:])
 
 
 def test_who_cannot_be_imported_is_absent(monkeypatch: pytest.MonkeyPatch):

@@ -39,7 +39,8 @@ def test_important_rows_come_first():
         for case, number in place.items()
         if case[1:5] in GRID and case[1:5] not in TABLE and case[1:5] not in sweep("B")
     ]
-    targets = [n for case, n in place.items() if case[1:5] in VARIABLE or case.mode == "step"]
+    wanted = [case for case in cases if case.threads == 2]
+    targets = [place[case] for case in wanted if case[1:5] in VARIABLE or case.is_step]
     assert max(targets) < min(only_grid)
     # A grid that is cut short must hold sizes of every kind.
     firsts = [cases[number] for number in sorted(only_grid)[:160]]
@@ -57,21 +58,23 @@ def test_figures_are_median_and_percentiles():
 class MadeUp:
     """Players whose runs take a fixed time; keeps what they were asked."""
 
-    def __init__(self, seconds: dict[str, Any], answers: dict[str, dict] | None = None):
-        self.seconds, self.answers = seconds, answers or {}
+    def __init__(self, seconds: dict[str, Any], answers: dict[str, dict] | None = None, case=CASE):
+        self.seconds, self.answers, self.case = seconds, answers or {}, case
         self.asked: list[tuple[str, str]] = []
         self.runs = dict.fromkeys(seconds, 0)
 
     def names(self) -> list[str]:
-        return list(self.seconds)
+        return [name for name in self.seconds if not name.endswith("base")]
 
     def ask(self, name: str, threads: int, request: dict[str, Any]) -> dict[str, Any]:
-        assert threads == CASE.threads
+        assert threads == self.case.threads
         self.asked.append((request["do"], name))
         if request["do"] == "prepare":
-            assert request["case"] == list(CASE)
+            assert Case(*request["case"]) in (self.case, self.case.base)
+            assert ("slot" in request) == (Case(*request["case"]) != self.case)
             return self.answers.get(name, {"checksum": [1.0, 0.0]})
         if request["do"] == "run":
+            name += request.get("slot", "")
             if self.seconds[name] is None:
                 return {"error": "the process ended with -9"}
             self.runs[name] += request["count"]
@@ -96,6 +99,38 @@ def test_players_take_turns_and_ours_comes_first():
     assert timed["ours"][3] == 30
     assert timed["torch"][3] == 15
     assert [name for do, name in asked.asked if do == "drop"] == ["ours", "torch"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "base"),
+    [
+        ({"lengths": "padded twice"}, {"lengths": "padded"}),
+        ({"lengths": "batch twice"}, {"lengths": "padded"}),
+        ({"dtype": "bfloat16"}, {"dtype": "float32"}),
+    ],
+)
+def test_what_a_row_is_compared_with_takes_turns_with_it(changes: dict, base: dict):
+    case = CASE._replace(**changes)
+    assert case.base == case._replace(**base)
+    asked = MadeUp({"ours": 0.002, "oursbase": 0.003, "torch": 0.004}, case=case)
+    timed, without = rows.measure(asked, case, rows.Effort(turn=0.01, row=0.0, least=3, most=5))
+    assert without == {}
+    assert {name: found[0] for name, found in timed.items()} == {
+        "ours": 2.0,
+        "base": 3.0,
+        "torch": 4.0,
+    }
+    assert [name for do, name in asked.asked if do == "run"] == ["ours", "ours", "torch"] * 4
+    made = store.row_of(case, timed, without)
+    assert made["base"][0] == 3.0
+    assert list(made["rivals"]) == ["torch"]
+
+
+def test_a_base_that_cannot_is_left_out():
+    case = CASE._replace(dtype="bfloat16")
+    asked = MadeUp({"ours": 0.002, "oursbase": None}, case=case)
+    timed, without = rows.measure(asked, case, rows.QUICK)
+    assert (list(timed), without) == (["ours"], {})
 
 
 def test_long_runs_are_few():
@@ -153,22 +188,23 @@ STAMP = {"commit": "abc", "machine": {"cores": 2}, "library": "123"}
 
 def content(**changed: Any) -> dict[str, Any]:
     found = {**STAMP, "sessions": [{"minutes": 1.0}], "targets": [], "rows": [row(), row(2.0)]}
+    found["memory"] = {"layers": []}
     return found | {"not_measured": {"cut": ["a", "b"]}} | changed
 
 
 def test_a_part_is_gone_on_with_only_on_the_same_ground(tmp_path: Path):
     place = tmp_path / "engine.json"
-    assert store.resumed(place, STAMP) == ([], [], None)
+    assert store.resumed(place, STAMP) == ([], [], None, None)
     place.write_text(store.text(content()))
-    kept, sessions, why = store.resumed(place, STAMP)
-    assert (len(kept), len(sessions), why) == (2, 1, None)
+    kept, sessions, memory, why = store.resumed(place, STAMP)
+    assert (len(kept), len(sessions), memory, why) == (2, 1, {"layers": []}, None)
     assert store.case_of(kept[0]) == CASE
     for name in store.IDENTITY:
-        nothing, _, why = store.resumed(place, STAMP | {name: "another"})
+        nothing, _, _, why = store.resumed(place, STAMP | {name: "another"})
         assert nothing == []
         assert why == f"another {name}"
     place.write_text('{"rows": [')
-    assert store.resumed(place, STAMP)[2] == "it is not a result of this program"
+    assert store.resumed(place, STAMP)[3] == "it is not a result of this program"
 
 
 def test_the_text_is_json_with_a_short_line_for_each_row(tmp_path: Path):

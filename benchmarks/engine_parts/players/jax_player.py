@@ -98,7 +98,7 @@ def layer(cell: str) -> Callable[[dict[str, Array], Array, Array | None], Array]
 def prepare(problem: Problem, threads: int) -> Any:
     """The compiled function and its arguments on the device."""
     case = problem.case
-    if case.mode == "step":
+    if case.is_step:
         raise Unsupported("a scan has no single step")
     dtype = jnp.dtype(case.dtype)
     names = ("w_ih", "w_hh", "b_ih", "b_hh")

@@ -58,7 +58,7 @@ def _weights(problem: Problem) -> list[np.ndarray]:
 def prepare(problem: Problem, threads: int) -> Any:
     """The traced function and its arguments."""
     case = problem.case
-    if case.mode == "step":
+    if case.is_step:
         raise Unsupported("its cells are made for its layers")
     keras.backend.clear_session()
     layer = _layer(problem)

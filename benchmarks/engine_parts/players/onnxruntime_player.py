@@ -47,7 +47,7 @@ def model(problem: Problem) -> bytes:
     if case.lengths != "dense":
         constants["lengths"] = problem.lengths.astype(np.int32)
         names.append("lengths")
-    if case.mode == "step":
+    if case.is_step:
         constants["state"] = np.full((1, 1, case.H), 0.1, np.float32)
         names += ["", "state"] + ["state"] * (case.cell == "lstm")
     nodes = [

@@ -7,7 +7,14 @@ from typing import Any
 import torch
 
 from engine_parts.players import Unsupported
-from engine_parts.players.torch_layers import KINDS, Prepared, prepare_layer, prepare_step, start
+from engine_parts.players.torch_layers import (
+    KINDS,
+    Prepared,
+    prepare_layer,
+    prepare_step,
+    prepare_stepper,
+    start,
+)
 from engine_parts.problem import Problem
 from sequela import __version__, nn, ops
 
@@ -32,4 +39,6 @@ def prepare(problem: Problem, threads: int) -> Prepared:
     if not chosen.startswith("native"):
         raise Unsupported(chosen.partition("native not: ")[2].partition(";")[0] or chosen)
     layer = getattr(nn, KINDS[case.cell])(case.D, case.H, batch_first=True, **options).to(dtype)
+    if case.mode == "stepper":
+        return prepare_stepper(layer, problem)
     return prepare_layer(layer, problem, True, dtype)

@@ -45,6 +45,23 @@ def prepare_step(cell: torch.nn.Module, problem: Problem) -> Prepared:
     return work, result
 
 
+def prepare_stepper(layer: Any, problem: Problem) -> Prepared:
+    """One call of a layer's stepper, which keeps the state; the first is that of a cell."""
+    load(layer, problem)
+    stepper = layer.stepper()
+    x = torch.from_numpy(problem.x[:, 0])
+    state = torch.full((1, 1, problem.case.H), 0.1)
+
+    def work() -> Any:
+        return stepper(x)
+
+    def result() -> list[float]:
+        stepper.state = (state, state) if problem.case.cell == "lstm" else state
+        return checksum(work().numpy())
+
+    return work, result
+
+
 def prepare_layer(
     layer: torch.nn.Module, problem: Problem, takes_lengths: bool, dtype: torch.dtype
 ) -> Prepared:

@@ -21,7 +21,7 @@ def prepare(problem: Problem, threads: int) -> Prepared:
     case = problem.case
     if case.cell == "gru_before":
         raise Unsupported("torch has no reset-before GRU")
-    if case.mode == "step":
+    if case.is_step:
         return prepare_step(getattr(torch.nn, f"{KINDS[case.cell]}Cell")(case.D, case.H), problem)
     dtype = getattr(torch, case.dtype)
     layer = getattr(torch.nn, KINDS[case.cell])(case.D, case.H, batch_first=True).to(dtype)
