@@ -475,6 +475,7 @@ void elementwise(uint32_t step) {
 
 }  // namespace
 
+#include "padded_cases.h"
 #include "score_cases.h"
 
 int main(int count, char **arguments) {
@@ -491,8 +492,8 @@ int main(int count, char **arguments) {
   reductions<double>(1e-13);
   reductions<float>(5e-5);
   halves();
-  seed = 7;
-  crowd();
+  padded();
+  seed = 7, crowd();
   elementwise(count > 1 ? (uint32_t)atoi(arguments[1]) : 4999);
   printf("%d failures\n", failures);
   return failures != 0;

@@ -17,6 +17,7 @@ import torch
 from sequela import nn
 from sequela.cells import CELLS, CellWeights
 from sequela.ops import force, native, native_call, run
+from sequela.ops.padded import Padding
 
 __all__ = ["fuzz", "one"]
 
@@ -316,6 +317,31 @@ def layer(draft: Draft) -> Callable[[], Any]:
     return call
 
 
+def moved(draft: Draft) -> Callable[[], Any]:
+    """``Padding``: what the lengths say is gathered, and scattered again."""
+    rng = draft.rng
+    first, steps, batch = rng.random() < 0.5, rng.choice([1, 4, 8]), len(draft.lengths)
+    axes = (batch, steps) if first else (steps, batch)
+    draft.draw(x=(*axes, max(draft.D, 1)))
+    for _ in range(rng.choice([0, 1, 2])):
+        change = rng.choice(UNUSUAL)
+        draft.parts["x"] = change(rng, draft.parts["x"])
+        draft.done.append(f"{change.__name__} x")
+    lengths = [rng.randrange(steps + 1) for _ in range(batch)]
+    if batch and rng.random() < 0.3:
+        lengths[rng.randrange(batch)] = rng.choice([-1, steps + 1, *HUGE, -HUGE[2]])
+        draft.done.append(f"lengths {lengths}")
+        draft.valid = False
+    x = draft.parts["x"]
+
+    def call():
+        padding = Padding(torch.tensor(lengths, dtype=torch.int64), steps, first)
+        packed = padding.gather(x)
+        return packed, padding.scatter(packed)
+
+    return call
+
+
 def cell(draft: Draft) -> Callable[[], Any]:
     """``nn.RNNCell``, ``LSTMCell`` and ``GRUCell``."""
     kind, options = {
@@ -347,7 +373,7 @@ def cell(draft: Draft) -> Callable[[], Any]:
     return call
 
 
-KINDS = (operator, boundary, layer, cell)
+KINDS = (operator, boundary, layer, cell, moved)
 
 
 def compare(draft: Draft, call: Callable[[], Any], results: Any) -> None:
@@ -389,7 +415,7 @@ def one(number: int, every: int = 7) -> bool:
         raise Wrong(f"{told}: computed what does not fit")
     if results is None or number % every:
         return True
-    if kind is not boundary and not draft.is_poisoned:
+    if kind not in (boundary, moved) and not draft.is_poisoned:
         try:
             compare(draft, call, results)
         except AssertionError as error:

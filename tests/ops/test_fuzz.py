@@ -69,7 +69,7 @@ def _compile(folder: Path) -> Iterator[list[str]]:
             source = str(ROOT / "cpp/kernels.cpp")
             target = ["-o", str(folder / f"{table}.o")]
             yield ["g++", *FLAGS, *flags, *options, *defines, "-c", source, *target]
-    for name in ("dispatch", "threads"):
+    for name in ("dispatch", "padded", "threads"):
         target = ["-o", str(folder / f"{name}.o")]
         source = str(ROOT / f"cpp/{name}.cpp")
         yield ["g++", *FLAGS, *flags, include, "-c", source, *target]

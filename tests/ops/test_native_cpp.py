@@ -18,7 +18,7 @@ SETS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],
 }
-PARTS = ("dispatch.cpp", "score.cpp", "threads.cpp", "tests/test_engine.cpp")
+PARTS = ("dispatch.cpp", "padded.cpp", "score.cpp", "threads.cpp", "tests/test_engine.cpp")
 FLAGS = ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-ffp-contract=off", "-fPIC", "-Wno-psabi"]
 
 pytestmark = pytest.mark.skipif(

@@ -19,7 +19,7 @@
 #endif
 
 /* Raised by one with every change that an older caller cannot live with. */
-#define SEQUELA_INTERFACE_VERSION 5
+#define SEQUELA_INTERFACE_VERSION 6
 
 #ifdef __cplusplus
 extern "C" {
@@ -213,6 +213,52 @@ struct sequela_masks {
   const int64_t *rows, *steps;
 };
 SEQUELA_API int32_t sequela_draw(const struct sequela_masks *masks, void *out);
+
+/* Padded data -----------------------------------------------------------------------------------
+ *
+ * Sequences of different lengths as one array with an unused tail, and the same steps packed: longest
+ * row first, time-major. Nothing is computed: a row of one step is a number of bytes. */
+
+struct sequela_sorted {
+  int64_t N;       /* the sum of the lengths */
+  int64_t longest; /* 0 without any */
+  int64_t sorted;  /* 1 where order[i] is i for every row */
+};
+
+/* The order in which rows are packed: longest first, equal ones as they stand.
+ *
+ *   lengths      [B]   from 0 to T
+ *   order        [B]   the row that stands i-th
+ *   place        [B]   where each row stands
+ *   batch_sizes  [T]   how many rows have step t; zeros may follow the last
+ *
+ * Aliasing: no output overlaps another array. Threads: any number at once; the caller alone works.
+ * SEQUELA_BAD_BATCH_SIZES where a length is out of range. */
+SEQUELA_API int32_t sequela_sort_lengths(int64_t B, int64_t T, const int64_t *lengths,
+                                         struct sequela_sorted *sorted, int64_t *order,
+                                         int64_t *place, int64_t *batch_sizes);
+
+struct sequela_padding {
+  int32_t threads;         /* at most this many; small arrays take one */
+  int64_t B, T, N, bytes;  /* bytes: of one row of one step */
+  int64_t row_stride, step_stride; /* bytes between rows, and between steps, of the padded array; not
+                                      negative; 0 repeats one, when it is read */
+  const int64_t *lengths;  /* [B] from 0 to T, summing to N; null: all T */
+};
+
+/* packed[offset of step t + place of row b] = padded[b, t] for every t below a row's length.
+ *
+ *   padded   row b's step t begins at b * row_stride + t * step_stride
+ *   packed   [N] rows of `bytes`
+ *
+ * Aliasing: none. Threads: any number of calls at once, each on at most padding->threads. */
+SEQUELA_API int32_t sequela_gather(const struct sequela_padding *padding, const void *padded,
+                                   void *packed);
+
+/* The way back: padded[b, t] is the packed row, and zeros from a row's length on. As sequela_gather
+ * otherwise; no two steps of `padded` may overlap. */
+SEQUELA_API int32_t sequela_scatter(const struct sequela_padding *padding, const void *packed,
+                                    void *padded);
 
 /* y[i] = f(x[i]) for i < count; function 0 exp, 1 sigmoid, 2 tanh, as the kernels compute them: at
  * most 2 ulp over the whole range, NaN gives NaN; the bits of y[i] depend on x[i] alone. y may be x. */

@@ -23,10 +23,19 @@ from sequela.nn.checks import (
     check_sequence_length,
 )
 from sequela.nn.initialise import initialise
-from sequela.nn.layout import DenseLayout, Layout, PackedLayout, RaggedLayout, TracedLayout, rewrap
+from sequela.nn.layout import (
+    DenseLayout,
+    Layout,
+    LengthsLayout,
+    PackedLayout,
+    RaggedLayout,
+    TracedLayout,
+    rewrap,
+)
 from sequela.nn.options import check_options, merge_directions, zoneout_rates
 from sequela.nn.stepper import Stepper
 from sequela.ops.masks import draw, draw_seed
+from sequela.ops.padded import copies
 from sequela.ops.recurrent import Result, run
 from sequela.ops.step import Packing
 
@@ -262,9 +271,12 @@ class RecurrentLayer(nn.Module):
         check_sequence_length(steps, lengths is not None or mask is not None)
         if lengths is None and mask is None and reset is None:
             return DenseLayout(batch, steps, self.batch_first)
-        present = torch.ones(batch, steps, dtype=torch.bool, device=x.device)
         if lengths is not None:
             lengths = check_lengths(lengths, batch, steps).to(x.device)
+            if mask is None and reset is None and copies(x):
+                return LengthsLayout(lengths, steps, self.batch_first)
+        present = torch.ones(batch, steps, dtype=torch.bool, device=x.device)
+        if lengths is not None:
             present = torch.arange(steps, device=x.device) < lengths[:, None]
         valid = present
         if mask is not None:

@@ -1,8 +1,8 @@
 """How the steps of an input lie, and how they become packed rows and come back.
 
-Three layouts with the same methods: a ``PackedSequence`` as it is, a dense input, and a ragged one
-(lengths, masks with holes, resets) whose valid steps are gathered. So one packed operator is all
-that the layers need.
+Layouts with the same methods: a ``PackedSequence`` as it is, a dense input, one with lengths, and
+any ragged one (masks with holes, resets); of the last two the valid steps are gathered. So one
+packed operator is all that the layers need.
 
 - ``pack(x)``: the steps ``[N, D]`` in packed order.
 - ``to_rows(state, reverse)``: initial state ``[B, W]``, in batch order, to packed rows ``[R, W]``.
@@ -21,16 +21,25 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from sequela.ops.sizes import Uniform
+from sequela.ops.padded import Padding
+from sequela.ops.sizes import Ragged, Uniform
 
-__all__ = ["DenseLayout", "Layout", "PackedLayout", "RaggedLayout", "TracedLayout", "rewrap"]
+__all__ = [
+    "DenseLayout",
+    "Layout",
+    "LengthsLayout",
+    "PackedLayout",
+    "RaggedLayout",
+    "TracedLayout",
+    "rewrap",
+]
 
 
 class Layout(Protocol):
     """What the layers ask of a layout; the module's docstring says what each method does."""
 
     batch: int
-    batch_sizes: Uniform | Tensor
+    batch_sizes: Uniform | Ragged | Tensor
 
     def pack(self, x: Tensor) -> Tensor: ...  # noqa: D102
     def to_rows(self, state: Tensor, reverse: bool) -> Tensor: ...  # noqa: D102
@@ -56,7 +65,7 @@ class PackedLayout:
                 raise RuntimeError(
                     f"batch_sizes[0] is {filled}, but sorted_indices has {self.batch} entries"
                 )
-        self.batch_sizes: Uniform | Tensor = sizes
+        self.batch_sizes: Uniform | Ragged | Tensor = sizes
         self._order = order
         self._back = packed.unsorted_indices
 
@@ -78,15 +87,19 @@ class PackedLayout:
 
     def coordinates(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """By the batch sizes; rows by their place in the batch, not in the sorted order."""
-        sizes = torch.as_tensor(self.batch_sizes).to(x.device)
-        times, count = torch.arange(sizes.shape[0], device=x.device), x.shape[0]
-        steps = torch.repeat_interleave(times, sizes, output_size=count)
-        rank = torch.arange(count, device=x.device) - (sizes.cumsum(0) - sizes)[steps]
-        return (rank if self._order is None else self._order[rank]), steps
+        return _coordinates(torch.as_tensor(self.batch_sizes), self._order, x)
 
     def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
         """The output stays packed."""
         return steps
+
+
+def _coordinates(sizes: Tensor, order: Tensor | None, x: Tensor) -> tuple[Tensor, Tensor]:
+    sizes = sizes.to(x.device)
+    times, count = torch.arange(sizes.shape[0], device=x.device), x.shape[0]
+    steps = torch.repeat_interleave(times, sizes, output_size=count)
+    rank = torch.arange(count, device=x.device) - (sizes.cumsum(0) - sizes)[steps]
+    return (rank if order is None else order[rank]), steps
 
 
 def _packed_grid(
@@ -113,7 +126,7 @@ class DenseLayout:
 
     def __init__(self, batch: int, steps: int, batch_first: bool):
         self.batch, self._steps, self._batch_first = batch, steps, batch_first
-        self.batch_sizes: Uniform | Tensor = Uniform(steps, batch)
+        self.batch_sizes: Uniform | Ragged | Tensor = Uniform(steps, batch)
 
     def pack(self, x: Tensor) -> Tensor:
         """Time-major, without the batch axis."""
@@ -139,6 +152,41 @@ class DenseLayout:
         """The axes of the input again."""
         dense = steps.unflatten(0, (self._steps, self.batch))
         return dense.transpose(0, 1) if self._batch_first else dense
+
+
+class LengthsLayout:
+    """Sequences with lengths, where the native library moves the rows."""
+
+    def __init__(self, lengths: Tensor, steps: int, batch_first: bool):
+        self._padding = Padding(lengths, steps, batch_first)
+        self.batch = self._padding.batch
+        self.batch_sizes: Uniform | Ragged | Tensor = self._padding.sizes
+
+    def pack(self, x: Tensor) -> Tensor:
+        """The valid steps, gathered."""
+        return self._padding.gather(x)
+
+    def to_rows(self, state: Tensor, reverse: bool) -> Tensor:
+        """Batch order to sorted order."""
+        order = self._padding.order
+        return state if order is None else state.index_select(0, order)
+
+    def from_rows(self, state: Tensor, reverse: bool) -> Tensor:
+        """Sorted order to batch order."""
+        place = self._padding.place
+        return state if place is None else state.index_select(0, place)
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Batch order to sorted order."""
+        return self.to_rows(x, False)
+
+    def coordinates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The axes of the input, packed as the input is."""
+        return _coordinates(self._padding.sizes.sizes, self._padding.order, x)
+
+    def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
+        """The shape of the input, zeros beyond each length; no step is held."""
+        return self._padding.scatter(steps)
 
 
 class RaggedLayout:
@@ -190,7 +238,7 @@ class RaggedLayout:
         longest = int(descending[0]) if rows else 0
         times = torch.arange(longest, device=device)
         sizes = torch.searchsorted(-descending, -times)
-        self.batch_sizes: Uniform | Tensor = sizes.cpu()
+        self.batch_sizes: Uniform | Ragged | Tensor = sizes.cpu()
         # Valid steps in [B, T] order are sorted by row, and by time within a row.
         time = torch.arange(row.shape[0], device=device) - (lengths.cumsum(0) - lengths)[row]
         self._position = (sizes.cumsum(0) - sizes)[time] + self._rank[row]

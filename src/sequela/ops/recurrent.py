@@ -16,7 +16,7 @@ from torch.nn.functional import linear
 from sequela.cells import CELLS, Cell, CellWeights
 from sequela.ops.backends import choose
 from sequela.ops.call import Call, Result
-from sequela.ops.sizes import Uniform, checked_sizes, count, first
+from sequela.ops.sizes import Ragged, Uniform, checked_sizes, count, first
 
 __all__ = ["Result", "check_weights", "run"]
 
@@ -24,7 +24,7 @@ __all__ = ["Result", "check_weights", "run"]
 def run(
     cell: str,
     data: Tensor,
-    batch_sizes: Uniform | Tensor | Sequence[int],
+    batch_sizes: Uniform | Ragged | Tensor | Sequence[int],
     initial: Sequence[Tensor],
     weights: CellWeights,
     *,

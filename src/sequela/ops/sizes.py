@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Sizes", "Uniform", "blocks", "checked_sizes", "count", "first", "table"]
+__all__ = ["Ragged", "Sizes", "Uniform", "blocks", "checked_sizes", "count", "first", "table"]
 
 
 class Uniform(NamedTuple):
@@ -23,18 +23,32 @@ class Uniform(NamedTuple):
     rows: int
 
 
+class Ragged(NamedTuple):
+    """Sizes that are known to be right: made by :class:`sequela.ops.padded.Padding`.
+
+    Args:
+        sizes: int64 ``[T]`` on the CPU, not increasing, without zeros.
+        count: their sum, N.
+        first: the first of them, 0 without any.
+    """
+
+    sizes: Tensor
+    count: int
+    first: int
+
+
 # A list holds neither zeros nor a size above its predecessor. A tensor is int64 `[T]` on the CPU
 # and unread: only what traces a call passes one on, since its numbers do not exist yet.
-Sizes = Uniform | list[int] | Tensor
+Sizes = Uniform | Ragged | list[int] | Tensor
 
 
-def checked_sizes(sizes: Uniform | Tensor | Sequence[int], traced: bool) -> Sizes:
+def checked_sizes(sizes: Uniform | Ragged | Tensor | Sequence[int], traced: bool) -> Sizes:
     """Batch sizes without trailing zeros.
 
     Raises:
         RuntimeError: they increase or are negative; the kernels find that out when traced.
     """
-    if isinstance(sizes, Uniform):
+    if isinstance(sizes, (Uniform, Ragged)):
         return sizes
     if isinstance(sizes, Tensor):
         if traced:
@@ -50,13 +64,17 @@ def checked_sizes(sizes: Uniform | Tensor | Sequence[int], traced: bool) -> Size
     return sizes
 
 
-def count(sizes: Uniform | list[int]) -> int:
+def count(sizes: Uniform | Ragged | list[int]) -> int:
     """N, the packed rows of all steps."""
+    if isinstance(sizes, Ragged):
+        return sizes.count
     return sizes.steps * sizes.rows if isinstance(sizes, Uniform) else sum(sizes)
 
 
-def first(sizes: Uniform | list[int]) -> int:
+def first(sizes: Uniform | Ragged | list[int]) -> int:
     """The rows that have a step at all."""
+    if isinstance(sizes, Ragged):
+        return sizes.first
     if isinstance(sizes, Uniform):
         return sizes.rows
     return sizes[0] if sizes else 0
@@ -66,6 +84,8 @@ def table(sizes: Sizes) -> Tensor:
     """int64 ``[T]`` on the CPU."""
     if isinstance(sizes, Uniform):
         return torch.full((sizes.steps,), sizes.rows, dtype=torch.int64)
+    if isinstance(sizes, Ragged):
+        return sizes.sizes
     return sizes if isinstance(sizes, Tensor) else torch.tensor(sizes, dtype=torch.int64)
 
 
@@ -73,5 +93,7 @@ def blocks(sizes: Sizes) -> list[tuple[int, int]]:
     """``[(steps, rows), ...]``: runs of equal batch sizes."""
     if isinstance(sizes, Uniform):
         return [(sizes.steps, sizes.rows)]
+    if isinstance(sizes, Ragged):
+        sizes = sizes.sizes
     sizes = sizes.tolist() if isinstance(sizes, Tensor) else sizes
     return [(len(list(run)), rows) for rows, run in groupby(sizes)]
