@@ -103,7 +103,9 @@ def main() -> None:
     guide = ROOT / "docs" / "guides" / "gradients.md"
     guide.write_text(BLOCK.sub(lambda match: match[1] + gradients() + match[2], guide.read_text()))
     engine = engine_page.load(RESULTS / "engine.json")
-    (ROOT / "docs" / "benchmarks.md").write_text(engine_page.page(engine))
+    notes = (ROOT / "docs" / "engine-notes.md").read_text()
+    page = engine_page.page(engine, notes, engine_page.build(RESULTS / "build.json"))
+    (ROOT / "docs" / "benchmarks.md").write_text(page)
     engine_page.draw(engine, ROOT / "docs" / engine_page.FIGURE)
 
 

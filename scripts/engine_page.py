@@ -1,29 +1,35 @@
-"""docs/benchmarks.md and its figure, from benchmarks/results/engine.json."""
+"""docs/benchmarks.md and its figure, from benchmarks/results/engine.json and build.json.
 
+Why a target is missed is written by hand, in docs/engine-notes.md under the heading of
+:data:`REASONS`: a line for each, beginning with the target's first words, in bold.
+"""
+
+import json
 import math
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
 
-from engine_parts.plan import GRID, SWEEP, SWEEP_CELLS, SWEEPS, TABLE, VARIABLE, sweep  # noqa: E402
+from engine_figure import FIGURE, PLAYERS, Rows, draw  # noqa: E402
+from engine_parts.plan import (  # noqa: E402
+    GRID,
+    STEP,
+    SWEEP,
+    TABLE,
+    VARIABLE,
+)
 from engine_parts.problem import Case  # noqa: E402
 from engine_parts.store import best_rival, case_of, load  # noqa: E402
 from engine_parts.targets import NAMES  # noqa: E402
 
-__all__ = ["FIGURE", "draw", "load", "page"]
-FIGURE = "images/engine-cost.svg"
-PLAYERS = {
-    "ours": ("Sequela", "#d55e00"),
-    "torch": ("torch", "#0072b2"),
-    "onnxruntime": ("ONNX Runtime", "#cc79a7"),
-    "jax": ("JAX scan", "#009e73"),
-    "keras": ("Keras on TensorFlow", "#7f7f7f"),
-}
-MOST_MISSES = 30
-Rows = dict[Case, dict]
+__all__ = ["FIGURE", "build", "draw", "load", "page", "reasons"]
+MOST_MISSES, WORST = 30, 3
+REASONS = "## Targets that are missed, and why"
+NO_REASON = "not known yet"
 
 
 def milliseconds(value: float) -> str:
@@ -82,8 +88,103 @@ def targets(result: dict) -> list[str]:
     words = {True: "yes", False: "**no**", None: "open"}
     lines = ["| target | wanted | figure | met | rows, of planned |", "|---|---|---|---|---|"]
     for row in result["targets"]:
-        counts = f"{row['rows']} of {row['planned']}" if row["planned"] else "–"
+        counts = f"{row['rows']} of {row['planned']}" if row.get("planned") else "–"
         cells = [row["target"], row["wanted"], row["figure"], words[row["met"]], counts]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def reasons(notes: str) -> dict[str, str]:
+    """What docs/engine-notes.md says about missed targets, by their first words."""
+    part = notes.partition(f"{REASONS}\n")[2].partition("\n## ")[0]
+    lines = re.findall(r"^- \*\*(.+?)\*\*:\s*(.+?)(?=\n- \*\*|\n\n|\Z)", part, re.M | re.S)
+    return {words: " ".join(why.split()) for words, why in lines}
+
+
+def missed(result: dict, why: dict[str, str]) -> list[str]:
+    """Each missed target with its worst rows and the reason that the notes give."""
+    rows = [row for row in result["targets"] if row["met"] is False]
+    if not rows:
+        return ["None of those that were measured."]
+    lines = ["| target | rows that miss it | the worst | why |", "|---|---|---|---|"]
+    for row in rows:
+        known = [text for words, text in why.items() if row["target"].startswith(words)]
+        worst = "; ".join(f"{key}: {value:g}" for key, value in row["misses"][:WORST])
+        cells = [row["target"], str(len(row["misses"])), worst, " ".join(known) or NO_REASON]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def steps(rows: Rows, threads: int) -> list[str]:
+    """Microseconds of one call that makes one step."""
+    names = ("ours", "torch", "onnxruntime")
+    heads = " | ".join(f"{PLAYERS[name][0]}, us" for name in names)
+    lines = [f"| call | cell | {heads} |", "|---|---|" + "---|" * len(names)]
+    for mode, words in (("step", "cell"), ("stepper", "`layer.stepper`")):
+        for cell in NAMES:
+            row = rows.get(Case(cell, *STEP, "dense", mode, "float32", threads))
+            if row is None:
+                continue
+            players = {"ours": row["ours"], **row["rivals"]}
+            found = [players.get(name) for name in names]
+            times = [
+                f"{1e3 * f[0]:.1f} ({1e3 * f[1]:.1f} to {1e3 * f[2]:.1f})" if f else "–"
+                for f in found
+            ]
+            lines.append(f"| {words} | {NAMES[cell]} | " + " | ".join(times) + " |")
+    return lines if len(lines) > 2 else ["No row of this kind was measured."]
+
+
+def beside_base(rows: Rows, threads: int) -> list[str]:
+    """Rows with what they are compared with, measured in the same turns."""
+    lines = ["| row | compared with | row, ms | the other, ms | ratio |", "|---|---|---|---|---|"]
+    for case, row in rows.items():
+        if row.get("base") and case.threads == threads and case[1:5] in (*TABLE, *VARIABLE):
+            other = "float32" if case.dtype == "bfloat16" else "padded"
+            ratio = row["ours"][0] / row["base"][0]
+            cells = [case.key, other, spread(row["ours"]), spread(row["base"]), f"{ratio:.2f}"]
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines if len(lines) > 2 else ["No row of this kind was measured."]
+
+
+def memory(result: dict) -> list[str]:
+    found = result.get("memory")
+    if not found:
+        return ["Not measured."]
+    shape = ", ".join(str(found["layers"][0][letter]) for letter in "BTDH")
+    lines = [
+        f"What the highest mark of a fresh process rises by, one thread; B, T, D, H = {shape}:",
+        "",
+        "| training step | Sequela, MiB | torch, MiB |",
+        "|---|---|---|",
+    ]
+    for row in found["layers"]:
+        sides = [f"{row[f'{side}_kib'] / 1024:.1f}" for side in ("sequela", "torch")]
+        lines.append(f"| {row['cell']} | {sides[0]} | {sides[1]} |")
+    lines += ["", "An LSTM of 32 units on 4 sequences of 100,000 steps, forward and backward:", ""]
+    lines += ["| way | MiB | budget |", "|---|---|---|"]
+    for row in found["streams"]:
+        lines.append(f"| {row['way']} | {row['mib']:.1f} | {row['budget_mib'] or '–'} |")
+    return lines
+
+
+def build(path: Path) -> list[str]:
+    """Wheel, compilation and import, of benchmarks/results/build.json."""
+    if not path.exists():
+        return ["Not measured."]
+    found = json.loads(path.read_text())
+    times, machine = found["import_seconds"], found["machine"]
+    line = (
+        f"`benchmarks/build.py`, commit {found['commit']}, {machine['cores']} logical processors "
+        f"of {machine['processor']}, {found['compiler']}. The library in the wheel has "
+        f"{found['library_bytes'] / 1e6:.1f} MB; imports took {times['least']:.2f} to "
+        f"{times['most']:.2f} s."
+    )
+    words = {True: "yes", False: "**no**"}
+    lines = [line + (f" Note: {found['note']}." if found["note"] else ""), ""]
+    lines += ["| target | wanted | figure | met |", "|---|---|---|---|"]
+    for row in found["targets"]:
+        cells = [row["target"], row["wanted"], row["figure"], words[row["met"]]]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -185,8 +286,11 @@ def circumstances(result: dict) -> list[str]:
     return lines
 
 
-def page(result: dict) -> str:
-    """The whole page."""
+def page(result: dict, notes: str, built: list[str]) -> str:
+    """The whole page.
+
+    ``notes`` is the text of docs/engine-notes.md; ``built`` is what :func:`build` returns.
+    """
     rows = {case_of(row): row for row in result["rows"]}
     first, *others = result["threads"]
     wide = [shape for shape in TABLE if shape[3] >= 128]
@@ -207,6 +311,9 @@ def page(result: dict) -> str:
         "## Targets",
         *targets(result),
         "",
+        "## Missed",
+        *missed(result, reasons(notes)),
+        "",
         f"## Dense input, float32, threads: {first}",
         *shapes(rows, TABLE, "dense", "float32", first),
         "",
@@ -222,13 +329,28 @@ def page(result: dict) -> str:
         "",
         *shapes(rows, VARIABLE, "packed", "float32", first),
         "",
-        "Padded data with `lengths=`; the same padded to twice T; and each sequence twice:",
+        "Padded data with `lengths=`:",
+        "",
+        *shapes(rows, VARIABLE[:1], "padded", "float32", first),
+        "",
+        f"## bf16, dense, threads: {first}",
+        *shapes(rows, wide, "dense", "bfloat16", first, measured=True),
+        "",
+        "## Twice the padding, twice the batch, bf16",
+        "Each beside ours on what it is compared with, in the same turns: the same lengths padded "
+        "to T, or float32.",
+        "",
+        *beside_base(rows, first),
+        "",
+        f"## Single steps, B = 1, D = 64, H = 128, threads: {first}",
+        *steps(rows, first),
+        "",
+        "## Memory",
+        *memory(result),
+        "",
+        "## Wheel, compilation, import",
+        *built,
     ]
-    for lengths in ("padded", "padded twice", "batch twice"):
-        parts += ["", f"{lengths.capitalize()}:", ""]
-        parts += shapes(rows, VARIABLE[:1], lengths, "float32", first)
-    parts += ["", f"## bf16, dense, threads: {first}"]
-    parts += shapes(rows, wide, "dense", "bfloat16", first, measured=True)
     for count in others:
         parts += ["", f"## Dense input, float32, threads: {count}"]
         parts += shapes(rows, TABLE, "dense", "float32", count, measured=True)
@@ -259,63 +381,3 @@ def page(result: dict) -> str:
         for (name, why), count in sorted(lacks.items())
     ]
     return "\n".join(parts) + "\n"
-
-
-def draw(result: dict, path: Path) -> None:
-    """Cost against T, B and H, one row of panels for each cell; the same bytes each time."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
-
-    rows = {case_of(row): row for row in result["rows"]}
-    threads = result["threads"][0]
-    style = {"svg.hashsalt": "sequela", "font.size": 9, "axes.spines.top": False}
-    with plt.rc_context(style | {"axes.spines.right": False, "svg.fonttype": "path"}):
-        figure, panels = plt.subplots(
-            len(SWEEP_CELLS), len(SWEEPS), figsize=(9, 5.4), sharey="row", squeeze=False
-        )
-        for line, cell in zip(panels, SWEEP_CELLS, strict=True):
-            for panel, letter in zip(line, SWEEPS, strict=True):
-                _panel(panel, rows, cell, letter, threads)
-                panel.set_xlim(SWEEPS[letter][0] / 1.2, SWEEPS[letter][-1] * 1.2)
-                panel.xaxis.set_major_locator(FixedLocator(SWEEPS[letter]))
-                panel.xaxis.set_minor_locator(NullLocator())
-                panel.yaxis.set_minor_formatter(NullFormatter())
-                panel.set_xticklabels([str(size) for size in SWEEPS[letter]])
-            line[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            line[0].set_ylabel(f"{NAMES[cell]}\nms for a training step")
-        for panel, letter in zip(panels[-1], SWEEPS, strict=True):
-            panel.set_xlabel({"T": "T, steps", "B": "B, sequences", "H": "H, units"}[letter])
-        found = {}
-        for panel in panels.flat:
-            handles, names = panel.get_legend_handles_labels()
-            found |= dict(zip(names, handles, strict=True))
-        names = [label for label, _ in PLAYERS.values() if label in found]
-        if names:
-            handles = [found[label] for label in names]
-            columns = {"ncols": len(names), "frameon": False}
-            figure.legend(handles, names, loc="upper center", **columns)
-        figure.tight_layout(rect=(0, 0, 1, 0.94))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
-        plt.close(figure)
-
-
-def _panel(panel: object, rows: Rows, cell: str, letter: str, threads: int) -> None:
-    for name, (label, colour) in reversed(PLAYERS.items()):
-        points = []
-        for size, shape in zip(SWEEPS[letter], sweep(letter), strict=True):
-            row = rows.get(Case(cell, *shape, "dense", "training", "float32", threads))
-            found = row and (row["ours"] if name == "ours" else row["rivals"].get(name))
-            if found:
-                points.append((size, *found[:3]))
-        if points:
-            sizes, middle, low, high = zip(*points, strict=True)
-            width = 2.2 if name == "ours" else 1.3
-            panel.plot(sizes, middle, "o-", ms=3, color=colour, lw=width, label=label)
-            panel.fill_between(sizes, low, high, color=colour, alpha=0.15, lw=0)
-    panel.set_xscale("log")
-    panel.set_yscale("log")
-    panel.grid(axis="y", color="#e5e5e5", lw=0.6)

@@ -14,6 +14,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "engine.json"
+NOTES = """
+## Targets that are missed, and why
+- **faster than**: rivals
+  are fast.
+- **LSTM, forward**: one reason.
+
+## Another heading
+- **RNN**: not a reason
+"""
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +96,7 @@ def result(engine_page: ModuleType) -> dict[str, Any]:
 def test_the_page_says_rows_targets_absent_rivals_and_what_is_missing(
     engine_page: ModuleType, result: dict[str, Any]
 ):
-    page = engine_page.page(result)
+    page = engine_page.page(result, NOTES, ["| built |"])
     assert (
         "| 32, 100, 128, 128 | LSTM | 2.00 (1.80 to 2.20) | ONNX Runtime 2.50 | **1.25** | 81% "
         in page
@@ -105,10 +114,68 @@ def test_the_page_says_rows_targets_absent_rivals_and_what_is_missing(
     assert "| faster than the fastest rival: every row | each above 1x | 3 of 4" in page
 
 
+def test_reasons_are_those_of_the_notes(engine_page: ModuleType, result: dict[str, Any]):
+    assert engine_page.reasons(NOTES) == {
+        "faster than": "rivals are fast.",
+        "LSTM, forward": "one reason.",
+    }
+    assert engine_page.reasons("## Other\n- **RNN**: no\n") == {}
+    page = engine_page.page(result, NOTES, [])
+    assert (
+        "| faster than the fastest rival: every row | 1 "
+        "| lstm 32,100,128,128 dense training float32 2: 0.75 | rivals are fast. |"
+    ) in page
+    unknown = engine_page.page(result, "", [])
+    assert unknown.count(engine_page.NO_REASON) == sum(
+        row["met"] is False for row in result["targets"]
+    )
+
+
+def test_steps_pairs_and_memory_have_their_tables(engine_page: ModuleType, result: dict[str, Any]):
+    def row(case: list, **more: Any) -> dict[str, Any]:
+        found = {"case": case, "ours": [0.008, 0.007, 0.009, 5], "rivals": {}, "without": {}}
+        return found | {"session": 0, "base": None} | more
+
+    result["rows"] += [
+        row(
+            ["lstm", 1, 1, 64, 128, "dense", "stepper", "float32", 2],
+            rivals={"torch": [0.03, 0.02, 0.04, 5]},
+        ),
+        row(
+            ["lstm", 64, 400, 64, 128, "padded twice", "training", "float32", 2],
+            base=[0.005, 0.004, 0.006, 5],
+        ),
+    ]
+    result["memory"] = {
+        "layers": [
+            {"cell": "LSTM", "B": 3, "T": 5, "D": 7, "H": 9}
+            | {"sequela_kib": 1024, "torch_kib": 2048}
+        ],
+        "streams": [{"way": "truncated", "mib": 0.5, "budget_mib": 32}],
+    }
+    page = engine_page.page(result, NOTES, [])
+    assert "| `layer.stepper` | LSTM | 8.0 (7.0 to 9.0) | 30.0 (20.0 to 40.0) | – |" in page
+    assert "| lstm 64,400,64,128 padded twice training float32 2 | padded | " in page
+    assert "| 1.60 |" in page
+    assert "| LSTM | 1.0 | 2.0 |" in page
+    assert "| truncated | 0.5 | 32 |" in page
+
+
+def test_the_build_has_its_table(engine_page: ModuleType, tmp_path: Path):
+    place = tmp_path / "build.json"
+    assert engine_page.build(place) == ["Not measured."]
+    found = json.loads(RESULT.with_name("build.json").read_text())
+    found["targets"][0]["met"] = False
+    place.write_text(json.dumps(found))
+    lines = engine_page.build(place)
+    assert sum("**no**" in line for line in lines) == 1
+    assert found["commit"] in lines[0]
+
+
 def test_the_tables_are_tables(engine_page: ModuleType, result: dict[str, Any]):
     """A line of another width would not be a row; a table needs an empty line or heading before."""
     width = 0
-    for line in engine_page.page(result).splitlines():
+    for line in engine_page.page(result, NOTES, ["| built |"]).splitlines():
         if line.startswith("|"):
             columns = len(re.findall(r"(?<!\\)\|", line))
             assert width in (0, columns), line
@@ -126,7 +193,7 @@ def test_a_result_without_rows_has_a_page_and_a_figure(
     from engine_parts.targets import judge
 
     result["targets"] = judge([], plan([2]), None)
-    page = engine_page.page(result)
+    page = engine_page.page(result, NOTES, ["| built |"])
     assert "No row of the grid was measured." in page
     assert "In no row that was measured." in page
     engine_page.draw(result, tmp_path / "empty.svg")
@@ -146,7 +213,9 @@ def test_the_figure_is_the_same_each_time(
 
 def test_the_page_in_the_docs_is_that_of_the_stored_result(engine_page: ModuleType):
     page = (ROOT / "docs" / "benchmarks.md").read_text()
-    assert page == engine_page.page(engine_page.load(RESULT)), "run `make docs`"
+    notes = (ROOT / "docs" / "engine-notes.md").read_text()
+    built = engine_page.build(RESULT.with_name("build.json"))
+    assert page == engine_page.page(engine_page.load(RESULT), notes, built), "run `make docs`"
     assert (ROOT / "docs" / engine_page.FIGURE).exists()
 
 

@@ -258,7 +258,7 @@ def test_avx2_gives_the_bits_of_avx512(tmp_path):
         environment["PYTHONPATH"] = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
         path = tmp_path / f"{name}.pt"
         subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=True)
-        found.append(torch.load(path))
+        found.append(torch.load(path, weights_only=True))
         if found[-1][0] != name:
             pytest.skip(f"this processor has no {name}")
     for one, two in zip(found[0][1], found[1][1], strict=True):

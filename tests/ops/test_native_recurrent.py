@@ -273,7 +273,7 @@ def test_instruction_sets(other, tmp_path):
         environment["PYTHONPATH"] = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
         path = tmp_path / f"{name}.pt"
         subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=True)
-        results.append(torch.load(path))
+        results.append(torch.load(path, weights_only=True))
     if results[1][0] != other:
         pytest.skip(f"this processor has no {other}")
     for one, two in zip(results[0][1], results[1][1], strict=True):
