@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sequela.cohort import OnsetDeclaration, build_cohort, observation_events, subgroups
 from sequela.errors import ConfigError, DataError
-from sequela.events import COLUMNS, EventData
+from sequela.events import EventData, align
 
 START = dt.datetime(2000, 1, 1)
 HOUR = dt.timedelta(hours=1)
@@ -44,7 +44,7 @@ def table(rows: list[tuple[int, dt.datetime | None, str]]) -> pl.DataFrame:
         schema={"subject_id": pl.Int64, "time": pl.Datetime("us"), "code": pl.String},
         orient="row",
     ).with_columns(numeric_value=pl.lit(None, pl.Float32), text_value=pl.lit(None, pl.String))
-    return frame.select(list(COLUMNS)).sort("subject_id", "time", maintain_order=True)
+    return align(frame, "made by hand").sort("subject_id", "time", maintain_order=True)
 
 
 Event = tuple[dt.datetime | None, str]

@@ -57,13 +57,37 @@ def test_writing_twice_gives_the_same_bytes(root: Path, tmp_path: Path):
         assert (again / name).read_bytes() == (root / name).read_bytes()
 
 
+def test_what_became_known_later_survives_on_disk(tmp_path: Path):
+    later = pl.Series("available_time", [None, None, DAY + dt.timedelta(days=9)], pl.Datetime("us"))
+    events = frame(1).with_columns(later)
+    root = write_events(tmp_path / "meds", [events, frame(2).with_columns(later)])
+    table = pq.read_table(root / "data" / "0000.parquet")
+    meds.DataSchema.validate(table)
+    assert table["available_time"].null_count == 2  # only what is later is written
+    assert table["available_time"].type == pa.timestamp("us")
+    shards = list(EventData.open(root).shards())
+    times = frame(1)["time"].to_list()
+    assert shards[0]["available_time"].to_list() == [*times[:2], DAY + dt.timedelta(days=9)]
+    again = write_events(tmp_path / "again", shards)
+    for name in ("data/0000.parquet", "data/0001.parquet"):
+        assert (again / name).read_bytes() == (root / name).read_bytes()
+    with pytest.raises(SchemaError, match="'available_time': got some shards with it and some"):
+        write_events(tmp_path / "mixed", [events, frame(2)])
+    assert (
+        "available_time"
+        not in pq.read_table(
+            write_events(tmp_path / "plain", [frame(1)]) / "data" / "0000.parquet"
+        ).column_names
+    )
+
+
 def test_reading(root: Path):
     data = EventData.open(root)
     assert [shard["subject_id"].unique().to_list() for shard in data.shards()] == [[1, 3], [2]]
     assert data.subject_ids().tolist() == [1, 2, 3]
     assert (
         data.read()
-        .drop("text_value")
+        .drop("text_value", "available_time")
         .equals(frame(1, 2, 3).cast({"numeric_value": pl.Float32}).sort("subject_id"))
     )
     assert data.read([3])["subject_id"].unique().to_list() == [3]
@@ -102,8 +126,8 @@ def test_a_csv_file(tmp_path: Path):
     path = tmp_path / "events.csv"
     path.write_text("subject_id,time,code,numeric_value\n1,2020-01-01,a,1.5\n1,,sex,\n")
     assert EventData.open(path).read().rows() == [
-        (1, None, "sex", None, None),
-        (1, DAY, "a", 1.5, None),
+        (1, None, "sex", None, None, None),
+        (1, DAY, "a", 1.5, None, DAY),
     ]
     path.write_text("subject_id,time,code,numeric_value\n1,2020-01-01,a,1.5\n1,2020-01-01,a,SEC\n")
     with pytest.raises(SchemaError, match=r"'numeric_value' of events.csv: got text.* row 2"):

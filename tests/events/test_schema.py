@@ -210,3 +210,36 @@ def test_an_infinite_value(bad: float):
     table = near_meds(value=pa.array([np.nan, bad, None]))
     with pytest.raises(DataError, match=r"column 'value' of x: got 1 infinite value.* row 2"):
         align(table, "x")
+
+
+def test_when_an_event_became_known():
+    day, later = dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 9)
+    frame = pl.DataFrame(
+        {
+            "subject_id": [1, 1, 1, 1],
+            "time": [day, day, day, None],
+            "code": ["a", "b", "c", "static"],
+            "available_time": [None, day, later, later],
+        }
+    )
+    known = align(frame, "t")
+    assert known["code"].to_list() == ["static", "a", "b", "c"]
+    assert known["available_time"].to_list() == [later, day, day, later]
+    assert (
+        align(frame.drop("available_time"), "t")["available_time"].to_list() == [None] + [day] * 3
+    )
+    text = align(frame.cast({"available_time": pl.String()}), "t")
+    assert text.equals(known)
+
+
+def test_an_event_known_before_it_happens_is_refused():
+    frame = pl.DataFrame(
+        {
+            "subject_id": [1, 1],
+            "time": [dt.datetime(2020, 1, 1)] * 2,
+            "code": ["a", "b"],
+            "available_time": [None, dt.datetime(2019, 12, 31)],
+        }
+    )
+    with pytest.raises(SchemaError, match=r"'available_time' of t: got an earlier moment.* row 2"):
+        align(frame, "t")

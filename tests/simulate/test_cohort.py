@@ -154,7 +154,7 @@ def _shuffled(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
 
 def test_shuffling_the_order_of_visits_costs_auroc(events, labels, tmp_path):
     path = tmp_path / "shuffled.parquet"
-    _shuffled(events, labels).write_parquet(path)
+    _shuffled(events, labels).drop("available_time").write_parquet(path)
     outcome = labels["boolean_value"].to_numpy()
     whole = roc_auc_score(outcome, labels["risk"].to_numpy())
     without = roc_auc_score(outcome, simulate.true_risk(path, labels))

@@ -1,4 +1,8 @@
-"""The shape of an event table: any near-MEDS table becomes exactly the five columns of MEDS 0.4.
+"""The shape of an event table: any near-MEDS table becomes the columns of MEDS 0.4 and one more.
+
+The one more is ``available_time``: when an event became known, which is later than when it happened
+for what is coded at discharge. MEDS allows further columns; a table without it says that everything
+was known at once.
 
 Users' files are aligned, never validated: what can be understood without guessing at a value is
 understood (other time units and zones, narrower integers, categories, a differently named value
@@ -12,11 +16,21 @@ import polars as pl
 import pyarrow as pa
 
 from sequela.errors import DataError, SchemaError
+from sequela.events.cells import as_times
 from sequela.events.files import from_arrow
 from sequela.events.times import refuse_far_times
 from sequela.settings import nearest
 
-__all__ = ["BIRTH_CODE", "COLUMNS", "DEATH_CODE", "VALUE_COLUMNS", "align", "has_code", "to_arrow"]
+__all__ = [
+    "AVAILABLE",
+    "BIRTH_CODE",
+    "COLUMNS",
+    "DEATH_CODE",
+    "VALUE_COLUMNS",
+    "align",
+    "has_code",
+    "to_arrow",
+]
 
 BIRTH_CODE = meds.birth_code
 DEATH_CODE = meds.death_code
@@ -27,7 +41,11 @@ COLUMNS: dict[str, pl.DataType] = {
     "code": pl.String(),
     "numeric_value": pl.Float32(),
     "text_value": pl.String(),
+    "available_time": pl.Datetime("us"),
 }
+
+#: The column that MEDS does not know; on disk it may be absent, and null means "at once".
+AVAILABLE = "available_time"
 
 #: Names under which the number of an event is looked for when the caller names none.
 VALUE_COLUMNS = ("numeric_value", "value")
@@ -41,7 +59,7 @@ def has_code(code: str) -> pl.Expr:
 def align(
     table: pa.Table | pl.DataFrame, where: str, value_column: str | None = None
 ) -> pl.DataFrame:
-    """An event table with exactly the MEDS columns, in MEDS types, sorted by subject and time.
+    """An event table with exactly the columns ``COLUMNS``, sorted by subject and time.
 
     Times with a zone are turned into UTC and lose the zone; finer units than the microsecond are
     cut. NaN in the value column means missing and becomes null. Null times are static facts and
@@ -55,12 +73,13 @@ def align(
 
     Returns:
         Columns ``subject_id`` int64, ``time`` datetime[us] (nullable), ``code`` text,
-        ``numeric_value`` float32 (nullable), ``text_value`` text (nullable).
+        ``numeric_value`` float32 (nullable), ``text_value`` text (nullable), ``available_time``
+        datetime[us]: ``time`` where the table says nothing else.
 
     Raises:
         SchemaError: a column is missing, stands twice or cannot be of its type.
-        DataError: a subject or code is missing, a value is infinite, or a time lies outside the
-            years 1 to 9999.
+        DataError: a subject or code is missing, a value is infinite, a time lies outside the years
+            1 to 9999, or an event is known before it happens.
     """
     frame = table if isinstance(table, pl.DataFrame) else from_arrow(table, where)
     value_name = _value_name(frame.columns, where, value_column)
@@ -72,9 +91,10 @@ def align(
                 wanted="the MEDS columns subject_id, time, code",
                 todo=nearest(name, frame.columns) if frame.columns else None,
             )
+    time = _times(frame["time"], where)
     columns = [
         _subjects(frame["subject_id"], where),
-        _times(frame["time"], where),
+        time,
         _codes(frame["code"], where),
         _numbers(frame[value_name], where)
         if value_name
@@ -82,6 +102,9 @@ def align(
         _texts(frame["text_value"], where)
         if "text_value" in frame.columns
         else pl.repeat(None, frame.height, dtype=pl.String(), eager=True),
+        _available(_times(frame[AVAILABLE], where), time, where)
+        if AVAILABLE in frame.columns
+        else time,
     ]
     aligned = pl.DataFrame(
         [column.alias(name) for name, column in zip(COLUMNS, columns, strict=True)]
@@ -89,9 +112,20 @@ def align(
     return aligned.sort("subject_id", "time", nulls_last=False, maintain_order=True)
 
 
-def to_arrow(events: pl.DataFrame) -> pa.Table:
-    """Aligned events as the Arrow table of MEDS 0.4, ready to be written."""
-    return events.select(list(COLUMNS)).to_arrow().cast(meds.DataSchema.schema())
+def to_arrow(events: pl.DataFrame, available: bool = False) -> pa.Table:
+    """Aligned events as the Arrow table of MEDS 0.4, ready to be written.
+
+    Args:
+        events: as :func:`align` returns them.
+        available: write the column ``available_time`` too, null where it equals ``time``.
+    """
+    schema = meds.DataSchema.schema()
+    table = events.select(schema.names).to_arrow().cast(schema)
+    if not available:
+        return table
+    later = pl.when(pl.col(AVAILABLE).ne_missing(pl.col("time"))).then(pl.col(AVAILABLE))
+    column = events.select(later.alias(AVAILABLE)).to_arrow().column(0)
+    return table.append_column(AVAILABLE, column.cast(pa.timestamp("us")))
 
 
 def _value_name(present: list[str], where: str, value_column: str | None) -> str | None:
@@ -129,17 +163,9 @@ def _parsed_text(
     text = column.cast(pl.String()).str.strip_chars()
     text = text.to_frame().select(pl.when(pl.first() != "").then(pl.first())).to_series()
     is_time = kind == pl.Datetime("us")
-    parsed = _parsed_times(text) if is_time else text.cast(kind, strict=False)
+    parsed = as_times(text) if is_time else text.cast(kind, strict=False)
     _refuse(column, parsed.is_null() & text.is_not_null(), where, got, wanted)
     return parsed
-
-
-def _parsed_times(text: pl.Series) -> pl.Series:
-    formats = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
-    plain = text.str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T").str.replace(r"(?:Z|\+00:00)$", "")
-    frame = plain.to_frame("text")
-    tries = [pl.col("text").str.to_datetime(form, time_unit="us", strict=False) for form in formats]
-    return frame.select(pl.coalesce(tries)).to_series()
 
 
 def _is_text(column: pl.Series) -> bool:
@@ -185,6 +211,15 @@ def _times(column: pl.Series, where: str) -> pl.Series:
     if kind in (pl.Date, pl.Null):
         return column.cast(pl.Datetime("us"))
     raise _type_error(column, where, wanted)
+
+
+def _available(available: pl.Series, time: pl.Series, where: str) -> pl.Series:
+    # A static fact, without a time, may still have become known at some moment.
+    wanted = "a moment at or after the event's time"
+    early = (available < time).fill_null(False)
+    _refuse(available.alias(AVAILABLE), early, where, "an earlier moment", wanted)
+    frame = pl.DataFrame({"time": time, "available": available})
+    return frame.select(pl.coalesce("available", "time")).to_series()
 
 
 def _codes(column: pl.Series, where: str) -> pl.Series:

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from sequela.errors import DataError, LeakageError, SchemaError
-from sequela.events.schema import align, to_arrow
+from sequela.events.schema import AVAILABLE, align, to_arrow
 from sequela.events.splits import PARTS
 from sequela.files import publish_directory
 
@@ -33,7 +33,8 @@ def write_events(
     Args:
         root: the new folder.
         shards: near-MEDS frames, written and forgotten one after the other; the events of a subject
-            lie in one of them. Empty frames are passed over.
+            lie in one of them. Empty frames are passed over. The column ``available_time`` is
+            written if the frames have it; all of them have it or none.
         codes: columns ``code``, and ``description`` and ``parent_codes`` (a list) where known;
             codes of the events that are not in it are added.
         splits: columns ``subject_id`` and ``split`` (train, tuning, held_out).
@@ -46,6 +47,7 @@ def write_events(
     Raises:
         OutputError: the folder exists, or cannot be written.
         LeakageError: a subject in two shards or in two parts.
+        SchemaError: a frame with ``available_time`` beside one without.
         DataError: a frame that cannot be aligned, or no event at all.
     """
     root = Path(root)
@@ -67,10 +69,15 @@ def _write_shards(folder: Path, shards: Iterable[pl.DataFrame]) -> pl.Series:
     """Writes the events; returns their distinct codes, sorted."""
     subjects = np.empty(0, np.int64)
     codes = pl.Series("code", [], pl.String())
-    number = 0
+    number, available = 0, None
     for frame in shards:
         if not frame.height:
             continue
+        has = AVAILABLE in frame.columns
+        if available not in (None, has):
+            got = "some shards with it and some without"
+            raise SchemaError(f"column '{AVAILABLE}'", got=got, wanted="all or none")
+        available = has
         events = align(frame, f"shard {number}")
         present = events["subject_id"].unique().to_numpy()
         shared = np.isin(present, subjects).sum()
@@ -82,7 +89,8 @@ def _write_shards(folder: Path, shards: Iterable[pl.DataFrame]) -> pl.Series:
             )
         subjects = np.concatenate([subjects, present])
         codes = pl.concat([codes, events["code"].unique()]).unique()
-        pq.write_table(to_arrow(events), folder / f"{number:04d}.parquet", compression="zstd")
+        table = to_arrow(events, available)
+        pq.write_table(table, folder / f"{number:04d}.parquet", compression="zstd")
         number += 1
     if not number:
         raise DataError("the events to write", got="none", wanted="at least one event")

@@ -1,0 +1,87 @@
+"""What a reader of raw tables hands over: tables of near-MEDS events in chunks, not yet sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+__all__ = ["Drops", "Extract", "Table"]
+
+
+class Drops:
+    """How many rows were left out, by table and reason; never what stood in them.
+
+    A reason is a fixed sentence of the reader ("time unreadable"), so that it holds no cell.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def __repr__(self) -> str:
+        return f"Drops({sum(self._counts.values())} row(s))"
+
+    def add(self, table: str, reason: str, rows: int) -> None:
+        """Counts ``rows`` more; 0 is passed over."""
+        if rows:
+            key = (table, reason)
+            self._counts[key] = self._counts.get(key, 0) + int(rows)
+
+    def keep(
+        self, frame: pl.DataFrame, condition: pl.Expr | pl.Series, table: str, reason: str
+    ) -> pl.DataFrame:
+        """The rows where ``condition`` is true; the others, null among them, are counted."""
+        kept = frame.filter(condition)
+        self.add(table, reason, frame.height - kept.height)
+        return kept
+
+    def forget(self, table: str) -> None:
+        """Sets a table's counts to nothing: whoever reads it again counts again."""
+        self._counts = {key: rows for key, rows in self._counts.items() if key[0] != table}
+
+    def counts(self, table: str | None = None) -> dict[tuple[str, str], int]:
+        """Rows by (table, reason), sorted; of one table only, if named."""
+        found = {k: v for k, v in self._counts.items() if table is None or k[0] == table}
+        return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One input table of a source.
+
+    Args:
+        name: as the source calls it ("labevents").
+        frames: near-MEDS frames in chunks that fit into memory: ``subject_id``, ``time``, ``code``,
+            and where there are ``numeric_value``, ``text_value``, ``available_time`` (null: known
+            when it happened). It can be called again and gives the same rows in the same order.
+    """
+
+    name: str
+    frames: Callable[[], Iterator[pl.DataFrame]]
+
+
+@dataclass(frozen=True, eq=False)
+class Extract:
+    """What ``read`` of a raw source returns; no row is read before ``frames`` is called.
+
+    Args:
+        tables: in the order in which events of one subject and moment stand.
+        codes: columns ``code``, ``description``, ``parent_codes`` (a list) where known.
+        dataset: keys of MEDS ``dataset.json`` (``dataset_name``, ``dataset_version``, ``license``).
+        drops: filled while frames are read.
+        missing: tables that were not found and are not needed.
+        notes: what else the user should know, in sentences.
+        splits: columns ``subject_id`` and ``split``, where the source brings them.
+        subjects: columns ``subject_id`` and ``source_id`` where the source's own ids are texts;
+            who holds that table can find the patients again (see :mod:`sequela.events.subjects`).
+    """
+
+    tables: tuple[Table, ...]
+    codes: Callable[[], pl.DataFrame] | None = None
+    dataset: Mapping[str, str] = field(default_factory=dict)
+    drops: Drops = field(default_factory=Drops)
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    splits: pl.DataFrame | None = None
+    subjects: Callable[[], pl.DataFrame] | None = None
