@@ -1,10 +1,10 @@
 // Checks a call, chooses the instruction set, prepares memory and threads, and runs the kernel.
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "dispatch.h"
 #include "job.h"
+#include "pages.h"
 #include "sequela/recurrent.h"
 #include "threads.h"
 
@@ -148,19 +148,6 @@ void split_rows(const sequela_layer &layer, const int64_t *lengths, int32_t thre
     total -= cost;
     begin[i + 1] = b;
   }
-}
-
-// Asks for large pages: memory that is touched for the first time costs a fault per page, which was
-// 15 % of a forward pass that keeps 65 MB. A hint only; where it is refused nothing changes.
-void large_pages(void *memory, int64_t bytes) {
-#if defined(MADV_HUGEPAGE)
-  constexpr uintptr_t kPage = (uintptr_t)1 << 21;
-  const uintptr_t begin = ((uintptr_t)memory + kPage - 1) & ~(kPage - 1);
-  const uintptr_t end = ((uintptr_t)memory + (uintptr_t)bytes) & ~(kPage - 1);
-  if (memory && end > begin) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-#else
-  (void)memory, (void)bytes;
-#endif
 }
 
 struct Run {

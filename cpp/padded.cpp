@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages.h"
 #include "sequela/recurrent.h"
 #include "threads.h"
 
@@ -141,6 +142,8 @@ int32_t run(const sequela_padding &p, char *padded, char *packed, bool scatter) 
       const int64_t size = t < p.T ? offsets[t] : 0;
       offsets[t] = sum, sum += size;
     }
+    const bool together = p.row_stride == p.T * p.step_stride || p.step_stride == p.B * p.row_stride;
+    if (scatter && together) large_pages(padded, p.B * p.T * p.bytes);
     const int64_t work = (scatter ? p.B * p.T : p.N) * p.bytes / kWorthAThread;
     const int32_t most = work < p.threads ? (int32_t)work : p.threads;
     sequela::Team team = sequela::take_team(most > 1 ? most : 1);
