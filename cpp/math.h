@@ -1,5 +1,5 @@
-// exp, sigmoid and tanh on vectors: at most 2 ulp over the whole range, the same polynomial on
-// every instruction set. NaN gives NaN; infinities give the limit.
+// exp, sigmoid and tanh on vectors: at most 1, 2 and 2 ulp over the whole range, the same polynomial
+// on every instruction set. NaN gives NaN; infinities give the limit.
 #ifndef SEQUELA_MATH_H
 #define SEQUELA_MATH_H
 
@@ -29,9 +29,13 @@ constexpr real kExpm1[] = {0.50000000135387298866f,  0.16666666681704215043f,
 #endif
 constexpr int kTerms = sizeof(kExpm1) / sizeof(real);
 
-// exp(y) = 2^n (1 + p), |y - n ln 2| <= ln 2 / 2. `shifted` ends in the bits of n + OFFSET.
+// exp(y) = 2^n (1 + p), |y - n ln 2| <= ln 2 / 2. `shifted` ends in the bits of n + OFFSET. Without
+// fused multiply-adds p is the sum of two parts: four roundings more would pass 2 ulp.
 struct Reduced {
   vec p;
+#if !defined(SEQUELA_FUSED)
+  vec low;
+#endif
   ivec shifted;
 };
 
@@ -40,12 +44,30 @@ SEQUELA_INLINE Reduced reduce(vec y) {
   constexpr real magic = kMagic + OFFSET;
   const vec shifted = fma(y, splat(kLog2e), splat(magic));
   const vec n = shifted - magic;
-  vec r = fma(n, splat(-kLn2High), y);
-  r = fma(n, splat(-kLn2Low), r);
+  const vec high = fma(n, splat(-kLn2High), y), r = fma(n, splat(-kLn2Low), high);
   vec q = splat(kExpm1[kTerms - 1]);
 #pragma GCC unroll 16
   for (int i = kTerms - 2; i >= 0; --i) q = fma(q, r, splat(kExpm1[i]));
-  return {fma(r * r, q, r), bits(shifted)};
+#if defined(SEQUELA_FUSED) && !defined(SEQUELA_DOUBLE)
+  return {fma(r * r, q, r), bits(shifted)};  // all float32 numbers stay within 2 ulp without `lost`
+#else
+  const vec lost = fma(n, splat(-kLn2Low), high - r), tail = fma(r * r, q, lost);
+#if defined(SEQUELA_FUSED)
+  return {r + tail, bits(shifted)};
+#else
+  return {r, tail, bits(shifted)};
+#endif
+#endif
+}
+
+// scale * p + base; base is scale or scale - 1, scale a power of two.
+SEQUELA_INLINE vec scaled(const Reduced &e, vec scale, vec base) {
+#if defined(SEQUELA_FUSED)
+  return fma(scale, e.p, base);
+#else
+  const vec part = scale * e.p, sum = base + part;
+  return sum + (scale * e.low + (part - (sum - base)));
+#endif
 }
 
 // 2^(k - bias), k in the last bits; what stands before them is shifted out.
@@ -71,24 +93,30 @@ SEQUELA_INLINE vec vexp(vec x) {
   // Two steps of scaling, so that neither the largest nor the subnormal results are lost.
   const ivec n = e.shifted - bits(splat(kMagic)), half = n >> 1;
   const vec first = power_of_two(half + kBias);
-  return fma(first, e.p, first) * power_of_two(n - half + kBias);
+  return scaled(e, first, first) * power_of_two(n - half + kBias);
 }
 
 // e = exp(-|x|); 1 / (1 + e) on the right, e / (1 + e) on the left.
 SEQUELA_INLINE vec vsigmoid(vec x) {
   const Reduced e = reduce<kBias + kHalf>(at_least(from_bits(bits(x) | bits(sign_bit())), -kExpLow));
   const vec scale = power_of_two(e.shifted);
-  const vec power = fma(scale, e.p, scale) * kUndo;
+  const vec power = scaled(e, scale, scale) * kUndo;
   const vec top = x < 0 ? power : splat(1), bottom = power + 1;
   const vec low = power - (bottom - 1);
-  return refine(top / bottom, top, bottom, low, splat(0.75));
+  const vec t = top / bottom;
+#if defined(SEQUELA_FUSED)
+  const vec inverse = splat(0.75);
+#else
+  const vec inverse = x < 0 ? 1 - t : t;
+#endif
+  return refine(t, top, bottom, low, inverse);
 }
 
 // m = exp(2|x|) - 1, without cancellation near zero; m / (m + 2) with the sign of x.
 SEQUELA_INLINE vec vtanh(vec x) {
   const Reduced e = reduce<kBias>(at_most(magnitude(x) * 2, kTanhEnd));
   const vec scale = power_of_two(e.shifted);
-  const vec m = fma(scale, e.p, scale - 1), bottom = m + 2;
+  const vec m = scaled(e, scale, scale - 1), bottom = m + 2;
   // 1 / bottom is (1 - t) / 2. Where m is the greater, its rounding does not reach the result.
   const vec low = m > 2 ? splat(0) : m - (bottom - 2), t = m / bottom;
   const vec near = refine(t, m, bottom, low, fma(t, splat(-0.5), splat(0.5)));

@@ -1,9 +1,11 @@
-// Padded data and packed rows: part of test_engine.cpp, whose draws and expectations it uses.
-#ifndef SEQUELA_PADDED_CASES_H
-#define SEQUELA_PADDED_CASES_H
+// Padded data and packed rows.
+#ifndef SEQUELA_TESTS_PADDED_CASES_H
+#define SEQUELA_TESTS_PADDED_CASES_H
 
 #include <algorithm>
 #include <numeric>
+
+#include "example.h"
 
 namespace {
 

@@ -1,7 +1,8 @@
-// The way to a score, score.h: part of test_engine.cpp, whose draws and expectations it uses.
-#ifndef SEQUELA_SCORE_CASES_H
-#define SEQUELA_SCORE_CASES_H
+// The way to a score, score.h: products, reductions, softmax, functions.
+#ifndef SEQUELA_TESTS_SCORE_CASES_H
+#define SEQUELA_TESTS_SCORE_CASES_H
 
+#include "example.h"
 #include "sequela/score.h"
 
 namespace {
@@ -98,6 +99,21 @@ void reductions(double bound) {
   expect(sequela_linear(precision, 1, 1, 1, 1, nullptr, nullptr, nullptr, nullptr) ==
              SEQUELA_MISSING,
          "arrays");
+}
+
+// Into the hash; how near the truth they are is the subject of test_functions.cpp.
+template <class T>
+void functions() {
+  std::vector<T> x = {0, (T)-0.0, (T)INFINITY, (T)-INFINITY, (T)NAN};
+  for (int i = 0; i < 20000; ++i) x.push_back((T)ldexp(draw(), i % 160 - 150));
+  for (int function = 0; function < 3; ++function) {
+    std::vector<T> y(x.size());
+    expect(!sequela_elementwise(function, sizeof(T) == 8, (int64_t)x.size(), x.data(), y.data()),
+           "functions");
+    expect(isnan(y[4]), "the function of no number");
+    y[4] = 0;  // which NaN it is may differ
+    add_to_hash(y);
+  }
 }
 
 }  // namespace

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ SETS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],
 }
-PARTS = ("dispatch.cpp", "padded.cpp", "score.cpp", "threads.cpp", "tests/test_engine.cpp")
+PARTS = ("dispatch.cpp", "padded.cpp", "score.cpp", "threads.cpp")
 FLAGS = ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-ffp-contract=off", "-fPIC", "-Wno-psabi"]
 
 pytestmark = pytest.mark.skipif(
@@ -36,9 +38,10 @@ def _run(*command: object, **environment: str) -> str:
     return done.stdout
 
 
-def _kernels(folder: Path, *flags: str) -> list[Path]:
+def _kernels(folder: Path, *flags: str, sets: Iterable[str] = SETS) -> list[Path]:
     objects = []
-    for name, options in SETS.items():
+    for name in sets:
+        options = SETS[name]
         for precision in ("float", "double"):
             table = f"sequela_{name}_{precision}"
             defines = [f"-DSEQUELA_TABLE={table}"]
@@ -46,6 +49,8 @@ def _kernels(folder: Path, *flags: str) -> list[Path]:
             objects.append(folder / f"{table}.o")
             source = ROOT / "cpp/kernels.cpp"
             _run("g++", *FLAGS, *flags, *options, *defines, "-c", source, "-o", objects[-1])
+    if "avx512" not in sets:
+        return objects
     table = "sequela_avx512_bfloat"
     options = [*SETS["avx512"], "-mavx512bf16", f"-DSEQUELA_TABLE={table}"]
     objects.append(folder / f"{table}.o")
@@ -53,15 +58,29 @@ def _kernels(folder: Path, *flags: str) -> list[Path]:
     return objects
 
 
-@pytest.fixture(scope="module")
-def tester(tmp_path_factory) -> Path:
+def _library() -> Path:
+    return next(path for path in native._candidates() if path.is_file())
+
+
+def _program(folder: Path, name: str, *flags: str) -> Path:
     if native.library() is None:
         pytest.skip("the native library is not built here")
-    library = next(path for path in native._candidates() if path.is_file())
-    program = tmp_path_factory.mktemp("cpp") / "test_engine"
-    include, source = f"-I{ROOT / 'cpp/include'}", ROOT / "cpp/tests/test_engine.cpp"
-    _run("g++", "-std=c++17", "-O2", include, source, library, "-lpthread", "-o", program)
+    program, source = folder / name, ROOT / f"cpp/tests/{name}.cpp"
+    include = f"-I{ROOT / 'cpp/include'}"
+    options = ["-std=c++17", "-Wall", "-Wextra", "-Werror", *flags, include]
+    _run("g++", *options, source, _library(), "-lpthread", "-o", program)
     return program
+
+
+@pytest.fixture(scope="module")
+def tester(tmp_path_factory) -> Path:
+    return _program(tmp_path_factory.mktemp("cpp"), "test_engine", "-O2")
+
+
+@pytest.fixture(scope="module")
+def functions_tester(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("cpp")
+    return _program(folder, "test_functions", "-O3", "-march=native", "-fno-math-errno")
 
 
 def _computed(output: str, name: str) -> list[str]:
@@ -73,14 +92,38 @@ def _computed(output: str, name: str) -> list[str]:
     return lines
 
 
+@functools.cache
 def _on(tester: Path, name: str) -> list[str]:
-    folder = next(path for path in native._candidates() if path.is_file()).parent
-    return _computed(_run(tester, SEQUELA_ISA=name, LD_LIBRARY_PATH=str(folder)), name)
+    output = _run(tester, SEQUELA_ISA=name, LD_LIBRARY_PATH=str(_library().parent))
+    return _computed(output, name)
+
+
+def _sweep(tester: Path, name: str, step: int, samples: int) -> None:
+    """Every ``step``-th float32 number, and ``samples`` float64 numbers, of each function."""
+    folder = str(_library().parent)
+    output = _run(tester, step, samples, SEQUELA_ISA=name, LD_LIBRARY_PATH=folder)
+    if f"instruction set {name}\n" not in output:
+        pytest.skip(f"this processor has no {name}")
+    print(output)
+    for precision in ("float32", "float64"):
+        for function in ("exp", "sigmoid", "tanh"):
+            assert len(re.findall(f"{name} {precision} {function}: .* ulp at", output)) == 1
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_instruction_set(tester, name):
     _on(tester, name)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_functions_within_two_ulp(functions_tester, name):
+    _sweep(functions_tester, name, 997, 200_000)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SETS)
+def test_functions_within_two_ulp_at_every_float32(functions_tester, name):
+    _sweep(functions_tester, name, 1, 5_000_000)
 
 
 def test_the_same_bits_from_both_that_fuse(tester):
@@ -106,16 +149,26 @@ def test_neon_under_an_emulator_has_the_bits_of_avx2(tester, tmp_path):
     assert len(widths) > 500
     assert set(widths) == {".4s", ".2d"}
     sources = ROOT / "cpp"
-    parts = [sources / name for name in PARTS]
-    program, include = tmp_path / "test_engine", f"-I{sources / 'include'}"
-    _run(compiler, "-std=c++17", "-O2", "-static", include, *parts, *objects, "-o", program)
-    output = _run(emulator, program, "99991")
-    assert _computed(output, "neon") == _on(tester, "avx2")
+    parts, include = [sources / name for name in PARTS], f"-I{sources / 'include'}"
+    for name, arguments in (("test_engine", []), ("test_functions", [99991, 20_000])):
+        program, source = tmp_path / name, sources / f"tests/{name}.cpp"
+        options = ["-std=c++17", "-O2", "-static", include]
+        _run(compiler, *options, *parts, source, *objects, "-o", program)
+        output = _run(emulator, program, *arguments)
+        assert "instruction set neon\n" in output
+        if name == "test_engine":
+            assert _computed(output, "neon") == _on(tester, "avx2")
 
 
-def test_no_symbol_of_a_kernel_can_answer_for_another(tmp_path):
+LATE = pytest.mark.long  # one source makes them all: the newest set has every intrinsic's header
+
+
+@pytest.mark.parametrize(
+    "name", ["avx512", pytest.param("avx2", marks=LATE), pytest.param("baseline", marks=LATE)]
+)
+def test_no_symbol_of_a_kernel_can_answer_for_another(tmp_path, name):
     """A weak function compiled for AVX-512 would be taken for all, and crash older processors."""
-    for unit in _kernels(tmp_path, "-O0"):
+    for unit in _kernels(tmp_path, "-O0", sets=[name]):
         listing = _run("nm", unit).splitlines()
         defined = [line.split()[-2:] for line in listing if line.split()[-2] not in "Utrdb"]
         assert [name for _, name in defined] == [unit.stem], defined
@@ -127,9 +180,9 @@ def test_sanitizers(tmp_path, kind):
     sanitize = [f"-fsanitize={kind}", "-fno-sanitize-recover=all", "-O1", "-g"]
     objects = _kernels(tmp_path, *sanitize)
     include, sources = f"-I{ROOT / 'cpp/include'}", ROOT / "cpp"
-    parts = [sources / name for name in PARTS]
+    parts = [sources / name for name in (*PARTS, "tests/test_engine.cpp")]
     program = tmp_path / "test_engine"
     options = ["-std=c++17", "-DSEQUELA_BFLOAT", *sanitize]
     _run("g++", *options, include, *parts, *objects, "-lpthread", "-o", program)
     for name in SETS:
-        _run(program, "99991", SEQUELA_ISA=name)
+        _run(program, SEQUELA_ISA=name)
