@@ -7,8 +7,9 @@ import signal
 import pytest
 from tiny_training import tiny_model, tiny_samples
 
+from sequela import lock
 from sequela.errors import OutputError
-from sequela.train import TrainingSettings, fit, lock
+from sequela.train import TrainingSettings, fit
 from sequela.train.run_folder import open_folder
 
 TRAIN, TUNING = tiny_samples(40), tiny_samples(20, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 
@@ -36,14 +37,9 @@ class Drops:
         self.add(table, reason, frame.height - kept.height)
         return kept
 
-    def forget(self, table: str) -> None:
-        """Sets a table's counts to nothing: whoever reads it again counts again."""
-        self._counts = {key: rows for key, rows in self._counts.items() if key[0] != table}
-
-    def counts(self, table: str | None = None) -> dict[tuple[str, str], int]:
-        """Rows by (table, reason), sorted; of one table only, if named."""
-        found = {k: v for k, v in self._counts.items() if table is None or k[0] == table}
-        return dict(sorted(found.items()))
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Rows by (table, reason), sorted."""
+        return dict(sorted(self._counts.items()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +65,14 @@ class Extract:
         tables: in the order in which events of one subject and moment stand.
         codes: columns ``code``, ``description``, ``parent_codes`` (a list) where known.
         dataset: keys of MEDS ``dataset.json`` (``dataset_name``, ``dataset_version``, ``license``).
-        drops: filled while frames are read.
+        drops: filled while frames are read; frames that are read again are counted again.
         missing: tables that were not found and are not needed.
         notes: what else the user should know, in sentences.
         splits: columns ``subject_id`` and ``split``, where the source brings them.
         subjects: columns ``subject_id`` and ``source_id`` where the source's own ids are texts;
             who holds that table can find the patients again (see :mod:`sequela.events.subjects`).
+        files: what is read; their names, sizes and times tell whether the input is still the same.
+            Empty where that is not known: then the work is always done anew.
     """
 
     tables: tuple[Table, ...]
@@ -85,3 +83,4 @@ class Extract:
     notes: tuple[str, ...] = ()
     splits: pl.DataFrame | None = None
     subjects: Callable[[], pl.DataFrame] | None = None
+    files: tuple[Path, ...] = ()

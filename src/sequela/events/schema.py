@@ -28,7 +28,9 @@ __all__ = [
     "DEATH_CODE",
     "VALUE_COLUMNS",
     "align",
+    "conform",
     "has_code",
+    "in_order",
     "to_arrow",
 ]
 
@@ -61,9 +63,18 @@ def align(
 ) -> pl.DataFrame:
     """An event table with exactly the columns ``COLUMNS``, sorted by subject and time.
 
+    It is :func:`conform` and :func:`in_order`, one after the other.
+    """
+    return in_order(conform(table, where, value_column))
+
+
+def conform(
+    table: pa.Table | pl.DataFrame, where: str, value_column: str | None = None
+) -> pl.DataFrame:
+    """An event table with exactly the columns ``COLUMNS``, its rows in the order they came.
+
     Times with a zone are turned into UTC and lose the zone; finer units than the microsecond are
-    cut. NaN in the value column means missing and becomes null. Null times are static facts and
-    come first within their subject. Events of one subject and time keep their order.
+    cut. NaN in the value column means missing and becomes null. Null times are static facts.
 
     Args:
         table: at least ``subject_id``, ``time`` and ``code``; further columns are dropped.
@@ -106,10 +117,12 @@ def align(
         if AVAILABLE in frame.columns
         else time,
     ]
-    aligned = pl.DataFrame(
-        [column.alias(name) for name, column in zip(COLUMNS, columns, strict=True)]
-    )
-    return aligned.sort("subject_id", "time", nulls_last=False, maintain_order=True)
+    return pl.DataFrame([column.alias(name) for name, column in zip(COLUMNS, columns, strict=True)])
+
+
+def in_order(events: pl.DataFrame) -> pl.DataFrame:
+    """Aligned events by subject and time, static facts first; those of one moment keep theirs."""
+    return events.sort("subject_id", "time", nulls_last=False, maintain_order=True)
 
 
 def to_arrow(events: pl.DataFrame, available: bool = False) -> pa.Table:

@@ -16,7 +16,7 @@ from sequela.events.schema import AVAILABLE, align, to_arrow
 from sequela.events.splits import PARTS
 from sequela.files import publish_directory
 
-__all__ = ["write_events"]
+__all__ = ["write_events", "write_metadata"]
 
 
 def write_events(
@@ -55,14 +55,31 @@ def write_events(
         (folder / meds.data_subdirectory).mkdir()
         (folder / "metadata").mkdir()
         seen = _write_shards(folder / meds.data_subdirectory, shards)
-        pq.write_table(_code_table(codes, seen), folder / meds.code_metadata_filepath)
-        if splits is not None:
-            pq.write_table(_split_table(splits), folder / meds.subject_splits_filepath)
-        facts = {"meds_version": meds.__version__, "etl_name": "sequela", **(dataset or {})}
-        meds.DatasetMetadataSchema.validate(facts)
-        text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
-        (folder / meds.dataset_metadata_filepath).write_text(text + "\n", encoding="utf-8")
+        write_metadata(folder, seen, codes, splits, dataset)
     return root
+
+
+def write_metadata(
+    folder: Path,
+    seen: pl.Series,
+    codes: pl.DataFrame | None = None,
+    splits: pl.DataFrame | None = None,
+    dataset: Mapping[str, object] | None = None,
+) -> None:
+    """Writes ``metadata/`` of a data set into a folder that holds ``data/`` already.
+
+    Args:
+        folder: the root; its folder ``metadata`` exists.
+        seen: the distinct codes of the events.
+        codes, splits, dataset: as for :func:`write_events`.
+    """
+    pq.write_table(_code_table(codes, seen), folder / meds.code_metadata_filepath)
+    if splits is not None:
+        pq.write_table(_split_table(splits), folder / meds.subject_splits_filepath)
+    facts = {"meds_version": meds.__version__, "etl_name": "sequela", **(dataset or {})}
+    meds.DatasetMetadataSchema.validate(facts)
+    text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / meds.dataset_metadata_filepath).write_text(text + "\n", encoding="utf-8")
 
 
 def _write_shards(folder: Path, shards: Iterable[pl.DataFrame]) -> pl.Series:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sequela import simulate, sources, tasks
+from sequela import ingest, simulate, tasks
 from sequela.batches import VisitEncoder, VisitSamples
 from sequela.batches.aggregates import aggregates
 from sequela.cohort import OnsetDeclaration, build_cohort, observation_events, subgroups
@@ -41,15 +41,6 @@ class _Labelled:
     attrition: list[dict[str, Any]]
     description: str
     notes: tuple[str, ...] = ()
-
-
-def _read(source: str, path: Path) -> EventData:
-    data = sources.read(source, path)
-    if not isinstance(data, EventData):
-        raise ConfigError(
-            f"source '{source}'", got="signals", wanted="a source of events for this task"
-        )
-    return data
 
 
 def _given_labels(data: EventData, path: Path, known_outcome: bool) -> _Labelled:
@@ -147,7 +138,7 @@ def prepare(experiment: Experiment) -> Prepared:
     assert experiment.data is not None
     encoding = _encoding(experiment.encoding)
     task, declaration = _declaration(experiment)
-    data = _read(experiment.source, experiment.data)
+    data = ingest.opened(experiment.source, experiment.data)
     labelled = _labelled(data, declaration, experiment.labels)
     part_of = _part_of(data, labelled.labels, experiment)
     rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
@@ -260,7 +251,7 @@ def samples_for(
     Returns:
         The samples, their labels, their age and sex, row by row; and warnings.
     """
-    data = _read(preparation["source"], path)
+    data = ingest.opened(preparation["source"], path)
     declaration = OnsetDeclaration.parse(preparation["task"])
     labelled = _labelled(data, declaration, labels, known_outcome)
     events = observation_events(data, labelled.labels, declaration.observation_days)

@@ -26,11 +26,11 @@ from torch import Tensor, nn
 from sequela import seeds
 from sequela.batches import Batch, EpochSampler, Samples, balanced_weights
 from sequela.errors import Interrupted, OutputError, TrainingError
+from sequela.lock import locked
 from sequela.train import checkpoint
 from sequela.train.deterministic import deterministic, limited_threads, seed_device
 from sequela.train.fingerprint import check_same, fingerprint
 from sequela.train.leftovers import remove_leftovers
-from sequela.train.lock import locked
 from sequela.train.losses import objective, sample_losses
 from sequela.train.optimise import clip, learning_rate, load_state, make_optimiser, state_tensors
 from sequela.train.processes import run_in_processes, single_process

@@ -8,8 +8,8 @@ from typing import Any
 
 from sequela.errors import ConfigError, OutputError
 from sequela.files import atomic_write, publish_directory
+from sequela.lock import locked
 from sequela.train.leftovers import remove_leftovers
-from sequela.train.lock import locked
 
 __all__ = ["choose_folder", "open_folder", "write_json"]
 

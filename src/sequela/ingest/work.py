@@ -1,0 +1,132 @@
+"""The hidden folder beside the data set in which an ingestion does its work, and goes on with it.
+
+It holds the events of each table, dealt to buckets, and the shards so far. Each part is marked when
+it is whole; what is not marked is done again. The folder belongs to one input: another one starts
+with an empty folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from sequela.events import AVAILABLE, Drops, Table
+from sequela.events.schema import conform
+from sequela.files import atomic_write
+from sequela.ingest.deal import BUCKETS, deal, read_bucket
+
+__all__ = ["Bucket", "Work", "deal_table", "plan_shards"]
+
+
+class Work:
+    """The folder and its parts.
+
+    Args:
+        folder: exists; only one process at a time is at work in it.
+        identity: of the input; the folder of another input is emptied. None empties it always.
+    """
+
+    def __init__(self, folder: Path, identity: str | None):
+        self.folder = folder
+        mark = folder / "identity"
+        known = mark.read_text(encoding="utf-8") if mark.is_file() else None
+        if identity is None or known != identity:
+            for path in folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            atomic_write(mark, identity or "")
+        self.shards = folder / "shards"
+        self.shards.mkdir(exist_ok=True)
+
+    def table(self, place: int) -> Path:
+        """The folder of the table at ``place``."""
+        return self.folder / f"table{place:03d}"
+
+    def facts(self, place: int) -> dict[str, Any] | None:
+        """What was counted of a table; None where it was not read to its end."""
+        path = self.folder / f"table{place:03d}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def deal_table(work: Work, place: int, table: Table, drops: Drops) -> None:
+    """Reads a table to its end and deals it; nothing of an earlier attempt stays."""
+    folder = work.table(place)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    before = drops.counts()
+    later = False
+
+    def conformed() -> Iterator[pl.DataFrame]:
+        nonlocal later
+        for frame in table.frames():
+            if frame.height:
+                events = conform(frame, f"table {table.name}")
+                if AVAILABLE in frame.columns:
+                    later |= bool((events[AVAILABLE].ne_missing(events["time"])).any())
+                yield events
+
+    counts = deal(conformed(), folder)
+    lost = {key: rows - before.get(key, 0) for key, rows in drops.counts().items()}
+    facts = {
+        "counts": counts.tolist(),
+        "available": later,
+        "dropped": [[*key, rows] for key, rows in lost.items() if rows],
+    }
+    atomic_write(work.folder / f"table{place:03d}.json", json.dumps(facts))
+
+
+#: The folders of its pieces, and its number in them.
+Bucket = tuple[tuple[Path, ...], int]
+
+
+def plan_shards(
+    work: Work, facts: Sequence[Mapping[str, Any]], shard_events: int
+) -> list[list[Bucket]]:
+    """Which buckets make up each shard; it depends on the events alone.
+
+    Buckets that follow one another share a shard as long as it stays within ``shard_events``. A
+    bucket that is larger is dealt anew by the next bits of the subject's number.
+    """
+    folders = tuple(work.table(place) for place in range(len(facts)))
+    tables = np.zeros((len(facts), BUCKETS), np.int64)
+    for place, each in enumerate(facts):
+        tables[place] = each["counts"]
+    parts: list[tuple[int, Bucket]] = []
+    for bucket, events in enumerate(tables.sum(0).tolist()):
+        if not events:
+            continue
+        if events <= shard_events:
+            parts.append((events, (folders, bucket)))
+            continue
+        finer = work.folder / f"bucket{bucket:03d}"
+        for inner, count in enumerate(_deal_again(finer, folders, bucket)):
+            if count:
+                parts.append((count, ((finer,), inner)))
+    shards: list[list[Bucket]] = []
+    room = 0
+    for count, part in parts:
+        if count > room or not shards:
+            shards.append([])
+            room = shard_events
+        shards[-1].append(part)
+        room -= count
+    return shards
+
+
+def _deal_again(folder: Path, folders: Sequence[Path], bucket: int) -> list[int]:
+    mark = folder.with_suffix(".json")
+    if mark.is_file():
+        return json.loads(mark.read_text(encoding="utf-8"))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    counts = deal(read_bucket(folders, bucket), folder, level=1).tolist()
+    atomic_write(mark, json.dumps(counts))
+    return counts
