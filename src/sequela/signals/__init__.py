@@ -1,17 +1,27 @@
-"""Sampled waveforms: records, hand-made features, and what a task on them declares."""
+"""Sampled waveforms: long recordings, records cut from them, features, what a task declares."""
 
 from __future__ import annotations
 
+from sequela.signals.cutting import Beats, Cut, Windows, cut
 from sequela.signals.declaration import SignalClass, SignalDeclaration
 from sequela.signals.features import BANDS, QUANTILES, features, standard_deviation
+from sequela.signals.recordings import Annotation, Channel, Recording, RecordingSet
 from sequela.signals.records import SignalSet
 
 __all__ = [
     "BANDS",
     "QUANTILES",
+    "Annotation",
+    "Beats",
+    "Channel",
+    "Cut",
+    "Recording",
+    "RecordingSet",
     "SignalClass",
     "SignalDeclaration",
     "SignalSet",
+    "Windows",
+    "cut",
     "features",
     "standard_deviation",
 ]

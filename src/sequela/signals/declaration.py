@@ -9,8 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from sequela.errors import LabelError, LeakageError
+from sequela.errors import ConfigError, LabelError, LeakageError
 from sequela.settings import checked
+from sequela.signals.cutting import Cut, Windows, cut
+from sequela.signals.recordings import RecordingSet
 from sequela.signals.records import SignalSet
 
 __all__ = ["SignalClass", "SignalDeclaration"]
@@ -22,14 +24,15 @@ class SignalClass(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1)
-    values: tuple[int, ...] = Field(min_length=1)
+    values: tuple[int | str, ...] = Field(min_length=1)
 
 
 class SignalDeclaration(BaseModel):
     """A classification task on a :class:`~sequela.signals.records.SignalSet`.
 
     ``groupings`` holds one list of classes for each number of classes on offer; ``classes`` picks
-    one. With two classes the second is the positive one.
+    one. With two classes the second is the positive one. ``cut`` says how long recordings become
+    records: the texts among the class values are then looked for in their annotations.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +44,7 @@ class SignalDeclaration(BaseModel):
     unit: Literal["recording", "subject"] = "recording"
     groupings: dict[int, tuple[SignalClass, ...]]
     classes: int = Field(default=2, validate_default=True)
+    cut: Cut | None = None
 
     @field_validator("groupings")
     @classmethod
@@ -82,17 +86,42 @@ class SignalDeclaration(BaseModel):
                 f"task {self.name!r}", got="signals without labels", wanted="a label per record"
             )
         target = np.full(len(signals), -1, dtype=np.int64)
+        kind = str if signals.label.dtype.kind == "U" else int
         for index, one in enumerate(self.groupings[self.classes]):
-            target[np.isin(signals.label, one.values)] = index
+            values = [value for value in one.values if isinstance(value, kind)]
+            target[np.isin(signals.label, values)] = index
         unknown = np.flatnonzero(target < 0)
         if len(unknown):
-            values = sorted(value for one in self.groupings[self.classes] for value in one.values)
+            values = [value for one in self.groupings[self.classes] for value in one.values]
+            values = sorted((value for value in values if isinstance(value, kind)), key=str)
             raise LabelError(
                 f"labels for task {self.name!r}",
                 got=f"{len(unknown)} records with another value, the first is record {unknown[0]}",
                 wanted=f"one of {', '.join(map(str, values))}",
             )
         return target == 1 if self.classes == 2 else target
+
+    def records(self, recordings: RecordingSet) -> tuple[SignalSet, Counter[str]]:
+        """Long recordings as the records of this task; what was left out is counted by reason.
+
+        Raises:
+            ConfigError: the task does not say how recordings are cut.
+            DataError: the recordings do not have what the task asks for.
+        """
+        if self.cut is None:
+            raise ConfigError(
+                f"task {self.name!r}",
+                got="long recordings",
+                wanted="how they are cut",
+                todo="Give the task a table 'cut' of windows or beats.",
+            )
+        texts = [
+            [value for value in one.values if isinstance(value, str)]
+            for one in self.groupings[self.classes]
+        ]
+        if isinstance(self.cut, Windows):
+            texts = [[one for one in names if one != self.cut.background] for names in texts]
+        return cut(recordings, self.cut, [names for names in texts if names])
 
     def groups(self, signals: SignalSet) -> np.ndarray:
         """str [n], the unit that a split must keep together.

@@ -29,6 +29,8 @@ class SignalSet:
         subject: str [n], or None where the source does not name its subjects.
         label: [n], the source's own class values, or None.
         group_note: one sentence on how the recordings were found; reports repeat it.
+        units: C names of what the values are measured in ("uV"), or () where that is not known.
+        onset: float64 [n], seconds from the start of its recording to each record, or None.
 
     Raises:
         DataError: the parts do not fit together, or a value is not finite.
@@ -42,13 +44,17 @@ class SignalSet:
     subject: np.ndarray | None = None
     label: np.ndarray | None = None
     group_note: str = ""
+    units: tuple[str, ...] = ()
+    onset: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Checks that the parts fit together."""
         self._check_values()
         self._check_offsets()
-        for name in ("recording", "subject", "label"):
+        for name in ("recording", "subject", "label", "onset"):
             self._check_column(name)
+        if self.units and len(self.units) != len(self.channels):
+            raise DataError("units of a signal set", wanted="one for each channel, or none")
 
     def _check_values(self) -> None:
         if self.values.ndim != 2 or self.values.dtype != np.float32:
@@ -106,7 +112,9 @@ class SignalSet:
                 got="nothing" if column is None else f"shape {column.shape}",
                 wanted=f"one entry for each of {len(self)} records",
             )
-        if name != "label" and (column.dtype.kind != "U" or bool(np.any(column == ""))):
+        if name in ("recording", "subject") and (
+            column.dtype.kind != "U" or bool(np.any(column == ""))
+        ):
             raise DataError(
                 f"{name} of a signal set",
                 got=f"{column.dtype} entries, or an empty one",
@@ -146,4 +154,6 @@ class SignalSet:
             subject=None if self.subject is None else self.subject[chosen],
             label=None if self.label is None else self.label[chosen],
             group_note=self.group_note,
+            units=self.units,
+            onset=None if self.onset is None else self.onset[chosen],
         )

@@ -1,0 +1,87 @@
+"""The files of a data set below a folder, without what lies outside it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from sequela.errors import ConfigError, DataError
+
+__all__ = ["files_below", "recording_id", "subject_of"]
+
+
+def files_below(path: Path | str, endings: Sequence[str], what: str) -> tuple[Path, list[Path]]:
+    """The folder, and the files with one of these endings in it, sorted by path.
+
+    Letter case of endings does not count; hidden files and folders are passed over.
+
+    Args:
+        path: a file, taken whatever its ending, or a folder.
+        endings: lower case, with the dot.
+        what: is looked for, for the message.
+
+    Raises:
+        DataError: nothing is there, or a link leads out of the folder: a stray link must not pull
+            the files of others in.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        return path.parent, [path]
+    if not path.is_dir():
+        raise DataError(f"data {path}", got="no such file or folder", wanted=what)
+    home = path.resolve()
+    found = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        chosen = [name for name in sorted(names) if name.lower().endswith(tuple(endings))]
+        found += [Path(folder, name) for name in chosen if not name.startswith(".")]
+    for file in found:
+        if file.is_symlink() and not file.resolve().is_relative_to(home):
+            raise DataError(
+                f"file {file}",
+                got="a link that leads out of the folder",
+                todo="Put the file itself there, or give the folder that it lies in.",
+            )
+    if not found:
+        raise DataError(f"folder {path}", got=f"no {' or '.join(endings)} file", wanted=what)
+    return path, sorted(found)
+
+
+def recording_id(root: Path, file: Path) -> str:
+    """The file's path below the folder, with slashes and without its ending."""
+    return file.relative_to(root).with_suffix("").as_posix()
+
+
+def subject_of(root: Path, file: Path, how: str | None) -> str | None:
+    """Whose recording a file is, as far as its place says.
+
+    Args:
+        root: the folder of the data set.
+        file: below it.
+        how: None for unknown; "folder" for the name of the file's folder; otherwise a regular
+            expression with one group that is looked for in the file's path below ``root``.
+
+    Returns:
+        The subject, or None where the expression does not fit.
+
+    Raises:
+        ConfigError: no regular expression with one group.
+    """
+    if how is None:
+        return None
+    if how == "folder":
+        return file.resolve().parent.name or None
+    try:
+        pattern = re.compile(how)
+    except re.error:
+        pattern = None
+    if pattern is None or pattern.groups != 1:
+        raise ConfigError(
+            "option 'subject'",
+            got="neither a known word nor a regular expression with one group",
+            wanted="for example folder, or (S[0-9]+)R",
+        )
+    found = pattern.search(file.relative_to(root).as_posix())
+    return found[1] if found and found[1] else None
