@@ -134,7 +134,7 @@ def cut(
     parts = [_Pieces(plan, recording, how, classes, dropped) for recording in usable]
     blocks = [block for one in parts for block in one.blocks()]
     lengths = np.concatenate([one.lengths for one in parts])
-    annotated = any(one.annotations for one in parts)
+    annotated = any(one.annotated for one in parts)
     label = np.concatenate([one.labels for one in parts]) if annotated else None
     width = len(plan.names)
     return SignalSet(
@@ -205,7 +205,9 @@ class _Pieces:
             ],
             dtype=np.float32,
         )
-        self.annotations = self._meant(recording.annotations())
+        annotations = recording.annotations()
+        self.annotated = bool(annotations)
+        self.annotations = self._meant(annotations)
         if isinstance(how, Windows):
             self.size = _samples(how.length, plan.rate, "length")
             self.starts, self.labels = self._windows(how, classes)

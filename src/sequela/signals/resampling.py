@@ -71,8 +71,9 @@ def resampled(
     held = np.stack([_held(column) for column in values.T], axis=1)
     skipped = first - start // down * up
     result = resample_poly(held, up, down, axis=0)[skipped : skipped + last - first]
-    nearest = np.rint(np.arange(first, last) * (down / up)).astype(np.int64) - start
-    result[np.isnan(values[nearest])] = np.nan
+    # A moment is known when the sample whose interval it falls into was taken.
+    taken = np.arange(first, last) * down // up - start
+    result[np.isnan(values[taken])] = np.nan
     return result.astype(np.float32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +13,48 @@ from sequela.batches import RaggedSamples, SignalEncoder
 from sequela.errors import ConfigError, DataError
 from sequela.events import PARTS, assign_splits, check_disjoint
 from sequela.experiments import Experiment
-from sequela.signals import SignalDeclaration, SignalSet, features
+from sequela.signals import RecordingSet, SignalDeclaration, SignalSet, features
 from sequela.train.prepared import Prepared, PreparedPart, check_classes
 
 __all__ = ["prepare", "samples_for"]
 
+# A bootstrap of fewer groups than this hardly varies.
+_FEW = 10
 
-def _read(source: str, path: Path) -> SignalSet:
+
+def _read(source: str, path: Path, declaration: SignalDeclaration) -> tuple[SignalSet, list[str]]:
+    """The records, cut from long recordings where need be, and what was left out of them."""
     signals = sources.read(source, path)
+    dropped: Counter[str] = Counter()
+    if isinstance(signals, RecordingSet):
+        signals, dropped = declaration.records(signals)
     if not isinstance(signals, SignalSet):
         raise ConfigError(
-            f"source '{source}'", got="events", wanted="a source of signals for this task"
+            f"source '{source}'", got="no signals", wanted="a source of signals for this task"
         )
     if len(signals) == 0:
         raise DataError(f"data set {path}", got="no records", wanted="at least one")
-    return signals
+    return signals, [f"Left out: {reason} ({count:,})." for reason, count in dropped.items()]
 
 
-def _notes(signals: SignalSet) -> tuple[str, ...]:
+def _notes(signals: SignalSet, left_out: list[str]) -> tuple[str, ...]:
     notes = [signals.group_note] if signals.group_note else []
+    notes += left_out
     if signals.subject is None:
         notes.append(
             "The source does not name its subjects: the parts share no recording, but they may "
             "share subjects, so nothing is shown about new patients."
         )
     return tuple(notes)
+
+
+def _few(count: int, declaration: SignalDeclaration) -> list[str]:
+    if count >= _FEW:
+        return []
+    return [
+        f"The held-out part has {count} {declaration.unit}(s): an interval over so few is far too "
+        "narrow, and nothing is shown about new ones."
+    ]
 
 
 def prepare(experiment: Experiment) -> Prepared:
@@ -50,7 +68,7 @@ def prepare(experiment: Experiment) -> Prepared:
     overrides = {key: value for key, value in experiment.task.items() if key != "name"}
     task = tasks.declaration(experiment.task["name"], **overrides)
     declaration = SignalDeclaration.parse(task)
-    signals = _read(experiment.source, experiment.data)
+    signals, left_out = _read(experiment.source, experiment.data, declaration)
     target, groups = declaration.target(signals), declaration.groups(signals)
     part_of = assign_splits(groups, target, experiment.split.fractions, experiment.seed)
     rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
@@ -66,6 +84,7 @@ def prepare(experiment: Experiment) -> Prepared:
     except TypeError as error:
         known = "frame, hop, spectrum"
         raise ConfigError("encoding", got="an unknown key", wanted=known) from error
+    notes = [*_notes(signals, left_out), *_few(len(np.unique(groups[rows[PARTS[2]]])), declaration)]
     parts, names = {}, []
     for name in PARTS:
         subset = signals.subset(rows[name])
@@ -88,7 +107,7 @@ def prepare(experiment: Experiment) -> Prepared:
             "description": _description(signals, declaration),
             "attrition": [],
         },
-        notes=_notes(signals),
+        notes=tuple(notes),
     )
 
 
@@ -116,8 +135,8 @@ def samples_for(preparation: dict[str, Any], path: Path) -> tuple[RaggedSamples,
     Raises:
         DataError: the data cannot be used, or other channels or rates than in training.
     """
-    signals = _read(preparation["source"], path)
     declaration = SignalDeclaration.parse(preparation["task"])
+    signals, _ = _read(preparation["source"], path, declaration)
     target = None if signals.label is None else _labels(declaration.target(signals))
     encoder = SignalEncoder.from_dict(preparation["encoder"])
     return encoder.encode(signals, target, declaration.groups(signals)), signals

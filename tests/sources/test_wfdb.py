@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sequela
+from sequela.errors import ConfigError
+from sequela.signals import Beats, cut
+from sequela.sources.wfdb import read
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import wfdb
+
+EXAMPLE = Path(sequela.__file__).parent / "sources" / "wfdb" / "example"
+
+
+def test_annotations_are_symbols_and_rhythms_last():
+    (one,) = read(EXAMPLE)
+    found = [(mark.onset, mark.duration, mark.text) for mark in one.annotations()]
+    assert found == [(0.0, 2.0, "(N"), (0.2, None, "N"), (0.8, None, "V"), (1.4, None, "N")]
+
+
+@given(first=st.integers(-20, 120), length=st.integers(0, 60))
+def test_any_window_is_a_piece_of_the_whole(first, length):
+    (one,) = read(EXAMPLE)
+    window = one.read([1, 0], first, first + length)
+    places = np.arange(first, first + length)
+    inside = (places >= 0) & (places < 100)
+    assert np.isnan(window[~inside]).all()
+    np.testing.assert_allclose(window[inside, 1], places[inside] / 100, atol=1e-6)
+    np.testing.assert_allclose(window[inside, 0], -places[inside] / 100, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["16", "24", "32", "80", "212"])
+def test_formats_and_missing_samples(tmp_path, form):
+    values = np.arange(-30.0, 30.0).reshape(-1, 2)
+    values[3, 1] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wfdb.wrsamp(
+            "a",
+            fs=100,
+            units=["mV", "uV"],
+            sig_name=["II", "V5"],
+            p_signal=values,
+            fmt=[form, form],
+            adc_gain=[1, 1],
+            baseline=[0, 0],
+            write_dir=str(tmp_path),
+        )
+    (one,) = read(tmp_path / "a.hea")
+    np.testing.assert_array_equal(one.read([0, 1], 0, 30), values.astype(np.float32))
+    assert [channel.unit for channel in one.channels] == ["mV", "uV"]
+    assert one.annotations() == ()
+
+
+def test_channels_of_two_rates(tmp_path):
+    (tmp_path / "a.hea").write_text(
+        "a 2 100 4 12:00:00 01/02/2003\na.dat 16x2 200 16 0 0 0 0 ECG\na.dat 16 1 16 0 0 0 0 Resp\n"
+    )
+    frames = np.array([[0, 200, 7], [400, 600, 8], [800, 1000, 9], [1200, 1400, 10]], "<i2")
+    (tmp_path / "a.dat").write_bytes(frames.tobytes())
+    (one,) = read(tmp_path)
+    assert [channel.sampling_rate for channel in one.channels] == [200.0, 100.0]
+    np.testing.assert_array_equal(one.read([0], 1, 8)[:, 0], np.arange(1, 8))
+    np.testing.assert_array_equal(one.read([1], 1, 4)[:, 0], [8, 9, 10])
+    assert str(one.start) == "2003-02-01 12:00:00"
+
+
+def test_a_header_without_a_length_is_counted(tmp_path):
+    (tmp_path / "a.hea").write_text("a 1 100\na.dat 16 200 16 0 0 0 0 ECG\n")
+    (tmp_path / "a.dat").write_bytes(np.arange(50, dtype="<i2").tobytes())
+    assert read(tmp_path)[0].duration == 0.5
+
+
+def test_subjects_and_other_annotators(tmp_path):
+    for name in ("p1/a1", "p2/a1"):
+        (tmp_path / name).parent.mkdir()
+        for ending in ("hea", "dat"):
+            (tmp_path / f"{name}.{ending}").write_bytes((EXAMPLE / f"a1.{ending}").read_bytes())
+        (tmp_path / f"{name}.qrs").write_bytes((EXAMPLE / "a1.atr").read_bytes())
+    recordings = read(tmp_path, annotator="qrs", subject="folder")
+    assert [(one.id, one.subject) for one in recordings] == [("p1/a1", "p1"), ("p2/a1", "p2")]
+    assert [len(one.annotations()) for one in recordings] == [4, 4]
+    assert [len(one.annotations()) for one in read(tmp_path)] == [0, 0]
+    with pytest.raises(ConfigError, match="annotator"):
+        read(tmp_path, annotator="../a")
+
+
+# --- real files --------------------------------------------------------------------------------
+
+BEATS = [list("NLRBejn"), list("SAaJ"), list("VEr"), ["F"], list("Q/f?")]
+
+
+@pytest.mark.data
+def test_beats_of_mitdb_are_as_published(data_root):
+    recordings = read(data_root / "mitdb")
+    counts = {}
+    for one in recordings:
+        assert [channel.sampling_rate for channel in one.channels] == [360.0, 360.0]
+        assert one.stretches[0][1] == pytest.approx(650_000 / 360)
+        texts = Counter(mark.text for mark in one.annotations())
+        counts[one.id] = sum(texts[symbol] for group in BEATS for symbol in group)
+    assert {name: counts[name] for name in ("100", "208", "213")} == {
+        "100": 2273,
+        "208": 2955,
+        "213": 3251,
+    }
+    signals, dropped = cut(
+        recordings, Beats(before=0.25, after=0.45, channels=[["MLII", "II"]]), BEATS
+    )
+    assert len(signals) + sum(dropped.values()) == sum(counts.values())
+    assert signals.units == ("mV",)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "channels", "rate", "seconds"),
+    [("s0010_re", 15, 1000.0, 38.4), ("a103l", 3, 250.0, 330.0)],
+)
+def test_odd_real_records(data_root, name, channels, rate, seconds):
+    (one,) = read(data_root / "wfdb_samples" / f"{name}.hea")
+    assert len(one.channels) == channels
+    assert {channel.sampling_rate for channel in one.channels} == {rate}
+    assert one.duration == pytest.approx(seconds)
+    whole = wfdb.rdrecord(str(data_root / "wfdb_samples" / name), sampfrom=500, sampto=900)
+    np.testing.assert_allclose(
+        one.read(range(channels), 500, 900), whole.p_signal, rtol=1e-6, equal_nan=True
+    )
