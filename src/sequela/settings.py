@@ -39,6 +39,9 @@ _WANTED = {
 def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     current: Any = model
     for part in location:
+        if isinstance(part, int):  # a place in a list
+            current = next(iter(typing.get_args(current)), None)
+            continue
         fields = getattr(current, "model_fields", {})
         if part not in fields:
             return []

@@ -26,6 +26,7 @@ from sequela.errors import ConfigError, DataError, OutputError
 from sequela.events import Extract
 from sequela.events.write import write_metadata
 from sequela.files import publish_directory, translated
+from sequela.ingest.codes import codes_that_occur
 from sequela.ingest.shard import shard_facts, shard_name, write_shard
 from sequela.ingest.summary import Summary
 from sequela.ingest.work import Bucket, Work, deal_table, plan_shards
@@ -132,11 +133,23 @@ def ingest(
         facts = _deal_all(work, extract, processes, say, origin)
         shards = plan_shards(work, facts, shard_events)
         if not shards:
-            raise DataError("the source", got="no events", wanted="at least one event")
+            raise _no_events(facts)
         _write_all(work, shards, any(each["available"] for each in facts), processes, say)
         summary = _publish(out, work, extract, facts, len(shards), identity, replace, keep_ids)
         shutil.rmtree(hidden, ignore_errors=True)
     return summary
+
+
+def _no_events(facts: list[dict[str, Any]]) -> DataError:
+    lost = [
+        f"{table}: {reason} ({rows})" for each in facts for table, reason, rows in each["dropped"]
+    ]
+    return DataError(
+        "the source",
+        got="no events",
+        wanted="at least one event",
+        todo=f"Left out were: {'; '.join(lost)}." if lost else "Its tables are empty.",
+    )
 
 
 def _made_before(out: Path, identity: str | None) -> Summary | None:
@@ -244,23 +257,6 @@ def _summary(
     )
 
 
-def _codes_of(extract: Extract, seen: pl.Series) -> pl.DataFrame | None:
-    """What the source says about the codes that occur, and about their ancestors."""
-    if extract.codes is None:
-        return None
-    known = extract.codes().unique("code", keep="first", maintain_order=True)
-    if "parent_codes" not in known.columns:
-        return known.filter(pl.col("code").is_in(seen.implode()))
-    wanted = seen
-    while True:
-        kept = known.join(wanted.to_frame("code"), on="code", how="semi")
-        parents = kept["parent_codes"].explode().drop_nulls().rename("code")
-        grown = pl.concat([wanted.rename("code"), parents]).unique()
-        if len(grown) == len(wanted):
-            return kept
-        wanted = grown
-
-
 def _publish(
     out: Path,
     work: Work,
@@ -278,7 +274,8 @@ def _publish(
     with publish_directory(out, replace=replace) as folder:
         (folder / "metadata").mkdir()
         (folder / meds.data_subdirectory).mkdir()
-        write_metadata(folder, seen, _codes_of(extract, seen), extract.splits, extract.dataset)
+        known = None if extract.codes is None else codes_that_occur(extract.codes(), seen)
+        write_metadata(folder, seen, known, extract.splits, extract.dataset)
         if keep_ids and extract.subjects is not None:
             extract.subjects().write_parquet(folder / "metadata" / "subject_ids.parquet")
         content = {"identity": identity, "summary": summary.to_dict()}

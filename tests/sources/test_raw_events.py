@@ -1,0 +1,117 @@
+"""Raw sources of events: each room's example, each option of a file, each real data set."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from sequela import ingest, sources
+from sequela.errors import DataError, SchemaError
+from sequela.events import Extract
+
+ROOMS = Path(sources.__file__).parent
+RAW = ["csv_events", "synthea"]
+
+
+def example(source: str) -> Path:
+    return ROOMS / source / "example"
+
+
+@pytest.mark.parametrize("source", RAW)
+def test_the_example(source: str):
+    expected = (example(source) / "expected.csv").read_text()
+    assert ingest.opened(source, example(source)).read().write_csv() == expected
+
+
+@pytest.mark.parametrize("source", [name for name in RAW if name != "csv_events"])
+def test_the_example_gzipped_and_in_capitals(source: str, tmp_path: Path):
+    for file in example(source).rglob("*.csv"):
+        if file.name == "expected.csv":
+            continue
+        target = tmp_path / file.relative_to(example(source)).with_name(file.stem.upper())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        header, _, rows = file.read_bytes().partition(b"\n")
+        content = header.upper() + b"\r\n" + rows.replace(b"\n", b"\r\n")
+        target.with_suffix(".csv.gz").write_bytes(gzip.compress(content))
+    expected = (example(source) / "expected.csv").read_text()
+    assert ingest.opened(source, tmp_path).read().write_csv() == expected
+
+
+@pytest.mark.parametrize("source", RAW)
+def test_the_example_is_read_twice_alike_and_dropped_rows_are_counted(source: str):
+    extract = sources.read(source, example(source))
+    assert isinstance(extract, Extract)
+
+    def once() -> list[pl.DataFrame]:
+        return [frame for table in extract.tables for frame in table.frames()]
+
+    first = once()
+    counted = extract.drops.counts()
+    assert counted, "the example shows what is dropped"
+    second = once()
+    assert all(a.equals(b) for a, b in zip(first, second, strict=True))
+    assert extract.drops.counts() == {key: 2 * rows for key, rows in counted.items()}
+
+
+@pytest.mark.parametrize("source", RAW)
+def test_nothing_there(source: str, tmp_path: Path):
+    with pytest.raises(Exception, match=r"events\.yaml|patients") as caught:
+        sources.read(source, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_synthea_without_what_is_needed(tmp_path: Path):
+    shutil.copytree(example("synthea"), tmp_path / "in")
+    (tmp_path / "in" / "CONDITIONS.csv").write_text("START,PATIENT\n2020-01-01,p-1\n")
+    with pytest.raises(SchemaError, match=r"column 'code' of CONDITIONS\.csv: got no such column"):
+        sources.read("synthea", tmp_path / "in")
+    (tmp_path / "in" / "CONDITIONS.csv").write_text("START,PATIENT,CODE\n2020-01-01,p-1,1,CANARY\n")
+    with pytest.raises(DataError, match=r"row 1 of CONDITIONS\.csv: got 4 cells") as caught:
+        ingest.opened("synthea", tmp_path / "in")
+    assert "CANARY" not in str(caught.value)
+
+
+# --- real data -----------------------------------------------------------------------------------
+
+
+def subjects_with(events: pl.DataFrame, *codes: str) -> int:
+    return events.filter(pl.col("code").is_in(codes))["subject_id"].n_unique()
+
+
+def rows_of(summary: ingest.Summary, table: str) -> int:
+    """Rows of an input table whose rows hold one event each."""
+    return summary.tables[table] + sum(
+        rows for (name, _), rows in summary.dropped.items() if name == table
+    )
+
+
+@pytest.mark.data
+def test_synthea_of_a_thousand_patients(data_root: Path, tmp_path: Path):
+    extract = sources.read("synthea", data_root / "synthea_1000")
+    summary = ingest.ingest(extract, tmp_path / "meds")
+    assert summary.subjects == 1000
+    assert summary.tables["conditions"] == 20_512
+    assert summary.tables["medications"] == 17_922
+    assert "encounters" in summary.missing
+    # The published extract holds allergies of people who are not among its patients.
+    assert summary.dropped == {("allergies", "no such subject"): 781}
+    events = ingest.opened("meds", tmp_path / "meds").read()
+    assert subjects_with(events, "SNOMED//38341003", "SNOMED//59621000") == 246
+    assert subjects_with(events, "SNOMED//53741008") == 65
+    assert subjects_with(events, "SNOMED//88805009") == 3
+
+
+@pytest.mark.data
+def test_synthea_with_encounters(data_root: Path, tmp_path: Path):
+    extract = sources.read("synthea", data_root / "synthea_111")
+    summary = ingest.ingest(extract, tmp_path / "meds")
+    assert summary.subjects == 111
+    assert summary.tables["encounters"] == 2 * 7_584
+    assert not summary.dropped
+    events = ingest.opened("meds", tmp_path / "meds").read()
+    assert events["code"].str.starts_with("ENCOUNTER//").sum() == 7_584
+    assert extract.missing == ("observations", "devices")
