@@ -204,9 +204,14 @@ class RecurrentLayer(nn.Module):
     def flatten_parameters(self) -> None:
         """Does nothing; there so that code written for torch runs."""
 
+    def _weight(self, name: str) -> Tensor:
+        # Where it is registered; what replaced it (a parametrization) is an attribute.
+        found = self._parameters.get(name)
+        return getattr(self, name) if found is None else found
+
     def _weights(self, index: int) -> CellWeights:
         names = self._names[index]
-        return CellWeights(**{field: getattr(self, name) for field, name in names.items()})
+        return CellWeights(**{field: self._weight(name) for field, name in names.items()})
 
     # Forward ------------------------------------------------------------------------------------
 
@@ -227,7 +232,7 @@ class RecurrentLayer(nn.Module):
             packed, x = input, input.data
         else:
             x, hx, batched = self._batched(input, hx)
-        check_input(x, getattr(self, self._names[0]["w_ih"]), self.input_size, packed is not None)
+        check_input(x, self._weight(self._names[0]["w_ih"]), self.input_size, packed is not None)
         layout = self._layout(x, packed, batched, lengths, mask, reset)
         initial = self._initial(x, hx, layout)
         passes = self._run_layers(layout.pack(x), initial, layout)
@@ -297,23 +302,25 @@ class RecurrentLayer(nn.Module):
         return flags if self.batch_first else flags.t()
 
     def _state_widths(self) -> tuple[int, ...]:
-        widths = {"h": self._width, "c": self.hidden_size}
-        return tuple(widths[name] for name in CELLS[self._cell].state._fields)
+        width = self.proj_size or self.hidden_size
+        return (width, self.hidden_size) if self._cell == "lstm" else (width,)
 
     def _initial(self, x: Tensor, hx: tuple[Tensor, ...] | None, layout: Layout):
+        """The given states, checked; None for zeros."""
+        if hx is None:
+            return None
         count = self.num_layers * self._directions
         widths = self._state_widths()
-        if hx is None:
-            return tuple(x.new_zeros(count, layout.batch, width) for width in widths)
         names = ("hidden",) if len(widths) == 1 else ("hidden[0]", "hidden[1]")
         for part, width, name in zip(hx, widths, names, strict=True):
             check_hidden(part, (count, layout.batch, width), name, x)
         return hx
 
-    def _run_layers(self, x: Tensor, initial: tuple[Tensor, ...], layout: Layout):
+    def _run_layers(self, x: Tensor, initial: tuple[Tensor, ...] | None, layout: Layout):
         """What every layer and direction computed, in the order of torch's h_n."""
         passes: list[_Pass] = []
         seed = self._seed()
+        zeros = () if initial is not None else self._zeros(x, layout)
         for layer in range(self.num_layers):
             if layer:
                 outputs = [done.result.output for done in passes[-self._directions :]]
@@ -322,7 +329,9 @@ class RecurrentLayer(nn.Module):
             for direction in range(self._directions):
                 index = layer * self._directions + direction
                 reverse = direction == 1 or self.go_backwards
-                start = tuple(layout.to_rows(part[index], reverse) for part in initial)
+                start = zeros
+                if initial is not None:
+                    start = tuple([layout.to_rows(part[index], reverse) for part in initial])
                 result = run(
                     self._cell,
                     x,
@@ -336,6 +345,14 @@ class RecurrentLayer(nn.Module):
                 )
                 passes.append(_Pass(result, start, reverse))
         return passes
+
+    def _zeros(self, x: Tensor, layout: Layout) -> tuple[Tensor, ...]:
+        """One state of zeros: every layer and direction begins with it, and none writes to it."""
+        widths = self._state_widths()
+        h = x.new_zeros(layout.rows, widths[0])
+        return tuple(
+            [h if width == widths[0] else x.new_zeros(layout.rows, width) for width in widths]
+        )
 
     def _seed(self) -> Tensor | None:
         """One seed for all masks of a call, where any are drawn."""
@@ -356,7 +373,9 @@ class RecurrentLayer(nn.Module):
     def _keep(
         self, x: Tensor, layout: Layout, seed: Tensor | None, index: int
     ) -> tuple[Tensor | float | None, ...]:
-        if seed is None or not any(self.zoneout):
+        if not any(self.zoneout):
+            return ()
+        if seed is None:
             return tuple(None if self.training else rate or None for rate in self.zoneout)
         rows, steps = layout.coordinates(x)
         return tuple(
@@ -382,7 +401,9 @@ class RecurrentLayer(nn.Module):
         ends = [
             [layout.from_rows(part, done.reverse) for part in done.result.final] for done in passes
         ]
-        return tuple(torch.stack(parts) for parts in zip(*ends, strict=True))
+        if len(ends) == 1 and self.return_sequences:  # else the output is one of them
+            return tuple([part.unsqueeze(0) for part in ends[0]])
+        return tuple([torch.stack(parts) for parts in zip(*ends, strict=True)])
 
     def _output(self, passes: list[_Pass], layout: Layout, hold: bool):
         last = passes[-self._directions :]

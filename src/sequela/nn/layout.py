@@ -39,6 +39,7 @@ class Layout(Protocol):
     """What the layers ask of a layout; the module's docstring says what each method does."""
 
     batch: int
+    rows: int
     batch_sizes: Uniform | Ragged | Tensor
 
     def pack(self, x: Tensor) -> Tensor: ...  # noqa: D102
@@ -65,6 +66,7 @@ class PackedLayout:
                 raise RuntimeError(
                     f"batch_sizes[0] is {filled}, but sorted_indices has {self.batch} entries"
                 )
+        self.rows = self.batch
         self.batch_sizes: Uniform | Ragged | Tensor = sizes
         self._order = order
         self._back = packed.unsorted_indices
@@ -125,12 +127,15 @@ class DenseLayout:
     """Every sequence has all T steps: the batch is one block."""
 
     def __init__(self, batch: int, steps: int, batch_first: bool):
-        self.batch, self._steps, self._batch_first = batch, steps, batch_first
+        self.batch = self.rows = batch
+        self._steps, self._batch_first = steps, batch_first
         self.batch_sizes: Uniform | Ragged | Tensor = Uniform(steps, batch)
 
     def pack(self, x: Tensor) -> Tensor:
         """Time-major, without the batch axis."""
-        return (x.transpose(0, 1) if self._batch_first else x).flatten(0, 1)
+        if self._batch_first:
+            x = x.transpose(0, 1)
+        return x.reshape(self._steps * self.batch, x.shape[2])
 
     def to_rows(self, state: Tensor, reverse: bool) -> Tensor:
         """Rows are in batch order."""
@@ -150,7 +155,7 @@ class DenseLayout:
 
     def unpack(self, steps: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
         """The axes of the input again."""
-        dense = steps.unflatten(0, (self._steps, self.batch))
+        dense = steps.view(self._steps, self.batch, steps.shape[1])
         return dense.transpose(0, 1) if self._batch_first else dense
 
 
@@ -159,7 +164,7 @@ class LengthsLayout:
 
     def __init__(self, lengths: Tensor, steps: int, batch_first: bool):
         self._padding = Padding(lengths, steps, batch_first)
-        self.batch = self._padding.batch
+        self.batch = self.rows = self._padding.batch
         self.batch_sizes: Uniform | Ragged | Tensor = self._padding.sizes
 
     def pack(self, x: Tensor) -> Tensor:
@@ -207,6 +212,7 @@ class RaggedLayout:
         self._batch_first = batch_first
         self._valid, self._present = valid, present
         self._number_rows(reset)
+        self.rows = self._owner.shape[0]
         self._order_steps()
 
     def _number_rows(self, reset: Tensor | None) -> None:

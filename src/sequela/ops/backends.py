@@ -128,7 +128,10 @@ def choose(facts: Facts) -> Backend:
     """
     wanted = _forced_backend()
     if wanted is None:
-        return next(row for row in BACKENDS.values() if row.objection(facts) is None)
+        for row in BACKENDS.values():
+            if row.objection(facts) is None:
+                return row
+        raise AssertionError("the reference computes every call")
     row, how = wanted
     objection = row.objection(facts)
     if objection is not None:

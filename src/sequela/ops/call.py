@@ -59,19 +59,22 @@ class Call:
     def facts(self) -> Facts:
         """What the choice of a backend depends on."""
         weights = self.weights
+        normed = weights.norm_ih is not None or weights.norm_hh is not None
+        normed = normed or weights.norm_c is not None or weights.norm_c_bias is not None
+        zoned = False
+        for keep in self.keep:
+            zoned |= keep is not None
+        # In the order of the fields: this is on the way of every call.
         return Facts(
-            cell=self.cell.name,
-            device=self.data.device.type,
-            dtype=self.data.dtype,
-            projection=weights.w_hr is not None,
-            peephole=weights.w_peephole is not None,
-            layer_norm=any(
-                part is not None
-                for part in (weights.norm_ih, weights.norm_hh, weights.norm_c, weights.norm_c_bias)
-            ),
-            recurrent_dropout=self.mask is not None,
-            zoneout=any(keep is not None for keep in self.keep),
-            everything=self.everything,
+            self.cell.name,
+            self.data.device.type,
+            self.data.dtype,
+            weights.w_hr is not None,
+            weights.w_peephole is not None,
+            normed,
+            self.mask is not None,
+            zoned,
+            self.everything,
         )
 
 

@@ -123,6 +123,7 @@ class Layer(NamedTuple):
 # The names of a layer's tensors, in order: all, those of a plain layer, those never None.
 EVERY_TENSOR = Layer._fields[3:-3]
 TENSORS = EVERY_TENSOR[:7]
+_NOTHING = (None,) * len(EVERY_TENSOR)
 REQUIRED = ("x", "h0", "w_ih", "w_hh")
 
 
@@ -164,88 +165,78 @@ def checked(
         raise RuntimeError(
             f"native: unknown cell {cell!r}, wanted one of {', '.join(CELL_NUMBERS)}"
         )
-    parts = dict(zip(EVERY_TENSOR, given, strict=False))
-    x, h0, c0, w_ih, w_hh = (parts[name] for name in TENSORS[:5])
+    given = (*given, *_NOTHING[len(given) :])
+    x, h0, c0, w_ih, w_hh = given[:5]
     if x is None or h0 is None or w_ih is None or w_hh is None:
         raise RuntimeError("native: x, h0, w_ih and w_hh must be given")
     for name, part in (("x", x), ("h0", h0), ("w_ih", w_ih), ("w_hh", w_hh)):
         if part.dim() != 2:
             raise RuntimeError(f"native: {name} must have 2 dimensions, got {part.dim()}")
-    projection = parts.get("w_hr")
-    hidden = w_hh.shape[1] if projection is None else w_hh.shape[0] // CELLS[cell].gate_count
-    shapes = _shapes(cell, x, h0, w_ih, w_hh, hidden)
     if (c0 is not None) != (cell == "lstm"):
         raise RuntimeError(f"native: c0 is the LSTM's, got {type(c0).__name__} for {cell}")
-    if x.dtype not in types:
+    dtype = x.dtype
+    if dtype not in types:
         names = " or ".join(str(one).removeprefix("torch.") for one in types)
-        raise RuntimeError(f"native: x must be {names}, got {x.dtype}")
-    ready: list[Any] = [
-        None if part is None else _plain(name, part, shapes[name], x.dtype)
-        for name, part in parts.items()
+        raise RuntimeError(f"native: x must be {names}, got {dtype}")
+    hidden = w_hh.shape[1] if given[7] is None else w_hh.shape[0] // CELLS[cell].gate_count
+    shapes = _shapes(cell, x, h0, w_ih, w_hh, hidden)
+    ready: Any = [
+        None if part is None else _plain(name, part, shape, dtype)
+        for name, part, shape in zip(EVERY_TENSOR, given, shapes, strict=True)
     ]
-    ready += [None] * (len(EVERY_TENSOR) - len(ready))
     sizes = _plain("batch_sizes", sizes, (sizes.numel(),), torch.int64)
-    tensors = dict(zip(EVERY_TENSOR, ready, strict=True))
-    numbers = {"zoneout_h": rates[0], "zoneout_c": rates[1], "everything": everything}
-    return Layer(cell=cell, sizes=sizes, reverse=bool(reverse), **tensors, **numbers)
+    # pyrefly: ignore [bad-argument-count]
+    return Layer(cell, sizes, bool(reverse), *ready, *rates, everything)
 
 
 def _shapes(
     cell: str, x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, hidden: int
-) -> dict[str, tuple[int, ...]]:
-    """The shape that each tensor of a layer must have."""
-    rows, width = CELLS[cell].gate_count * hidden, w_hh.shape[1]
-    return {
-        "x": (x.shape[0], w_ih.shape[1]),
-        "h0": (h0.shape[0], width),
-        "c0": (h0.shape[0], hidden),
-        "w_ih": (rows, w_ih.shape[1]),
-        "w_hh": (rows, width),
-        "b_ih": (rows,),
-        "b_hh": (rows,),
-        "w_hr": (width, hidden),
-        "w_peephole": (3, hidden),
-        "norm_ih": (rows,),
-        "norm_hh": (rows,),
-        "norm_c": (hidden,),
-        "norm_c_bias": (hidden,),
-        "mask": (h0.shape[0], width),
-        "keep_h": (x.shape[0], width),
-        "keep_c": (x.shape[0], hidden),
-    }
+) -> tuple[tuple[int, ...], ...]:
+    """The shape that each of :data:`EVERY_TENSOR` must have."""
+    steps, batch, size, width = x.shape[0], h0.shape[0], w_ih.shape[1], w_hh.shape[1]
+    rows = CELLS[cell].gate_count * hidden
+    plain = ((steps, size), (batch, width), (batch, hidden), (rows, size), (rows, width))
+    norms = ((rows,), (rows,), (hidden,), (hidden,))
+    masks = ((batch, width), (steps, width), (steps, hidden))
+    return (*plain, (rows,), (rows,), (width, hidden), (3, hidden), *norms, *masks)
 
 
 def _plain(name: str, part: Tensor, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    if part.shape != torch.Size(shape):
+    if part.shape != shape:
         raise RuntimeError(f"native: {name} must have shape {list(shape)}, got {list(part.shape)}")
     if part.dtype != dtype:
         raise RuntimeError(f"native: {name} must be {dtype}, got {part.dtype}")
-    if part.device.type != "cpu" or part.layout != torch.strided:
+    if not part.is_cpu or part.layout is not torch.strided:
         raise RuntimeError(
             f"native: {name} must be a dense tensor on the CPU, got {part.layout} on {part.device}"
         )
+    if part.is_contiguous() and not part.is_neg():
+        return part
     return part.contiguous().resolve_neg()
 
 
-def _address(part: Tensor | None) -> int | None:
-    return None if part is None else part.data_ptr() or None
+def _address(part: Tensor | None) -> int:
+    return 0 if part is None else part.data_ptr()
 
 
 def describe(layer: Layer) -> _Layer:
     """The layer as the library takes it; the layer must outlive what is returned."""
+    x, w_hh = layer.x, layer.w_hh
+    pointers = [0 if part is None else part.data_ptr() for part in layer[3:-3]]
     return _Layer(
         CELL_NUMBERS[layer.cell],
-        PRECISIONS.get(layer.x.dtype, 0),  # the entry for bfloat16 does not read it
-        int(layer.reverse),
+        PRECISIONS.get(x.dtype, 0),  # the entry for bfloat16 does not read it
+        layer.reverse,
         torch.get_num_threads(),
-        layer.x.shape[0],
+        x.shape[0],
         layer.sizes.shape[0],
         layer.h0.shape[0],
-        layer.x.shape[1],
-        layer.w_hh.shape[0] // CELLS[layer.cell].gate_count,
-        *(_address(part) for part in (layer.sizes, *layer[3:10])),
-        layer.w_hh.shape[1],
-        *(_address(part) for part in layer[10:-3]),
+        x.shape[1],
+        w_hh.shape[0] // CELLS[layer.cell].gate_count,
+        layer.sizes.data_ptr(),
+        *pointers[:7],
+        w_hh.shape[1],
+        *pointers[7:],
         *layer[-3:],
     )
 
@@ -319,21 +310,28 @@ def forward(layer: Layer, keep: bool = False, rows: int | None = None) -> tuple[
         width 0 unless kept.
     """
     loaded, described = _library(), describe(layer)
-    pointer = ctypes.addressof(described)
-    rows = layer.x.shape[0] if rows is None else rows
-    output = layer.x.new_empty(rows, layer.w_hh.shape[1])
-    final = [torch.empty_like(part) for part in (layer.h0, layer.c0) if part is not None]
-    handed = [output.new_empty(rows, described.H) for _ in range(_handed(layer))]
-    named: list[Tensor | None] = list(handed)
-    if layer.c0 is None or not handed:
-        named.insert(0, None)
-    addresses = [_address(part) for part in named]
-    every = _Everything(addresses[0], tuple(addresses[1:]))
-    saved = layer.x.new_empty(rows, _width(loaded, described) if keep else 0)
-    c_n = _address(final[1]) if len(final) > 1 else None
-    h_n, space = _address(final[0]), _address(saved)
-    pointers = (_address(output), h_n, c_n, space, ctypes.addressof(every))
-    done(loaded.sequela_forward(pointer, *pointers))
+    x, h0, c0 = layer.x, layer.h0, layer.c0
+    rows = x.shape[0] if rows is None else rows
+    output = x.new_empty(rows, described.P)
+    final = [torch.empty_like(h0)] if c0 is None else [torch.empty_like(h0), torch.empty_like(c0)]
+    handed, every = [], None
+    if layer.everything:
+        handed = [x.new_empty(rows, described.H) for _ in range(_handed(layer))]
+        addresses = [part.data_ptr() for part in handed]
+        if c0 is None:
+            addresses.insert(0, 0)
+        every = _Everything(addresses[0], tuple(addresses[1:]))
+    saved = x.new_empty(rows, _width(loaded, described) if keep else 0)
+    done(
+        loaded.sequela_forward(
+            ctypes.addressof(described),
+            output.data_ptr(),
+            final[0].data_ptr(),
+            final[-1].data_ptr(),  # the library looks at it for the LSTM alone
+            saved.data_ptr(),
+            None if every is None else ctypes.addressof(every),
+        )
+    )
     return output, *final, *handed, saved
 
 

@@ -7,6 +7,7 @@ Three ways lead to the kernels. Without gradients they are called straight. In e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -56,48 +57,47 @@ def is_traced() -> bool:
 
 def run(call: Call) -> Result:
     """Computes a call with at least one step; see :func:`sequela.ops.recurrent.run`."""
-    drawn = [keep if isinstance(keep, Tensor) else None for keep in call.keep]
-    if any(part is not None and part.requires_grad for part in (call.mask, *drawn)):
-        return reference.run(call)  # masks are constants to the kernels
-    rates = [0.0 if keep is None or isinstance(keep, Tensor) else keep for keep in call.keep]
-    states = len(call.initial)
-    drawn += [None] * (2 - states)
+    cell, states = call.cell.name, len(call.initial)
+    keep = (*call.keep, None)[:2]
+    drawn = [part if isinstance(part, Tensor) else None for part in keep]
+    for part in (call.mask, *drawn):
+        if part is not None and part.requires_grad:
+            return reference.run(call)  # masks are constants to the kernels
+    rates = [0.0 if part is None or isinstance(part, Tensor) else part for part in keep]
+    rates = (rates[0], rates[1])
     c0 = call.initial[1] if states > 1 else None
     sizes = table(call.sizes)
     given = (call.data, call.initial[0], c0, *call.weights, call.mask, *drawn)
-    rates = (rates[0], rates[1] if states > 1 else 0.0)
-    late = torch.is_grad_enabled() and any(
-        part is not None and part.requires_grad for part in given
-    )
+    late, traced = torch.is_grad_enabled() and _is_tracked(given), is_traced()
     half = call.data.dtype is torch.bfloat16
-    special = late or is_traced() or any(call.facts[3:])
-    if half and (special or not native_bfloat.has_pairs()):
+    if half and (late or traced or any(call.facts[3:]) or not native_bfloat.has_pairs()):
         return native_bfloat.widened(call, run)
     if half:
-        output, *final = native_bfloat.forward(call.cell.name, sizes, call.reverse, *given[:7])
-    elif is_traced():
+        output, *final = native_bfloat.forward(cell, sizes, call.reverse, *given[:7])
+    elif traced:
         if not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack():
-            output, *final = transformed(call.cell.name, sizes, call.reverse, *given[:7])
+            output, *final = transformed(cell, sizes, call.reverse, *given[:7])
         else:
-            output, *final = recurrent(call.cell.name, sizes, call.reverse, late, *given[:7])
+            output, *final = recurrent(cell, sizes, call.reverse, late, *given[:7])
     elif late:
-        plain = (call.cell.name, call.reverse, rates, call.everything)
+        plain = (cell, call.reverse, rates, call.everything)
         output, *final = _Recurrent.apply(plain, sizes, *given)
     else:
-        layer = checked(
-            call.cell.name,
-            sizes,
-            call.reverse,
-            *given,
-            rates=rates,
-            everything=call.everything,
-        )
+        everything = call.everything
+        layer = checked(cell, sizes, call.reverse, *given, rates=rates, everything=everything)
         output, *final, _ = forward(layer)
     if not call.everything:
         return Result(output, tuple(final), {})
     names = (*call.cell.state._fields[1:], *call.cell.gates._fields)
     handed = dict(zip(names, final[states:], strict=True))
     return Result(output, tuple(final[:states]), {"h": output.clone(), **handed})
+
+
+def _is_tracked(parts: Sequence[Tensor | None]) -> bool:
+    for part in parts:  # noqa: SIM110 - a generator costs more than the loop
+        if part is not None and part.requires_grad:
+            return True
+    return False
 
 
 # The cell, the direction, the rates of zoneout and whether everything is returned.

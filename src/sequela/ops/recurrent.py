@@ -20,6 +20,8 @@ from sequela.ops.sizes import Ragged, Uniform, checked_sizes, count, first
 
 __all__ = ["Result", "check_weights", "run"]
 
+_WEIGHTS = CellWeights._fields
+
 
 def run(
     cell: str,
@@ -58,17 +60,8 @@ def run(
         raise RuntimeError(f"unknown cell {cell!r}: wanted one of {', '.join(CELLS)}")
     states = len(row.state._fields)
     sizes = checked_sizes(batch_sizes, torch.compiler.is_compiling())
-    call = Call(
-        cell=row,
-        data=data,
-        sizes=sizes,
-        initial=tuple(initial),
-        weights=weights,
-        reverse=reverse,
-        mask=mask,
-        keep=tuple(keep) or (None,) * states,
-        everything=everything,
-    )
+    keep = tuple(keep) or (None,) * states
+    call = Call(row, data, sizes, tuple(initial), weights, reverse, mask, keep, everything)
     _check(call)
     if data.shape[0] == 0:
         return _without_steps(call)
@@ -98,24 +91,17 @@ def check_weights(cell: Cell, weights: CellWeights, suffix: str = "") -> tuple[i
     for name, weight in (("w_ih", w_ih), ("w_hh", w_hh)):
         if weight.dim() != 2:
             raise RuntimeError(f"{name}{suffix} must have 2 dimensions, got {weight.dim()}")
-    gates = cell.gate_count
-    hidden = w_hh.shape[0] // gates
+    hidden = w_hh.shape[0] // cell.gate_count
     projected = w_hh.shape[1]
-    rows = gates * hidden
-    wanted = {
-        "w_ih": (rows, w_ih.shape[1]),
-        "w_hh": (rows, projected if weights.w_hr is not None else hidden),
-        "b_ih": (rows,),
-        "b_hh": (rows,),
-        "w_hr": (projected, hidden),
-        "w_peephole": (3, hidden),
-        "norm_ih": (rows,),
-        "norm_hh": (rows,),
-        "norm_c": (hidden,),
-        "norm_c_bias": (hidden,),
-    }
-    for name, shape in wanted.items():
-        weight = getattr(weights, name)
+    rows = cell.gate_count * hidden
+    wanted = (
+        (rows, w_ih.shape[1]),
+        (rows, projected if weights.w_hr is not None else hidden),
+        *((rows,), (rows,), (projected, hidden), (3, hidden)),
+        *((rows,), (rows,), (hidden,), (hidden,)),
+    )
+    dtype, device = w_hh.dtype, w_hh.device
+    for name, weight, shape in zip(_WEIGHTS, weights, wanted, strict=True):
         if weight is None:
             continue
         if weight.shape != shape:
@@ -123,9 +109,9 @@ def check_weights(cell: Cell, weights: CellWeights, suffix: str = "") -> tuple[i
                 f"{name}{suffix} must have shape {list(shape)} for hidden size {hidden}, "
                 f"got {list(weight.shape)}"
             )
-        if weight.dtype != w_hh.dtype or weight.device != w_hh.device:
+        if weight.dtype != dtype or weight.device != device:
             raise RuntimeError(
-                f"{name}{suffix} must be {w_hh.dtype} on {w_hh.device} as w_hh is, "
+                f"{name}{suffix} must be {dtype} on {device} as w_hh is, "
                 f"got {weight.dtype} on {weight.device}"
             )
     if (weights.b_ih is None) != (weights.b_hh is None):
