@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from sequela.errors import ConfigError, DataError
 from sequela.events.cells import as_numbers, refuse_unreadable
 from sequela.events.delimited import Delimited
+from sequela.folders import files_below
 from sequela.settings import checked, read_yaml
 from sequela.signals import SignalSet
-from sequela.signals.files import files_below
 
 __all__ = ["Columns", "read"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from sequela.errors import DataError, MissingDependencyError
+from sequela.folders import files_below, recording_id, subject_of
 from sequela.signals import Channel, Recording, RecordingSet
-from sequela.signals.files import files_below, recording_id, subject_of
 from sequela.sources.edf.header import MAIN, Header, read_header
 from sequela.sources.edf.marks import first_onset, marks, record_onsets
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from sequela.errors import ConfigError, DataError, LabelError
+from sequela.folders import files_below
 from sequela.signals import SignalSet
-from sequela.signals.files import files_below
 
 __all__ = ["read"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from sequela.errors import ConfigError, DataError, MissingDependencyError
+from sequela.folders import files_below, recording_id, subject_of
 from sequela.signals import Annotation, Channel, Recording, RecordingSet
-from sequela.signals.files import files_below, recording_id, subject_of
 from sequela.sources.wfdb.header import Claims, check_header
 
 __all__ = ["read"]

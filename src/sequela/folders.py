@@ -1,4 +1,4 @@
-"""The files of a data set below a folder, without what lies outside it."""
+"""The files of a data set: finding them below a folder, and reading text as it stands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 
 from sequela.errors import ConfigError, DataError
 
-__all__ = ["files_below", "recording_id", "subject_of"]
+__all__ = ["LARGEST_TEXT", "files_below", "recording_id", "subject_of", "text_of"]
+
+LARGEST_TEXT = 1 << 28
+"""Bytes; what is longer is no document, and would fill the memory."""
 
 
 def files_below(path: Path | str, endings: Sequence[str], what: str) -> tuple[Path, list[Path]]:
@@ -85,3 +88,30 @@ def subject_of(root: Path, file: Path, how: str | None) -> str | None:
         )
     found = pattern.search(file.relative_to(root).as_posix())
     return found[1] if found and found[1] else None
+
+
+def text_of(path: Path) -> str:
+    """The text of a file, every character as it stands: line ends and a byte order mark too.
+
+    Raises:
+        DataError: not readable, not UTF-8 (with the place), or longer than :data:`LARGEST_TEXT`.
+    """
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(LARGEST_TEXT + 1)
+    except OSError as error:
+        raise DataError(
+            f"file {path}", got=type(error).__name__, wanted="a readable file"
+        ) from None
+    if len(raw) > LARGEST_TEXT:
+        raise DataError(f"file {path}", got="more than 256 MiB", wanted="a document")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+    raise DataError(
+        f"line {line} of {path}",
+        got="bytes that are not UTF-8",
+        wanted="text in UTF-8",
+        todo="Save the file as UTF-8.",
+    )
