@@ -33,7 +33,8 @@ struct Job {
 // Products and reductions on the way to a score; `threads`, `scratch` and `team` as in a Job.
 struct LinearJob {
   const Kernels *kernels;
-  int32_t threads, swapped;  // whether the rows are packed in place of the weights
+  int32_t threads;
+  bool swapped, own;  // see linear.h
   int64_t rows, inner, outputs;
   const void *x, *w, *b;
   void *y, *scratch, *team;

@@ -123,16 +123,25 @@ SEQUELA_INLINE void for_panels(int most, int64_t first, int64_t end, F f) {
 __attribute__((noinline)) void pack_gates(real *to, const real *w, int64_t width, int64_t hidden,
                                           const int *gates, int count, int units, int64_t v) {
   const int64_t step = (int64_t)count * units * W;
-  for (int64_t k = 0; k < width; k += W) {
-    const int64_t left = width - k < W ? width - k : W;
-    for (int i = 0; i < count * units; ++i) {
-      const int64_t unit = (v + i % units) * W;
+  for (int i = 0; i < count * units; ++i) {
+    const int64_t unit = (v + i % units) * W;
+    for (int64_t k = 0; k < width; k += W) {
+      const int64_t left = width - k < W ? width - k : W;
       const real *from = w + (gates[i / units] * hidden + unit) * width + k;
+      real *at = to + k * step + i * W;
       vec rows[W];
+      if (left == W && unit + W <= hidden) {  // nothing to ask, so that all stays in registers
+#pragma GCC unroll 16
+        for (int lane = 0; lane < W; ++lane) rows[lane] = load(from + lane * width);
+        transpose(rows);
+#pragma GCC unroll 16
+        for (int lane = 0; lane < W; ++lane) store(at + lane * step, rows[lane]);
+        continue;
+      }
       for (int lane = 0; lane < W; ++lane)
         rows[lane] = unit + lane < hidden ? load_units(from + lane * width, left) : splat(0);
       transpose(rows);
-      for (int64_t j = 0; j < left; ++j) store(to + (k + j) * step + i * W, rows[j]);
+      for (int64_t j = 0; j < left; ++j) store(at + j * step, rows[j]);
     }
   }
 }

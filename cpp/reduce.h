@@ -58,41 +58,51 @@ void pool(const PoolJob *job, int32_t thread) {
 }
 
 // Places whose row of the table is brought nearer while others are summed.
-constexpr int64_t kAhead = 8;
+constexpr int64_t kAhead = 16;
 
-// Up to four vectors of features of one bag, summed in registers.
-template <int V>
+// Up to four vectors of features of one bag, summed in registers; WHOLE: none reaches over the end.
+template <int V, bool WHOLE>
 SEQUELA_INLINE void sum_bag(const BagJob &job, int64_t begin, int64_t end, int64_t feature,
                             real *to) {
   const real *table = static_cast<const real *>(job.table) + feature;
-  const int64_t width = job.features, count = width - feature;
-  const bool whole = count >= V * W;
+  const int64_t *places = job.places;
+  const int64_t width = job.features, count = width - feature, last = job.count - 1;
   vec sum[V];
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) sum[v] = splat(0);
   for (int64_t m = begin; m < end; ++m) {
-    const real *from = table + job.places[m] * width;
-    if (m + kAhead < job.count) fetch(table + job.places[m + kAhead] * width, V * W);
+    const real *from = table + places[m] * width;
+    const real *later = table + places[m + kAhead < last ? m + kAhead : last] * width;
+    for (int64_t i = 0; i < V * W; i += kLine) __builtin_prefetch(later + i, 0, 3);
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
-      sum[v] = sum[v] + (whole ? load(from + v * W) : load_units(from + v * W, count - v * W));
+      sum[v] = sum[v] + (WHOLE ? load(from + v * W) : load_units(from + v * W, count - v * W));
   }
 #pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) store_units(to + feature + v * W, sum[v], count - v * W);
+  for (int v = 0; v < V; ++v)
+    if (WHOLE) store(to + feature + v * W, sum[v]);
+    else store_units(to + feature + v * W, sum[v], count - v * W);
+}
+
+template <int V>
+SEQUELA_INLINE void sum_panel(const BagJob &job, int64_t begin, int64_t end, int64_t feature,
+                              real *to) {
+  if (feature + V * W <= job.features) sum_bag<V, true>(job, begin, end, feature, to);
+  else sum_bag<V, false>(job, begin, end, feature, to);
 }
 
 void bag(const BagJob *job, int32_t thread) {
   const Range own = share(job->bags, thread, job->threads);
-  const int64_t vectors = (job->features + W - 1) / W;
+  const int64_t width = job->features, vectors = (width + W - 1) / W;
   real *y = static_cast<real *>(job->y);
   for (int64_t n = own.begin; n < own.end; ++n) {
     const int64_t begin = job->offsets[n];
     const int64_t end = n + 1 < job->bags ? job->offsets[n + 1] : job->count;
     for_panels(4, 0, vectors, [&](int units, int64_t v) {
-      real *to = y + n * job->features;
-      if (units == 4) sum_bag<4>(*job, begin, end, v * W, to);
-      else if (units == 2) sum_bag<2>(*job, begin, end, v * W, to);
-      else sum_bag<1>(*job, begin, end, v * W, to);
+      real *to = y + n * width;
+      if (units == 4) sum_panel<4>(*job, begin, end, v * W, to);
+      else if (units == 2) sum_panel<2>(*job, begin, end, v * W, to);
+      else sum_panel<1>(*job, begin, end, v * W, to);
     });
   }
 }

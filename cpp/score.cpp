@@ -12,8 +12,9 @@ namespace {
 
 // A thread more is worth its waking from about this many multiply-adds (or steps' features) on.
 constexpr int64_t kWorthAThread = (int64_t)1 << 18;
-// Up to this many rows are packed in place of the weights: one vector of the widest instruction set.
-constexpr int64_t kFewRows = 16;
+// Few rows fill no more than a vector of the widest instruction set, very few no more than half of
+// it; a panel of more inner values than kNear leaves the second-level cache.
+constexpr int64_t kFewRows = 16, kVeryFew = 8, kNear = 1024;
 constexpr int64_t kMost = (int64_t)1 << 52, kPadding = 64;
 
 bool fits(int64_t a, int64_t b) {
@@ -64,12 +65,12 @@ extern "C" int32_t sequela_linear(int32_t precision, int32_t threads, int64_t N,
   job.kernels = sequela::kernels_of(precision);
   job.rows = N, job.inner = D, job.outputs = O;
   job.x = x, job.w = w, job.b = b, job.y = y;
-  job.swapped = N <= kFewRows && O > N;
-  const int64_t columns = job.swapped ? N : O, rows = job.swapped ? O : N;
-  const int64_t padded = columns < kFewRows ? kFewRows : columns;
-  const int64_t each = (D + 1) * padded;
-  const int32_t useful = worth(rows > kMost / each ? kMost : rows * each, threads);
-  return run(&job, useful, job.kernels->linear_scratch(&job), 0, [](void *job, int32_t thread) {
+  job.own = D <= kNear && (N <= kVeryFew || O <= kVeryFew);
+  job.swapped = job.own ? N > kVeryFew : N <= kFewRows && O > N;
+  const int64_t each = (D + 1) * (O < kFewRows ? kFewRows : O);
+  const int32_t useful = worth(N > kMost / each ? kMost : N * each, threads);
+  const int64_t bytes = job.kernels->linear_scratch(&job);
+  return run(&job, useful, job.own ? 0 : bytes, job.own ? bytes : 0, [](void *job, int32_t thread) {
     const LinearJob *linear = static_cast<LinearJob *>(job);
     linear->kernels->linear(linear, thread);
   });

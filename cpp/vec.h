@@ -126,19 +126,37 @@ SEQUELA_INLINE void fetch(const real *p, int64_t count) {
   for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(p + i, 0, 2);
 }
 
+#if defined(__AVX512F__)
+SEQUELA_INLINE __mmask16 first_lanes(int64_t count) {
+  return (__mmask16)(count > 0 ? (1u << count) - 1 : 0);
+}
+#endif
+
 // The first `count` units of a row that may end inside the vector; the others read as zero.
 SEQUELA_INLINE vec load_units(const real *p, int64_t count) {
   if (count >= W) return load(p);
+#if defined(__AVX512F__) && defined(SEQUELA_DOUBLE)
+  return reinterpret_cast<vec>(_mm512_maskz_loadu_pd((__mmask8)first_lanes(count), p));
+#elif defined(__AVX512F__)
+  return reinterpret_cast<vec>(_mm512_maskz_loadu_ps(first_lanes(count), p));
+#else
   real lanes[W] = {};
   for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
   return load(lanes);
+#endif
 }
 
 SEQUELA_INLINE void store_units(real *p, vec v, int64_t count) {
   if (count >= W) return store(p, v);
+#if defined(__AVX512F__) && defined(SEQUELA_DOUBLE)
+  _mm512_mask_storeu_pd(p, (__mmask8)first_lanes(count), (__m512d)v);
+#elif defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, first_lanes(count), (__m512)v);
+#else
   real lanes[W];
   store(lanes, v);
   for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+#endif
 }
 
 // rows[i][j] becomes rows[j][i], in log W rounds of exchanges between rows 1, 2, 4, ... apart.

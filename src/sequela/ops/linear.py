@@ -52,20 +52,21 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         RuntimeError: torch's own, where shapes or types do not fit.
     """
     parts = (x, weight) if bias is None else (x, weight, bias)
+    given, wide = x.shape, weight.shape
     fits = (
-        weight.dim() == 2
-        and x.dim() > 0
-        and x.shape[-1] == weight.shape[1]
-        and (bias is None or bias.shape == weight.shape[:1])
+        len(wide) == 2
+        and len(given) > 0
+        and given[-1] == wide[1]
+        and (bias is None or bias.shape == (wide[0],))
     )
     if not fits or not native_score.computes(*parts):
         return functional.linear(x, weight, bias)
-    if x.dim() == 2:
+    if len(given) == 2:
         flat = x
-    elif weight.shape[1]:
-        flat = x.reshape(-1, weight.shape[1])
+    elif wide[1]:
+        flat = x.reshape(-1, wide[1])
     else:  # nothing says how many rows there are
         return functional.linear(x, weight, bias)
     carries = torch.is_grad_enabled() and any(part.requires_grad for part in parts)
     result = (_Linear.apply if carries else native_score.product)(flat, weight, bias)
-    return result if x.dim() == 2 else result.reshape(*x.shape[:-1], weight.shape[0])
+    return result if len(given) == 2 else result.reshape(*given[:-1], wide[0])

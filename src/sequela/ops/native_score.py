@@ -123,9 +123,10 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     Raises:
         RuntimeError: something does not fit.
     """
-    if x.dim() != 2 or weight.dim() != 2:
-        raise RuntimeError(f"native: 2 dimensions wanted, got {x.dim()} and {weight.dim()}")
-    rows, inner, outputs = x.shape[0], x.shape[1], weight.shape[0]
+    given, wide = x.shape, weight.shape
+    if len(given) != 2 or len(wide) != 2:
+        raise RuntimeError(f"native: 2 dimensions wanted, got {len(given)} and {len(wide)}")
+    (rows, inner), outputs = given, wide[0]
     x, weight = _plain(x), _shaped("weight", weight, outputs, inner)
     if bias is not None:
         bias = _shaped("bias", bias, outputs)
