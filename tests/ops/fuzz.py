@@ -265,22 +265,36 @@ def boundary(draft: Draft) -> Callable[[], Any]:
     return call
 
 
+def module(draft: Draft, suffix: str, **options: Any) -> torch.nn.Module:
+    """A layer, or with "Cell" a cell."""
+    name, own = {
+        "lstm": ("LSTM", {}),
+        "gru_after": ("GRU", {}),
+        "gru_before": ("GRU", {"reset_after": False}),
+    }.get(draft.cell, ("RNN", {"nonlinearity": draft.cell.removeprefix("rnn_")}))
+    draft.D = max(draft.D, 1)
+    return getattr(nn, name + suffix)(draft.D, draft.H, dtype=draft.dtype, **options, **own)
+
+
+def given_to(made: torch.nn.Module, parts: dict[str, Any]) -> Any:
+    """Puts the drafted parameters into a module, past its checks; the initial state."""
+    for name in [name for name in made._parameters if name in parts]:
+        if not isinstance(parts[name], torch.Tensor):
+            setattr(made, name, parts[name])
+        else:
+            made._parameters[name] = parts[name]
+    return (parts["h"], parts["c"]) if "c" in parts else parts["h"]
+
+
 def layer(draft: Draft) -> Callable[[], Any]:
     """``nn.RNN``, ``LSTM`` and ``GRU`` with lengths, masks and resets."""
     rng = draft.rng
-    kind, options = {
-        "lstm": (nn.LSTM, {}),
-        "gru_after": (nn.GRU, {}),
-        "gru_before": (nn.GRU, {"reset_after": False}),
-    }.get(draft.cell, (nn.RNN, {"nonlinearity": draft.cell.removeprefix("rnn_")}))
-    draft.D = max(draft.D, 1)
-    made = kind(draft.D, draft.H, dtype=draft.dtype, batch_first=True, **options)
+    made = module(draft, "", batch_first=True)
     batch, steps = len(draft.lengths), rng.choice([1, 4, 8])
     draft.draw(x=(batch, steps, draft.D), h=(1, batch, draft.H))
     if draft.cell == "lstm":
         draft.draw(c=(1, batch, draft.H))
-    names = [name for name, _ in made.named_parameters()]
-    draft.parts |= {name: getattr(made, name).detach() for name in names}
+    draft.parts |= {name: part.detach() for name, part in made.named_parameters()}
     draft.spoil()
     given: dict[str, Any] = {}
     for name, chance in (("lengths", 0.4), ("mask", 0.3), ("reset", 0.3)):
@@ -305,12 +319,7 @@ def layer(draft: Draft) -> Callable[[], Any]:
     parts = draft.parts
 
     def call():
-        for name in names:
-            if not isinstance(parts[name], torch.Tensor):
-                setattr(made, name, parts[name])
-            else:
-                made._parameters[name] = parts[name]
-        hx = (parts["h"], parts["c"]) if "c" in parts else parts["h"]
+        hx = given_to(made, parts)
         output, final = made(parts["x"], hx, **given)
         return (output, *(final if isinstance(final, tuple) else (final,)))
 
@@ -344,29 +353,17 @@ def moved(draft: Draft) -> Callable[[], Any]:
 
 def cell(draft: Draft) -> Callable[[], Any]:
     """``nn.RNNCell``, ``LSTMCell`` and ``GRUCell``."""
-    kind, options = {
-        "lstm": (nn.LSTMCell, {}),
-        "gru_after": (nn.GRUCell, {}),
-        "gru_before": (nn.GRUCell, {"reset_after": False}),
-    }.get(draft.cell, (nn.RNNCell, {"nonlinearity": draft.cell.removeprefix("rnn_")}))
-    draft.D = max(draft.D, 1)
-    made = kind(draft.D, draft.H, dtype=draft.dtype, **options)
+    made = module(draft, "Cell")
     batch = len(draft.lengths)
     draft.draw(x=(batch, draft.D), h=(batch, draft.H))
     if draft.cell == "lstm":
         draft.draw(c=(batch, draft.H))
-    names = [name for name, _ in made.named_parameters()]
-    draft.parts |= {name: getattr(made, name).detach() for name in names}
+    draft.parts |= {name: part.detach() for name, part in made.named_parameters()}
     draft.spoil()
     parts = draft.parts
 
     def call():
-        for name in names:
-            if not isinstance(parts[name], torch.Tensor):
-                setattr(made, name, parts[name])
-            else:
-                made._parameters[name] = parts[name]
-        hx = (parts["h"], parts["c"]) if "c" in parts else parts["h"]
+        hx = given_to(made, parts)
         result = made(parts["x"], hx)
         return result if isinstance(result, tuple) else (result,)
 
