@@ -178,8 +178,8 @@ class Run:
         return self.peak(limits, threads)
 
     def measure_memory(self) -> None:
-        """Once for a file; nothing else runs meanwhile."""
-        if self.memory is not None:
+        """Once for a file, of the native library; nothing else runs meanwhile."""
+        if self.memory is not None or native.library() is None:
             return
         try:
             self.memory = memory.measure()

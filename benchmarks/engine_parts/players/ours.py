@@ -31,13 +31,13 @@ def prepare(problem: Problem, threads: int) -> Prepared:
     case = problem.case
     options: dict[str, Any] = {"reset_after": False} if case.cell == "gru_before" else {}
     dtype = getattr(torch, case.dtype)
+    chosen = ops.explain(case.cell, dtype=dtype).partition(": ")[2]
+    if not chosen.startswith("native"):
+        raise Unsupported(chosen.partition("native not: ")[2].partition(";")[0] or chosen)
     if case.mode == "step":
         if case.cell == "gru_before":
             raise Unsupported("GRUCell is torch's, which has no reset-before form")
         return prepare_step(getattr(nn, f"{KINDS[case.cell]}Cell")(case.D, case.H), problem)
-    chosen = ops.explain(case.cell, dtype=dtype).partition(": ")[2]
-    if not chosen.startswith("native"):
-        raise Unsupported(chosen.partition("native not: ")[2].partition(";")[0] or chosen)
     layer = getattr(nn, KINDS[case.cell])(case.D, case.H, batch_first=True, **options).to(dtype)
     if case.mode == "stepper":
         return prepare_stepper(layer, problem)
