@@ -181,3 +181,43 @@ def test_two_processes_have_the_gradients_of_one(tmp_path):
         subprocess.Popen([*command, str(rank), str(tmp_path)], env=environment) for rank in (0, 1)
     ]
     assert [worker.wait(timeout=100) for worker in workers] == [0, 0]
+
+
+def test_weights_are_read_anew_at_every_call():
+    layer, x = made("GRU after"), numbers(4, 2, D)
+    other = torch.nn.GRU(D, H, dtype=torch.float64)
+
+    def agree():
+        other.load_state_dict({name: getattr(layer, name).detach() for name in names})
+        torch.testing.assert_close(layer(x)[0], other(x)[0], **REFERENCE)
+
+    names = [name for name, _ in layer.named_parameters()]
+    agree()
+    with torch.no_grad():
+        layer.weight_hh_l0.mul_(0.5)
+        layer.bias_ih_l0.data = numbers(3 * H)
+    agree()
+    layer.weight_ih_l0 = torch.nn.Parameter(numbers(3 * H, D))
+    agree()
+    torch.nn.utils.parametrize.register_parametrization(layer, "weight_hh_l0", torch.nn.Tanh())
+    assert "weight_hh_l0" not in layer._parameters
+    agree()
+    layer.parametrizations.weight_hh_l0.original.data.neg_()
+    agree()
+    torch.nn.utils.parametrize.remove_parametrizations(layer, "weight_hh_l0")
+    agree()
+    copied = copy.deepcopy(layer)
+    with torch.no_grad():
+        layer.weight_hh_l0.zero_()
+    assert not torch.equal(copied(x)[0], layer(x)[0])
+    assert layer.float()(x.float())[0].dtype is torch.float32
+
+
+def test_a_layer_without_a_state_begins_each_direction_with_its_own_zeros():
+    layer = sequela.nn.LSTM(D, H, num_layers=2, bidirectional=True, dtype=torch.float64)
+    x, zeros = numbers(4, 2, D), torch.zeros(4, 2, H, dtype=torch.float64)
+    output, (h_n, c_n) = layer(x)
+    again, (h, c) = layer(x, (zeros, zeros.clone()))
+    assert torch.equal(output, again)
+    assert torch.equal(h_n, h)
+    assert torch.equal(c_n, c)
