@@ -112,6 +112,7 @@ def explosion() -> tuple[dict[str, Any], dict[str, list[float]]]:
 def main() -> None:
     """Measures everything and writes the JSON and the figures."""
     torch.set_num_threads(1)
+    source = commit()  # before the figures, which change the checkout
     adding, results = learned("adding", diagnostics.learn_adding, **ADDING)
     copy, copies = learned("copy", diagnostics.learn_copy, **COPY)
     x = diagnostics.adding_problem(32, T, seed=1).x
@@ -140,7 +141,7 @@ def main() -> None:
         "threads": 1,
         "machine": machine(),
         "versions": versions(),
-        "commit": commit(),
+        "commit": source,
     }
     place = ROOT / "benchmarks" / "results" / "gradients.json"
     atomic_write(place, json.dumps(result, indent=2) + "\n")
