@@ -52,7 +52,7 @@ def test_defaults_and_description():
         ({"censoring": "ignore"}, "wanted 'exclude' or 'negative'"),
         ({"death": "positive"}, "wanted 'negative' or 'exclude'"),
         ({"outcome": "gout"}, "setting 'outcome' of task onset: got 'gout', wanted a table"),
-        ({"outcome": {"name": "gout"}}, "wanted codes under 'exact', 'prefix' or 'regex'"),
+        ({"outcome": {"name": "gout"}}, "wanted codes under 'exact', 'prefix', 'regex' or"),
         ({"outcome": {"name": "x", "prefix": [""]}}, "wanted codes that are not empty"),
         ({"outcome": {"name": "x", "regex": ["(a"]}}, "wanted a regular expression"),
         ({"outcome": {"name": "x", "prefix": "a"}}, "wanted a list"),

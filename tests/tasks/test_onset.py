@@ -144,7 +144,9 @@ def test_the_demo_of_mimic4(data_root: Path):
         "onset", min_visits=1, censoring="negative", gap_days=0, index={"rule": "visit", "days": 0}
     )
     cohort = build_cohort(data, declared)
-    assert cohort.attrition[0] == {"step": "in the data", "subjects": 100, "excluded": 0}
+    assert cohort.attrition[0] == {
+        "step": "in the data", "subjects": 100, "samples": None, "excluded": 0,
+    }  # fmt: skip
     assert cohort.labels["boolean_value"].sum() == 17
     assert cohort.subgroups["sex"].value_counts().sort("sex").rows() == [
         ("female", 43),

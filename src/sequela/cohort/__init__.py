@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from sequela.cohort.bounds import Bound, Window
+from sequela.cohort.build import build_cohort, parse_declaration
 from sequela.cohort.codes import CodeSet
+from sequela.cohort.conditions import Condition, Episodes, Index, Matching
 from sequela.cohort.declaration import IndexRule, OnsetDeclaration
+from sequela.cohort.engine import Cohort
+from sequela.cohort.grammar import CohortDeclaration
 from sequela.cohort.history import observation_events
-from sequela.cohort.onset import Cohort, build_cohort
 from sequela.cohort.subgroups import subgroups
 
 __all__ = [
+    "Bound",
     "CodeSet",
     "Cohort",
+    "CohortDeclaration",
+    "Condition",
+    "Episodes",
+    "Index",
     "IndexRule",
+    "Matching",
     "OnsetDeclaration",
+    "Window",
     "build_cohort",
     "observation_events",
+    "parse_declaration",
     "subgroups",
 ]

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["CodeSet"]
+__all__ = ["CodeSet", "below"]
+
+
+def below(roots: Iterable[str], children: Mapping[str, Iterable[str]]) -> set[str]:
+    """These codes and all below them; a circle of parents ends nowhere and is walked once.
+
+    Args:
+        roots: where to begin.
+        children: the codes directly below each code.
+    """
+    found, waiting = set(roots), list(roots)
+    while waiting:
+        new = set(children.get(waiting.pop(), ())) - found
+        found |= new
+        waiting += new
+    return found
 
 
 class CodeSet(BaseModel):
-    """Codes by name, by beginning and by pattern; a code that any of them matches is in the set.
+    """Codes by name, beginning, pattern or parent; a code that any of them matches is in the set.
 
     Args:
         name: what the set means, as an identifier ("heart_failure").
@@ -18,6 +35,8 @@ class CodeSet(BaseModel):
         exact: whole codes.
         prefix: beginnings of codes.
         regex: patterns in Rust's syntax, found anywhere in a code; anchor with ``^`` and ``$``.
+        descendants: codes below these in the ``parent_codes`` of the data's table of codes, at any
+            depth, and these themselves.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,8 +47,9 @@ class CodeSet(BaseModel):
     exact: tuple[str, ...] = ()
     prefix: tuple[str, ...] = ()
     regex: tuple[str, ...] = ()
+    descendants: tuple[str, ...] = ()
 
-    @field_validator("exact", "prefix", "regex")
+    @field_validator("exact", "prefix", "regex", "descendants")
     @classmethod
     def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         # An empty beginning or pattern would match every code there is.
@@ -49,8 +69,8 @@ class CodeSet(BaseModel):
 
     @model_validator(mode="after")
     def _some(self) -> CodeSet:
-        if not (self.exact or self.prefix or self.regex):
-            raise ValueError("codes under 'exact', 'prefix' or 'regex'")
+        if not (self.exact or self.prefix or self.regex or self.descendants):
+            raise ValueError("codes under 'exact', 'prefix', 'regex' or 'descendants'")
         return self
 
     @property
@@ -58,16 +78,19 @@ class CodeSet(BaseModel):
         """The set in words."""
         return self.title or self.name.replace("_", " ")
 
-    def among(self, codes: pl.Series) -> pl.Series:
+    def among(
+        self, codes: pl.Series, children: Mapping[str, Iterable[str]] | None = None
+    ) -> pl.Series:
         """The distinct codes that are in the set.
 
         A data set has few distinct codes beside its events, so patterns are tried on these alone.
 
         Args:
             codes: any codes, repeated or not.
+            children: the codes directly below each code, for ``descendants``.
         """
         distinct = codes.unique().drop_nulls().rename("code")
-        found = distinct.is_in(list(self.exact))
+        found = distinct.is_in([*self.exact, *below(self.descendants, children or {})])
         for beginning in self.prefix:
             found = found | distinct.str.starts_with(beginning)
         for pattern in self.regex:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from sequela.cohort.bounds import Bound, Window
 from sequela.cohort.codes import CodeSet
+from sequela.cohort.conditions import Condition, Episodes, Index, Matching, Numbers
+from sequela.cohort.durations import Duration
+from sequela.cohort.grammar import CohortDeclaration
+from sequela.cohort.predicates import Codes, Repeated
+from sequela.cohort.targets import Binary
 from sequela.settings import checked
 
-__all__ = ["IndexRule", "OnsetDeclaration"]
+__all__ = ["IndexRule", "OnsetDeclaration", "Qualifying"]
 
 #: A century: longer windows are mistakes in the unit.
 _LONGEST = 36_525
@@ -29,6 +36,22 @@ class IndexRule(BaseModel):
 
     rule: Literal["landmark", "visit"]
     days: int = Field(ge=0, le=_LONGEST)
+
+
+class Qualifying(BaseModel):
+    """How often an outcome must be coded.
+
+    Args:
+        times: how many codes.
+        within: from the first to the last of them, included; null for any time.
+        distinct: what counts as another code: one on another ``day``, at another ``time``, or any.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    times: int = Field(ge=2, le=10_000)
+    within: Duration | None = None
+    distinct: Literal["day", "time", "event"] = "day"
 
 
 class OnsetDeclaration(BaseModel):
@@ -56,6 +79,11 @@ class OnsetDeclaration(BaseModel):
         censoring: ``exclude`` leaves out whoever has no event at or after the end of the prediction
             window, unless a case or dead: what happened to them is not known. ``negative`` counts
             them as without outcome, which is right only where the data see every diagnosis.
+        qualifying: how often the outcome must be coded to count; null for once. It began with the
+            first code of the first such group.
+        prevalent: who is left out as having had it by the index date: whoever has ``any`` code of
+            it, or a ``qualified`` group of them.
+        matching: of controls to cases; null for none.
         death: ``negative`` counts who dies before the end of the prediction window without outcome
             as without outcome: the label is then the absolute risk with death as competing event,
             and no one is selected by the future. ``exclude`` leaves them out.
@@ -77,6 +105,9 @@ class OnsetDeclaration(BaseModel):
     min_visits: int = Field(default=1, ge=0, le=100_000)
     censoring: Literal["exclude", "negative"] = "exclude"
     death: Literal["negative", "exclude"] = "negative"
+    qualifying: Qualifying | None = None
+    prevalent: Literal["any", "qualified"] = "any"
+    matching: Matching | None = None
 
     @field_validator("outcome", mode="before")
     @classmethod
@@ -111,3 +142,67 @@ class OnsetDeclaration(BaseModel):
             f"without follow-up to the end of the window, subjects {censored[self.censoring]}; "
             f"those who die first {censored[self.death]}."
         )
+
+    def general(self) -> CohortDeclaration:
+        """The same in the general grammar."""
+        earliest = dt.timedelta(days=self.index.days)
+        episodes, index = Episodes(), Index(at=Bound("start", shift=earliest))
+        if self.index.rule == "visit":
+            not_before = Bound("record_start", shift=earliest)
+            episodes = Episodes(kind="day")
+            index = Index(at=Bound("start"), not_before=not_before, select="first")
+        gap = dt.timedelta(days=self.gap_days)
+        end = gap + dt.timedelta(days=self.prediction_days)
+        return CohortDeclaration(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            predicates=self._predicates(),
+            episodes=episodes,
+            index=index,
+            observation=Window(start=self._observed_from(), end=Bound("index")),
+            gap=gap,
+            prediction=Window(start=Bound("index", shift=gap), end=Bound("index", shift=end)),
+            include=self._include(),
+            exclude=(
+                Condition(
+                    name=f"no {self.outcome.words} by the index date",
+                    count="code" if self.qualifying and self.prevalent == "any" else "outcome",
+                    window=Window(end=Bound("index")),
+                ),
+            ),
+            follow_up=self._not_in_the_gap() if self.gap_days else (),
+            censoring="keep" if self.censoring == "negative" else "exclude",
+            death="keep" if self.death == "negative" else "exclude",
+            label=Binary(predicate="outcome"),
+            matching=self.matching,
+        )
+
+    def _predicates(self) -> dict[str, Codes | Repeated]:
+        codes = Codes(**{**self.outcome.model_dump(), "title": self.outcome.words})
+        if self.qualifying is None:
+            return {"outcome": codes}
+        wanted = self.qualifying.model_dump()
+        return {
+            "code": codes,
+            "outcome": Repeated(repeat="code", title=self.outcome.words, **wanted),
+        }
+
+    def _observed_from(self) -> Bound | None:
+        if self.observation_days is None:
+            return None
+        return Bound("index", shift=-dt.timedelta(days=self.observation_days))
+
+    def _include(self) -> tuple[Condition, ...]:
+        age, visits = self.min_age, self.min_visits
+        found = []
+        if age > 0:
+            found.append(Condition(name=f"aged {age:g} or more", age=Numbers(min=age)))
+        if visits > 0:
+            name = f"{visits} or more visits in the observation window"
+            found.append(Condition(name=name, count="any_event", by="day", min=visits))
+        return tuple(found)
+
+    def _not_in_the_gap(self) -> tuple[Condition, ...]:
+        name = f"no {self.outcome.words} in the gap"
+        return (Condition(name=name, count="outcome", window="gap", max=0),)

@@ -66,15 +66,18 @@ def demographics(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
         .select("row", sex=pl.when(pl.col("sex").list.len() == 1).then(pl.col("sex").list.first()))
     )
     since_birth = pl.col("prediction_time") - pl.col("birth")
-    days = pl.when(since_birth >= pl.duration()).then(since_birth).dt.total_seconds() / 86_400
-    return (
+    seconds = pl.when(since_birth >= pl.duration()).then(since_birth).dt.total_seconds()
+    found = (
         subjects.lazy()
         .join(births, on="subject_id", how="left")
         .join(sexes, on="row", how="left")
         .sort("row")
-        .select("subject_id", age=days / DAYS_PER_YEAR, sex="sex")
+        .select("subject_id", age=seconds.cast(pl.Float64), sex="sex")
         .collect()
     )
+    # Polars divides one number and many by different means, whose last bits differ.
+    years = found["age"].to_numpy() / 86_400 / DAYS_PER_YEAR
+    return found.with_columns(pl.Series("age", years).fill_nan(None))
 
 
 def subgroups(data: EventData, labels: pl.DataFrame) -> pl.DataFrame:

@@ -192,6 +192,20 @@ class EventData:
         frame = _cast(frame, kinds, meds.code_metadata_filepath).drop_nulls()
         return dict(zip(frame["code"].to_list(), frame["description"].to_list(), strict=True))
 
+    def code_children(self) -> dict[str, list[str]]:
+        """The codes directly below each code, by ``parent_codes`` of ``metadata/codes.parquet``."""
+        path = self._metadata(meds.code_metadata_filepath)
+        if path is None:
+            return {}
+        frame = read_columns(path, ["code", "parent_codes"])
+        if frame.width < 2:
+            return {}
+        kinds = {"code": pl.String(), "parent_codes": pl.List(pl.String())}
+        frame = _cast(frame, kinds, meds.code_metadata_filepath)
+        pairs = frame.explode("parent_codes").drop_nulls().unique().sort("parent_codes", "code")
+        below = pairs.group_by("parent_codes", maintain_order=True).agg("code")
+        return dict(zip(below["parent_codes"].to_list(), below["code"].to_list(), strict=True))
+
 
 def _cast(frame: pl.DataFrame, kinds: Mapping[str, pl.DataType], where: str) -> pl.DataFrame:
     try:
