@@ -22,11 +22,18 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Tag,
+    model_validator,
+)
 
 from sequela.cohort.durations import parse_duration, words
 
-__all__ = ["LATER", "MOMENTS", "Bound", "BoundText", "Window", "parse_bound"]
+__all__ = ["LATER", "MOMENTS", "Bound", "BoundText", "Window", "WindowOrName", "parse_bound"]
 
 #: The moments of a sample that a bound can start from.
 MOMENTS = ("index", "start", "stop", "next_start", "next_stop", "record_start", "record_end")
@@ -122,3 +129,13 @@ class Window(BaseModel):
         if same and start and end and start.shift > end.shift:
             raise ValueError("a window whose start is not after its end")
         return self
+
+
+def _named(value: Any) -> str:
+    return "name" if isinstance(value, str) else "window"
+
+
+#: A field of a declaration that holds a window: its name, or the window itself.
+WindowOrName = Annotated[
+    Annotated[str, Tag("name")] | Annotated[Window, Tag("window")], Discriminator(_named)
+]

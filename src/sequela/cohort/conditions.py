@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sequela.cohort.bounds import BoundText, Window
+from sequela.cohort.bounds import BoundText, WindowOrName
 from sequela.cohort.durations import Duration
 
 __all__ = ["Condition", "Episodes", "Index", "Lengths", "Matching", "Numbers"]
@@ -151,7 +151,7 @@ class Condition(_Strict):
 
     name: str = ""
     count: str | None = None
-    window: str | Window = "observation"
+    window: WindowOrName = "observation"
     by: Literal["time", "day", "event"] = "time"
     min: int | None = Field(default=None, ge=0, le=1_000_000_000)
     max: int | None = Field(default=None, ge=0, le=1_000_000_000)

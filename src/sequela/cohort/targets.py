@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sequela.cohort.bounds import BoundText, Window
+from sequela.cohort.bounds import BoundText, WindowOrName
 
 __all__ = [
     "UNITS",
@@ -29,7 +29,7 @@ UNITS = {"hours": 3_600_000_000, "days": 86_400_000_000}
 class _Label(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    window: str | Window = "prediction"
+    window: WindowOrName = "prediction"
 
 
 class Binary(_Label):
