@@ -47,6 +47,34 @@ def test_a_code_has_length_one_on_average_whatever_the_size():
         assert CodeBag(400, size).weight.norm(dim=1).mean().item() == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("pooling", ["sum", "mean", "max", "multi_hot"])
+def test_poolings_by_hand_empty_steps_and_any_company(pooling: str):
+    torch.manual_seed(0)
+    layer = CodeBag(5, 3, pooling)
+    steps = [[1, 4], [], [4], [0, 2, 3], []]
+    codes = torch.tensor([code for step in steps for code in step])
+    counts = torch.tensor([len(step) for step in steps])
+    found = layer(codes, counts.cumsum(0) - counts)
+    table = torch.eye(5) if layer.weight is None else layer.weight
+    assert found.shape == (5, layer.output_size)
+    for place, step in enumerate(steps):
+        rows = table[step]
+        wanted = torch.zeros(layer.output_size)
+        if step:
+            wanted = {"mean": rows.mean(0), "max": rows.amax(0)}.get(pooling, rows.sum(0))
+        torch.testing.assert_close(found[place], wanted)
+        alone = layer(torch.tensor(step, dtype=torch.int64), torch.tensor([0]))
+        assert torch.equal(alone[0], found[place])
+    if layer.weight is not None:
+        found.sum().backward()
+        assert layer.weight.grad.isfinite().all()
+
+
+def test_an_unknown_pooling():
+    with pytest.raises(ConfigError, match="pooling of codes: got 'median'"):
+        CodeBag(3, 2, "median")
+
+
 @pytest.mark.parametrize("sizes", [(0, 3), (3, 0), (-1, 2)])
 def test_bad_sizes(sizes: tuple[int, int]):
     with pytest.raises(ConfigError, match="at least one code"):

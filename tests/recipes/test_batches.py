@@ -35,6 +35,15 @@ def models(samples: RaggedSamples):
         step_size=samples.step_size,
         static_size=samples.static_size,
     )
+    for pooling in ("sum", "mean", "max", "multi_hot"):
+        yield recipes.build(
+            "values_gru",
+            vocabulary_size=samples.vocabulary_size,
+            step_size=samples.step_size,
+            static_size=samples.static_size,
+            code_pooling=pooling,
+            classes=2 if pooling == "sum" else 3,
+        )
     for classes in (2, 5):
         yield recipes.build("seizure_bilstm", step_size=samples.step_size, classes=classes)
 

@@ -14,6 +14,7 @@ from sequela.errors import ConfigError
 SIZES = {
     "onset_gru": {"vocabulary_size": 5, "step_size": 2, "static_size": 1},
     "seizure_bilstm": {"step_size": 2, "classes": 2},
+    "values_gru": {"step_size": 8, "static_size": 1},
 }
 
 

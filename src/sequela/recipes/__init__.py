@@ -17,12 +17,14 @@ from torch import nn
 from sequela.errors import ConfigError, nearest
 from sequela.recipes.onset_gru import OnsetGRU
 from sequela.recipes.seizure_bilstm import SeizureBiLSTM
+from sequela.recipes.values_gru import ValuesGRU
 
-__all__ = ["OnsetGRU", "SeizureBiLSTM", "arguments", "build", "names"]
+__all__ = ["OnsetGRU", "SeizureBiLSTM", "ValuesGRU", "arguments", "build", "names"]
 
 _RECIPES: dict[str, type[nn.Module]] = {
     "onset_gru": OnsetGRU,
     "seizure_bilstm": SeizureBiLSTM,
+    "values_gru": ValuesGRU,
 }
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 

@@ -36,6 +36,8 @@ class OnsetGRU(nn.Module):
         step_size: F, the width of a step's features (times); may be 0.
         static_size: S, the width of the static features; may be 0.
         embedding_size: the width of a code's vector.
+        code_pooling: how the codes of a visit become one vector: "sum" (the paper), "mean", "max",
+            or "multi_hot", zeros and ones as wide as the vocabulary.
         hidden_size: H.
         layers: stacked recurrent layers.
         dropout: in training, between the layers and before the output.
@@ -52,6 +54,7 @@ class OnsetGRU(nn.Module):
         step_size: int,
         static_size: int,
         embedding_size: int = 64,
+        code_pooling: Literal["sum", "mean", "max", "multi_hot"] = "sum",
         hidden_size: int = 64,
         layers: int = 1,
         dropout: float = 0.0,
@@ -63,11 +66,11 @@ class OnsetGRU(nn.Module):
         at_least(1, hidden_size=hidden_size, layers=layers)
         at_least(0, step_size=step_size, static_size=static_size)
         probability(dropout=dropout)
-        self.embedding = CodeBag(vocabulary_size, embedding_size)
+        self.embedding = CodeBag(vocabulary_size, embedding_size, code_pooling)
         kind = {"gru": GRU, "gru_before": GRU, "lstm": LSTM, "rnn": RNN}[cell]
         extra: dict[str, Any] = {"reset_after": False} if cell == "gru_before" else {}
         self.recurrent = kind(
-            embedding_size + step_size,
+            self.embedding.output_size + step_size,
             hidden_size,
             num_layers=layers,
             # torch warns about dropout between layers where there is only one.
@@ -85,7 +88,8 @@ class OnsetGRU(nn.Module):
                 and ``static`` ``[B, S]``.
         """
         steps = batch.steps
-        codes = self.embedding(batch.codes, batch.code_offsets)
+        dtype = self.recurrent.weight_ih_l0.dtype
+        codes = self.embedding(batch.codes, batch.code_offsets).to(dtype)
         x = PackedSequence(
             torch.cat([codes, steps.data.to(codes.dtype)], dim=1),
             steps.batch_sizes,

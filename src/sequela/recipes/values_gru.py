@@ -1,0 +1,108 @@
+"""Outcome from irregular measurements: a plain GRU on values, masks and time gaps.
+
+Che, Purushotham, Cho et al.: Recurrent neural networks for multivariate time series with
+missing values. Scientific Reports 8 (2018) 6085, where it is the rival "GRU-simple" (equation 7).
+For step t with the values x_t (filled where missing), masks m_t, time since last seen d_t, the
+codes C_t that came without a value, and the static features s of a patient:
+
+    u_t = [x_t, m_t, d_t, sum over v in C_t of E[v]]   (or their mean, maximum, or zeros and ones)
+    h_t = GRU(drop(u_t), h_{t-1})              h_0 = 0; a patient without steps keeps it
+    y   = w . [pool(h_1 ... h_T), s] + b       the logit; pool is h_T in the paper
+
+What the paper does not have: the codes, the static features, and a choice of pooling.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from sequela.nn import GRU, LSTM, RNN
+from sequela.nn.embed import CodeBag
+from sequela.nn.heads import Classify, Head, Pool
+from sequela.recipes.sizes import at_least, probability
+
+__all__ = ["ValuesGRU"]
+
+_CELLS = {"gru": GRU, "gru_before": GRU, "lstm": LSTM, "rnn": RNN}
+
+
+class ValuesGRU(nn.Module):
+    """One logit for each patient from measurements, codes and the static features.
+
+    Args:
+        step_size: F, the width of a step's features (times, values, masks, deltas); at least 1.
+        static_size: S, the width of the static features; may be 0.
+        vocabulary_size: V, the unknown code (index 0) included; 0 for samples without codes.
+        embedding_size: the width of a code's vector; 0 leaves the codes out.
+        code_pooling: how the codes of a step become one vector: "sum", "mean", "max", or
+            "multi_hot", zeros and ones as wide as the vocabulary.
+        hidden_size: H.
+        layers: stacked recurrent layers.
+        input_dropout: in training, of the features of a step; it keeps the model from resting on
+            one variable.
+        dropout: in training, between the layers and before the output.
+        pooling: "last" (the paper), "mean", "max", "attention", or several ("last+mean").
+        cell: "gru" (reset after the product), "gru_before" (the textbook form), "lstm" or "rnn".
+        classes: 2 gives one logit, more give one for each.
+
+    Raises:
+        ConfigError: a size or probability out of range, or an unknown pooling.
+    """
+
+    def __init__(
+        self,
+        step_size: int,
+        static_size: int,
+        vocabulary_size: int = 0,
+        embedding_size: int = 8,
+        code_pooling: Literal["sum", "mean", "max", "multi_hot"] = "sum",
+        hidden_size: int = 64,
+        layers: int = 1,
+        input_dropout: float = 0.0,
+        dropout: float = 0.0,
+        pooling: str = "last",
+        cell: Literal["gru", "gru_before", "lstm", "rnn"] = "gru",
+        classes: int = 2,
+    ) -> None:
+        super().__init__()
+        at_least(1, step_size=step_size, hidden_size=hidden_size, layers=layers)
+        at_least(0, static_size=static_size, vocabulary_size=vocabulary_size)
+        at_least(0, embedding_size=embedding_size)
+        probability(dropout=dropout, input_dropout=input_dropout)
+        coded = vocabulary_size > 0 and embedding_size > 0
+        self.embedding = CodeBag(vocabulary_size, embedding_size, code_pooling) if coded else None
+        self.input_dropout = nn.Dropout(input_dropout)
+        extra: dict[str, Any] = {"reset_after": False} if cell == "gru_before" else {}
+        self.recurrent = _CELLS[cell](
+            step_size + (self.embedding.output_size if self.embedding else 0),
+            hidden_size,
+            num_layers=layers,
+            # torch warns about dropout between layers where there is only one.
+            dropout=dropout if layers > 1 else 0.0,
+            **extra,
+        )
+        pool = Pool(pooling, hidden_size)
+        self.head = Head(pool, Classify(pool.output_size + static_size, classes, dropout=dropout))
+
+    def forward(self, batch: Any) -> Tensor:
+        """Logits ``[B]`` (``[B, classes]`` for more than two) in the order of the batch.
+
+        Args:
+            batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
+                and ``static`` ``[B, S]``.
+        """
+        steps = batch.steps
+        dtype = self.recurrent.weight_ih_l0.dtype
+        x = steps.data.to(dtype)
+        if self.embedding is not None:
+            codes = self.embedding(batch.codes, batch.code_offsets)
+            x = torch.cat([x, codes.to(dtype)], dim=1)
+        packed = PackedSequence(
+            self.input_dropout(x), steps.batch_sizes, steps.sorted_indices, steps.unsorted_indices
+        )
+        states = self.recurrent(packed)[0]
+        return self.head(states, static=batch.static.to(dtype))
