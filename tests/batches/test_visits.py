@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequela.batches import Samples
+from sequela.batches.groups import CodeGroups
 from sequela.batches.visits import VisitEncoder, VisitSamples
-from sequela.errors import BundleError, DataError, LeakageError, SchemaError
+from sequela.errors import BundleError, ConfigError, DataError, LeakageError, SchemaError
 
 NOON = datetime(2020, 1, 1, 12)
 
@@ -83,7 +84,7 @@ def test_one_timestamp_is_one_visit():
 def test_a_day_may_be_one_visit_known_at_its_last_event():
     events = _events((0, 1, "A"), (0, 1.25, "B"), (0, 2, "C"))
     assert _encoded(events, 1)[0].lengths[0] == 3
-    samples, _ = _encoded(events, 1, day=True)
+    samples, _ = _encoded(events, 1, grid="1d")
     assert samples.lengths[0] == 2
     assert _codes(samples, 0) == {"A", "B"}
     np.testing.assert_allclose(np.expm1(samples.steps), [[0, 98.75], [0.75, 98]], rtol=1e-5)
@@ -133,9 +134,9 @@ def test_a_sex_of_few_training_subjects_is_not_learnt():
     labels = _labels(8).with_columns(subject_id=pl.Series([1, 2, 3, 4, 5, 6, 6, 7]))
     subgroups = pl.DataFrame({"age": [50.0] * 8, "sex": [*"FFFMMXXM"]})
     fitted = VisitEncoder.fit(_events(), labels, subgroups, rows=np.arange(7), min_subjects=3)
-    assert fitted.sexes == ("F",)
+    assert fitted.static.sexes == ("F",)
     two = VisitEncoder.fit(_events(), labels, subgroups, rows=np.arange(7), min_subjects=2)
-    assert two.sexes == ("F", "M")
+    assert two.static.sexes == ("F", "M")
     assert "X" not in json.dumps(two.to_dict())
     np.testing.assert_array_equal(two.encode(_events(), labels, subgroups).static[5, 1:], [0, 0])
 
@@ -151,7 +152,7 @@ _ROWS = st.lists(
 @settings(deadline=None, max_examples=60)
 @given(_ROWS, st.randoms(use_true_random=False), st.booleans())
 def test_visits_do_not_depend_on_the_order_of_the_rows(rows, random, day):
-    samples, encoder = _encoded(_events(*rows), 5, day=day)
+    samples, encoder = _encoded(_events(*rows), 5, grid="1d" if day else None)
     shuffled = list(rows)
     random.shuffle(shuffled)
     again = encoder.encode(_events(*shuffled), _labels(5), _subgroups(5))
@@ -178,7 +179,7 @@ def test_a_batch_holds_the_codes_of_its_steps():
 
 def test_the_encoder_survives_json():
     events = _events((0, 1, "A"), (1, 2, "B"))
-    samples, encoder = _encoded(events, 2, day=True)
+    samples, encoder = _encoded(events, 2, grid="1d")
     again = VisitEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
     assert again == encoder
     np.testing.assert_array_equal(
@@ -189,12 +190,18 @@ def test_the_encoder_survives_json():
 @pytest.mark.parametrize(
     "change",
     [
-        {"day": 1},
-        {"sexes": "FM"},
-        {"age_spread": 0.0},
-        {"age_mean": None},
-        {"age_mean": float("nan")},
+        {"grid": 1},
+        {"grid": "1w"},
+        {"grid": "0h"},
+        {"step": "visit"},
+        {"step": ["time"]},
+        {"step": "event", "grid": "1h"},
         {"vocabulary": []},
+        {"static": None},
+        {"groups": {"code": ["A"], "group": []}},
+        {"groups": {"code": ["A", "A"], "group": ["B", "B"]}},
+        {"groups": {"code": [1], "group": ["B"]}},
+        {"groups": []},
         {"another": 1},
     ],
 )
@@ -204,6 +211,41 @@ def test_a_damaged_encoding_is_refused(change):
         VisitEncoder.from_dict({**encoder.to_dict(), **change})
     with pytest.raises(BundleError):
         VisitEncoder.from_dict({})
+
+
+def test_each_event_may_be_a_step():
+    events = _events((0, 1, "B"), (0, 1, "A"), (0, 3, "B"), (1, 2, "A"))
+    samples, _ = _encoded(events, 2, step="event")
+    np.testing.assert_array_equal(samples.lengths, [3, 1])
+    assert [_codes(samples, step) for step in range(4)] == [{"B"}, {"A"}, {"B"}, {"A"}]
+    np.testing.assert_allclose(np.expm1(samples.steps[:3, 0]), [0, 0, 2], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options", [{"grid": "week"}, {"grid": 3}, {"step": "all"}, {"step": "event", "grid": "1h"}]
+)
+def test_wrong_options_are_refused(options):
+    with pytest.raises(ConfigError, match="of encoding"):
+        VisitEncoder.fit(_events(), _labels(1), _subgroups(1), **options)
+
+
+def test_codes_may_stand_in_groups():
+    events = _events((0, 1, "I50.1"), (0, 1, "I50.9"), (0, 2, "X"), (1, 1, "I50.9"), (1, 2, "Y"))
+    tables = (events, _labels(2), _subgroups(2))
+    groups = CodeGroups.of([("I50.1", "heart failure"), ("I50.9", "heart failure")])
+    parents = CodeGroups.of([("X", "letters"), ("Y", "letters"), ("I50.1", "never")])
+    encoder = VisitEncoder.fit(*tables, min_subjects=2, groups=groups, parents=parents)
+    assert set(encoder.vocabulary.codes) == {"heart failure", "letters"}
+    samples = encoder.encode(*tables, parents=parents)
+    named = [_codes(samples, step) for step in range(4)]
+    assert named == [{"heart failure"}, {"letters"}, {"heart failure"}, {"letters"}]
+    # X and Y are of one subject each: what the data set says of them does not travel.
+    again = VisitEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
+    assert again == encoder
+    assert again.groups == groups
+    assert again.encode(*tables).code_names[0] == "unknown code"
+    assert again.knows(pl.Series(["I50.1", "X", "Z"])) == 1
+    assert again.knows(pl.Series(["I50.1", "X", "Z"]), parents) == 2
 
 
 def test_an_event_after_the_prediction_is_leakage():

@@ -351,7 +351,7 @@ def test_labels_from_a_file(records, tmp_path):
         (["train", "heart_failure", "data=.", "task.name=onse"], 2, "Did you mean 'onset'"),
         (["train", "heart_failure", "data=.", "task.gap=3"], 2, "gap"),
         (["train", "heart_failure", "data=.", "source=medz"], 2, "Did you mean 'meds'"),
-        (["train", "heart_failure", "data=.", "encoding.days=1"], 2, "Did you mean 'day'"),
+        (["train", "heart_failure", "data=.", "encoding.gird=1d"], 2, "Did you mean 'grid'"),
         (["train", "nothing.yaml"], 2, "no such file"),
         (["predict", "nowhere", "data=.", "out=x.parquet"], 1, "nowhere"),
         (["predict", "nowhere", "data=."], 2, "out=PATH"),

@@ -16,6 +16,7 @@ from sequela.batches.samples import RaggedSamples, Samples, target_tensor
 
 if TYPE_CHECKING:
     from sequela.batches.signals import SignalEncoder
+    from sequela.batches.values import ValueEncoder, ValueSamples
     from sequela.batches.visits import VisitEncoder, VisitSamples
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "RaggedSamples",
     "Samples",
     "SignalEncoder",
+    "ValueEncoder",
+    "ValueSamples",
     "VisitEncoder",
     "VisitSamples",
     "balanced_weights",
@@ -37,6 +40,8 @@ __all__ = [
 
 _LATER = {
     "SignalEncoder": "signals",
+    "ValueEncoder": "values",
+    "ValueSamples": "values",
     "VisitEncoder": "visits",
     "VisitSamples": "visits",
 }

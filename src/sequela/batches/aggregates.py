@@ -1,10 +1,11 @@
-"""Aggregates of visits: what a model without memory may know, the honest food of the baselines."""
+"""Aggregates of samples: what a model without memory may know, the honest food of the baselines."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from sequela.batches.batch import gather_ragged
+from sequela.batches.values import ValueSamples
 from sequela.batches.visits import VisitSamples
 
 __all__ = ["aggregates"]
@@ -15,17 +16,20 @@ _RECENCY_DAYS = 365.0
 
 
 def aggregates(
-    samples: VisitSamples, *, max_codes: int = 500
+    samples: VisitSamples | ValueSamples, *, max_codes: int = 500
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """One row of numbers per sample, whatever its length; there is no gap and no infinity.
+    """One row of numbers per sample, whatever its length; there is no infinity.
 
     For each code the number of visits with it, and its recency ``exp(-days / 365)`` where ``days``
     lie between the last visit with it and the prediction (0 for never). Trees read in it exactly
     the days since last, logistic regression reads an effect that fades. Then the number of visits,
     the days from the first to the last, the recency of the last visit, and the static features.
+    Of measurements, for each variable the last, mean, least and greatest standardised value (NaN
+    where it was never measured, so that each rival fills the gap in its own way) and the number of
+    steps with one.
 
     Args:
-        samples: ``n`` samples of visits.
+        samples: ``n`` samples of visits or measurements.
         max_codes: only the first of the vocabulary, which is sorted by frequency, so that
             thousands of rare codes do not fill the memory.
 
@@ -37,27 +41,33 @@ def aggregates(
     sample = np.repeat(np.arange(count), lengths)
     begin = np.cumsum(lengths) - lengths
     visits = samples.starts[sample] + np.arange(len(sample)) - begin[sample]
-    days = np.expm1(samples.steps[visits, 1].astype(np.float64))
+    days = np.expm1(samples.times[visits, 1].astype(np.float64))
     recency = np.exp(-days / _RECENCY_DAYS)
     counts, last = _per_code(samples, visits, sample, recency, width)
-    features = np.concatenate(
-        [counts, last, _per_sample(lengths, begin, days, recency), samples.static],
-        axis=1,
-        dtype=np.float32,
-    )
+    parts = [counts, last, _per_sample(lengths, begin, days, recency), samples.static]
+    measured: tuple[str, ...] = ()
+    if isinstance(samples, ValueSamples):
+        parts.append(_per_variable(samples, visits, sample))
+        words = ("last", "mean", "least", "greatest", "number of")
+        measured = tuple(f"{word} {name}" for word in words for name in samples.variable_names)
     names = samples.code_names[:width]
-    return features, (
+    return np.concatenate(parts, axis=1, dtype=np.float32), (
         *(f"visits with {name}" for name in names),
         *(f"recency of {name}" for name in names),
         "visits",
         "days from first to last visit",
         "recency of the last visit",
         *samples.static_names,
+        *measured,
     )
 
 
 def _per_code(
-    samples: VisitSamples, visits: np.ndarray, sample: np.ndarray, recency: np.ndarray, width: int
+    samples: VisitSamples | ValueSamples,
+    visits: np.ndarray,
+    sample: np.ndarray,
+    recency: np.ndarray,
+    width: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The visits with each of the first codes, and the recency of the last, ``[n, width]`` each.
 
@@ -75,6 +85,32 @@ def _per_code(
     # Visits run forward in time, so the last assignment is the latest visit.
     last[cell] = np.repeat(recency, per_visit)[kept]
     return counts, last.reshape(shape)
+
+
+def _per_variable(samples: ValueSamples, steps: np.ndarray, sample: np.ndarray) -> np.ndarray:
+    """Last, mean, least, greatest and number of the values of each variable, ``[n, 5 K]``.
+
+    ``steps`` lists all steps in the order of the samples; ``sample`` goes with it.
+    """
+    width = len(samples.variable_names)
+    variable, _ = gather_ragged(samples.variables, samples.value_offsets, steps)
+    value, _ = gather_ragged(samples.values, samples.value_offsets, steps)
+    per_step = samples.value_offsets[steps + 1] - samples.value_offsets[steps]
+    cell = np.repeat(sample, per_step) * width + variable
+    # Stable: the values of a cell stay in the order of time.
+    order = np.argsort(cell, kind="stable")
+    cell, value = cell[order], value[order].astype(np.float64)
+    first = np.flatnonzero(np.diff(cell, prepend=-1))
+    result = np.full((5, len(samples) * width), np.nan)
+    result[4] = 0
+    if len(first):
+        there, counts = cell[first], np.diff(np.append(first, len(cell)))
+        result[0, there] = value[first + counts - 1]
+        result[1, there] = np.add.reduceat(value, first) / counts
+        result[2, there] = np.minimum.reduceat(value, first)
+        result[3, there] = np.maximum.reduceat(value, first)
+        result[4, there] = counts
+    return result.reshape(5, len(samples), width).transpose(1, 0, 2).reshape(len(samples), -1)
 
 
 def _per_sample(

@@ -1,29 +1,40 @@
 """Visits: what happened to a patient at one time, as the steps of a sequence.
 
-The events of a sample with the same timestamp are one visit (with ``day=True``, those of the same
-calendar day). A step holds the visit's codes and two numbers, ``log1p`` of the days since the visit
-before and ``log1p`` of the days until the prediction. The codes of measurements are read, their
-values are not. A patient without a visit is a sequence of length 0.
+The events of a sample with the same timestamp are one visit (on a grid, those of the same cell; or
+each event is a step of its own). A step holds the visit's codes and two numbers, ``log1p`` of the
+days since the visit before and ``log1p`` of the days until the prediction. The codes of
+measurements are read, their values are not (see :mod:`sequela.batches.values`). A patient without a
+visit is a sequence of length 0.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
+from sequela.batches.groups import CodeGroups
+from sequela.batches.people import StaticEncoder
 from sequela.batches.samples import RaggedSamples
-from sequela.errors import BundleError, DataError, LeakageError, SchemaError
-from sequela.events import BIRTH_CODE, Vocabulary
+from sequela.batches.tables import (
+    arrange,
+    check_tables,
+    dated,
+    grid_width,
+    target_of,
+    training_rows,
+)
+from sequela.errors import BundleError, ConfigError
+from sequela.events import Vocabulary
 
 __all__ = ["VisitEncoder", "VisitSamples"]
 
-_MICROSECONDS_PER_DAY = 86_400_000_000
 _UNKNOWN_CODE = "unknown code"
+_STEPS = ("time", "event")
+_KEYS = {"vocabulary", "static", "grid", "step", "groups"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,11 @@ class VisitSamples(RaggedSamples):
     code_names: tuple[str, ...] = ()
     static_names: tuple[str, ...] = ()
 
+    @property
+    def times(self) -> np.ndarray:
+        """Float32 ``[N, 2]``, the time features of all steps."""
+        return self.steps
+
 
 @dataclass(frozen=True)
 class VisitEncoder:
@@ -49,18 +65,18 @@ class VisitEncoder:
     Args:
         vocabulary: the known codes; every other code becomes number 0, so that a visit of unknown
             codes is still a visit.
-        age_mean: years, over the training samples.
-        age_spread: their standard deviation in years, 1 where all are equal.
-        sexes: the values of ``sex`` of enough training subjects, sorted; a sample has a 1 for its
-            own, and only zeros for a rarer one.
-        day: merge the events of a calendar day into one visit.
+        static: age, sex and undated facts.
+        grid: "1h", "1d": a visit holds what happened in one cell of the clock, and is known at its
+            last event. None for one visit per distinct time.
+        step: "time" or "event"; with "event" each event is a step (and a grid is refused).
+        groups: which group stands for a code; the vocabulary is of groups.
     """
 
     vocabulary: Vocabulary
-    age_mean: float = 0.0
-    age_spread: float = 1.0
-    sexes: tuple[str, ...] = ()
-    day: bool = False
+    static: StaticEncoder
+    grid: str | None = None
+    step: Literal["time", "event"] = "time"
+    groups: CodeGroups = field(default_factory=CodeGroups.of)
 
     @classmethod
     def fit(
@@ -71,7 +87,11 @@ class VisitEncoder:
         *,
         rows: np.ndarray | None = None,
         min_subjects: int = 11,
-        day: bool = False,
+        grid: str | None = None,
+        step: Literal["time", "event"] = "time",
+        facts: bool = False,
+        groups: CodeGroups | None = None,
+        parents: CodeGroups | None = None,
     ) -> VisitEncoder:
         """Learns the vocabulary and the scale of age.
 
@@ -85,38 +105,42 @@ class VisitEncoder:
             min_subjects: codes of fewer subjects stay unknown, see
                 :class:`~sequela.events.Vocabulary`, and so do sexes: what is learnt is published
                 with the model, and must not tell of single patients.
-            day: one visit per calendar day in place of one per timestamp.
+            grid: see the class.
+            step: see the class.
+            facts: use undated facts beside age and sex. Off by default: what a hospital writes
+                without a date (race, language) should be asked for.
+            groups: a user's map of codes; it is kept whole.
+            parents: a data set's own groups, which stand behind the user's; kept for the codes of
+                ``min_subjects`` training subjects.
 
         Raises:
+            ConfigError: a wrong grid or kind of step.
             SchemaError: a column is missing.
             DataError: no labels, or tables that do not fit each other.
         """
-        _check_tables(events, labels, subgroups)
-        if not labels.height:
-            raise DataError("the training labels", got="none", wanted="at least one")
-        events = _dated(events)
-        if rows is not None:
-            learnt = np.zeros(labels.height, dtype=bool)
-            learnt[rows] = True
-            events = events.filter(pl.Series(learnt[events["sample"].to_numpy()]))
-            subgroups, people = subgroups[rows], labels["subject_id"][rows]
-        else:
-            people = labels["subject_id"]
-        subject = labels["subject_id"].to_numpy()[events["sample"].to_numpy()]
-        age = subgroups["age"].cast(pl.Float64).drop_nulls().drop_nans().to_numpy()
-        spread = float(age.std()) if len(age) else 0.0
+        grid_width(grid)
+        _check_step(step, grid)
+        check_tables(events, labels, subgroups)
+        learnt = training_rows(dated(events), labels, rows)
+        kept = CodeGroups.kept(groups, parents, learnt, min_subjects)
+        learnt = CodeGroups.joined(groups, parents).apply(learnt)
         return cls(
-            vocabulary=Vocabulary.fit(
-                pl.DataFrame({"code": events["code"], "subject_id": subject}), min_subjects
+            vocabulary=Vocabulary.fit(learnt, min_subjects, "subject"),
+            static=StaticEncoder.fit(
+                events if facts else None, labels, subgroups, rows=rows, min_subjects=min_subjects
             ),
-            age_mean=float(age.mean()) if len(age) else 0.0,
-            age_spread=spread if spread > 0 else 1.0,
-            sexes=_common(subgroups["sex"], people, min_subjects),
-            day=day,
+            grid=grid,
+            step=step,
+            groups=kept,
         )
 
     def encode(
-        self, events: pl.DataFrame, labels: pl.DataFrame, subgroups: pl.DataFrame
+        self,
+        events: pl.DataFrame,
+        labels: pl.DataFrame,
+        subgroups: pl.DataFrame,
+        *,
+        parents: CodeGroups | None = None,
     ) -> VisitSamples:
         """The samples of these labels, in their order.
 
@@ -126,65 +150,50 @@ class VisitEncoder:
                 target is all zeros without it. The subjects are the groups.
             subgroups: ``age`` and ``sex``, a row for each label, in order. An unknown age counts
                 as the mean of the training part.
+            parents: groups of codes of this data set; those of the encoder come first.
 
         Raises:
             SchemaError: a column is missing.
             DataError: tables that do not fit each other.
             LeakageError: an event after its prediction time.
         """
-        _check_tables(events, labels, subgroups)
-        events = _dated(events)
-        sample = events["sample"].to_numpy().astype(np.int64)
-        time = _microseconds(events["time"])
-        predicted = _microseconds(labels["prediction_time"])
-        late = int((time > predicted[sample]).sum())
-        if late:
-            raise LeakageError(
-                "the events of the samples",
-                got=f"{late} event(s) after the prediction time",
-                wanted="only what was known at the prediction time",
-            )
-        size = len(self.vocabulary)
-        # A visit is known when its last event is: that is its time.
-        key = time // _MICROSECONDS_PER_DAY if self.day else time
-        order = np.lexsort((time, sample))
-        sample, time, key = sample[order], time[order], key[order]
-        first = _changes(sample) | _changes(key)
-        visit = np.cumsum(first) - 1
-        last = np.append(np.flatnonzero(first)[1:], len(first)) - 1 if len(first) else visit
-        pairs = np.unique(visit * size + self.vocabulary.encode(events["code"])[order])
-        offsets = np.searchsorted(sample[last], np.arange(labels.height + 1))
+        check_tables(events, labels, subgroups)
+        happened = CodeGroups.joined(self.groups, parents).apply(dated(events))
+        steps = arrange(happened, labels, grid_width(self.grid), single=self.step == "event")
+        size, count = len(self.vocabulary), len(steps.time)
+        codes = steps.sorted(self.vocabulary.encode(happened["code"]))
+        pairs = np.unique(steps.step * size + codes)
         samples = VisitSamples.from_flat(
-            _step_features(sample[last], time[last], predicted),
-            offsets,
-            target=_target(labels),
+            steps.features,
+            steps.offsets,
+            target=target_of(labels),
             groups=labels["subject_id"].to_numpy(),
-            static=self._static(subgroups),
+            static=self.static.encode(events, subgroups),
             codes=(pairs % size).astype(np.int32),
-            code_offsets=np.searchsorted(pairs // size, np.arange(len(last) + 1)),
+            code_offsets=np.searchsorted(pairs // size, np.arange(count + 1)),
             vocabulary_size=size,
         )
         return replace(
             samples,
             code_names=(_UNKNOWN_CODE, *self.vocabulary.codes),
-            static_names=("age", *(f"sex {sex}" for sex in self.sexes)),
+            static_names=self.static.names,
         )
 
-    def _static(self, subgroups: pl.DataFrame) -> np.ndarray:
-        age = subgroups["age"].cast(pl.Float64).fill_null(self.age_mean).fill_nan(self.age_mean)
-        columns = [(age.to_numpy() - self.age_mean) / self.age_spread]
-        sex = subgroups["sex"].cast(pl.String)
-        columns += [(sex == value).fill_null(False).to_numpy() for value in self.sexes]
-        return np.stack(columns, axis=1).astype(np.float32)
+    def knows(self, codes: pl.Series, parents: CodeGroups | None = None) -> int:
+        """How many of some distinct codes mean anything to the encoder."""
+        rows = pl.DataFrame({"code": codes}).with_row_index("row")
+        grouped = CodeGroups.joined(self.groups, parents).apply(rows)
+        known = pl.Series(self.vocabulary.encode(grouped["code"]) > 0)
+        return grouped.filter(known)["row"].n_unique()
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold; :meth:`from_dict` reads it."""
         return {
             "vocabulary": self.vocabulary.to_dict(),
-            "age_mean": self.age_mean,
-            "age_spread": self.age_spread,
-            "sexes": list(self.sexes),
-            "day": self.day,
+            "static": self.static.to_dict(),
+            "grid": self.grid,
+            "step": self.step,
+            "groups": self.groups.to_dict(),
         }
 
     @classmethod
@@ -194,81 +203,30 @@ class VisitEncoder:
         Raises:
             BundleError: a key is missing, unknown or of the wrong type.
         """
-        vocabulary, sexes = content.get("vocabulary"), content.get("sexes")
-        mean, spread = content.get("age_mean"), content.get("age_spread")
-        if (
-            set(content) != {"vocabulary", "age_mean", "age_spread", "sexes", "day"}
-            or not isinstance(vocabulary, Mapping)
-            or not isinstance(sexes, list)
-            or not all(isinstance(sex, str) for sex in sexes)
-            or not isinstance(mean, float)
-            or not isinstance(spread, float)
-            or not (math.isfinite(mean) and 0 < spread < math.inf)
-            or type(content["day"]) is not bool
-        ):
+        sound = isinstance(content, Mapping) and set(content) == _KEYS
+        try:
+            grid_width(content["grid"] if sound else None)
+            _check_step(content["step"] if sound else "time", content["grid"] if sound else None)
+        except ConfigError:
+            sound = False
+        if not sound or not isinstance(content["vocabulary"], Mapping):
             raise BundleError(
                 "the bundle's visit encoding",
                 got="keys or values that do not fit each other",
                 wanted="what VisitEncoder.to_dict wrote",
             )
-        known = Vocabulary.from_dict(vocabulary)
-        return cls(known, mean, spread, tuple(sexes), content["day"])
-
-
-def _check_tables(events: pl.DataFrame, labels: pl.DataFrame, subgroups: pl.DataFrame) -> None:
-    for where, table, names in (
-        ("the events of the samples", events, ("sample", "time", "code")),
-        ("the labels", labels, ("subject_id", "prediction_time")),
-        ("the subgroups", subgroups, ("age", "sex")),
-    ):
-        for name in names:
-            if name not in table.columns:
-                raise SchemaError(f"column '{name}' of {where}", got="no such column")
-    if subgroups.height != labels.height:
-        raise DataError(
-            "the subgroups",
-            got=f"{subgroups.height} row(s)",
-            wanted=f"{labels.height}, one a label",
+        return cls(
+            vocabulary=Vocabulary.from_dict(content["vocabulary"]),
+            static=StaticEncoder.from_dict(content["static"]),
+            grid=content["grid"],
+            step=content["step"],
+            groups=CodeGroups.from_dict(content["groups"]),
         )
-    if events.height:
-        low, high = events["sample"].min(), events["sample"].max()
-        if events["sample"].null_count() or low < 0 or high >= labels.height:  # type: ignore[operator]
-            raise DataError(
-                "column 'sample' of the events of the samples",
-                got="a row number outside the labels",
-                wanted=f"0 to {labels.height - 1}",
-            )
 
 
-def _dated(events: pl.DataFrame) -> pl.DataFrame:
-    # Birth is told by the age, and what has no time belongs to no visit.
-    return events.filter(pl.col("time").is_not_null() & (pl.col("code") != BIRTH_CODE))
-
-
-def _common(values: pl.Series, subjects: pl.Series, min_subjects: int) -> tuple[str, ...]:
-    """The values of at least ``min_subjects`` distinct subjects, sorted."""
-    pairs = pl.DataFrame({"value": values.cast(pl.String), "subject": subjects}).unique()
-    counts = pairs.drop_nulls("value").group_by("value").len()
-    return tuple(counts.filter(pl.col("len") >= min_subjects)["value"].sort().to_list())
-
-
-def _microseconds(times: pl.Series) -> np.ndarray:
-    return times.cast(pl.Datetime("us")).to_physical().to_numpy()
-
-
-def _changes(values: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.ones(min(1, len(values)), bool), values[1:] != values[:-1]])
-
-
-def _step_features(sample: np.ndarray, time: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    since = np.where(_changes(sample), 0, np.diff(time, prepend=time[:1]))
-    until = predicted[sample] - time
-    return np.log1p(np.stack([since, until], axis=1) / _MICROSECONDS_PER_DAY).astype(np.float32)
-
-
-def _target(labels: pl.DataFrame) -> np.ndarray | None:
-    if "boolean_value" not in labels.columns:
-        return None
-    if labels["boolean_value"].null_count():
-        raise DataError("column 'boolean_value' of the labels", got="gaps", wanted="true or false")
-    return labels["boolean_value"].cast(pl.Boolean).to_numpy()
+def _check_step(step: Any, grid: Any) -> None:
+    if step not in _STEPS or not isinstance(step, str):
+        what = "setting 'step' of encoding"
+        raise ConfigError(what, got=repr(step)[:40], wanted=" or ".join(_STEPS))
+    if step == "event" and grid is not None:
+        raise ConfigError("setting 'grid' of encoding", got="a grid", wanted="null with step=event")

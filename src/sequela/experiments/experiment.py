@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sequela.errors import ConfigError
 from sequela.settings import checked, nearest, override, read_yaml
@@ -25,12 +25,23 @@ class SplitSettings(BaseModel):
             patients for an interval of a few hundredths at the usual cohort sizes.
         source: "auto" takes the data set's own ``subject_splits`` when it has them; "assign" always
             deals anew.
+        by: "subject"; "site" (no site is in two parts) or "time" (the earliest predictions train,
+            the latest are held out). No patient is ever in two parts, whichever it is.
+        site: what the codes of sites begin with, such as "SITE//", for "site".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     source: Literal["auto", "assign"] = "auto"
+    by: Literal["subject", "site", "time"] = "subject"
+    site: str = ""
+
+    @model_validator(mode="after")
+    def _named_sites(self) -> SplitSettings:
+        if (self.by == "site") != bool(self.site):
+            raise ValueError("'by: site' and what the codes of sites begin with in 'site', or none")
+        return self
 
     @field_validator("fractions")
     @classmethod
