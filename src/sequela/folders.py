@@ -98,14 +98,12 @@ def text_of(path: Path) -> str:
     """
     try:
         with open(path, "rb") as file:
-            # Asked first: a file of terabytes without content must not fill the memory.
-            size = os.fstat(file.fileno()).st_size
-            raw = file.read(LARGEST_TEXT + 1) if size <= LARGEST_TEXT else b""
+            raw = file.read(LARGEST_TEXT + 1)
     except OSError as error:
         raise DataError(
             f"file {path}", got=type(error).__name__, wanted="a readable file"
         ) from None
-    if max(size, len(raw)) > LARGEST_TEXT:
+    if len(raw) > LARGEST_TEXT:
         raise DataError(f"file {path}", got="more than 256 MiB", wanted="a document")
     try:
         return raw.decode("utf-8")
