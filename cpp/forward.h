@@ -9,7 +9,9 @@
 namespace {
 
 // With fewer rows than this per step the input product is done for many steps first: the tile is
-// then full, and the weights pass once. The order of accumulation stays.
+// then full, and the weights pass once. The order of accumulation stays: bias and x are one chain, h
+// another, and the second is added to the first. One chain through all would round each product of h
+// at the size of bias and x.
 constexpr int64_t kFewRows = 4, kChunkRows = 96;
 
 // The packed weights of one product of a cell.
@@ -241,7 +243,7 @@ __attribute__((noinline)) void one_step(const ForwardPlan<Cell> &plan, const Pan
           for (int slot = P::kXFirst; slot < P::kXFirst + P::kXCount; ++slot)
             for (int u = 0; u < units; ++u)
               tile.at[r][slot * units + u] = load(slot_of<Cell, P>(row[r].gates, v, slot, u));
-      multiply(tile, P::kHFirst * units, height, P::kHCount * units, h, Inner{1, hidden, 0, 1},
+      multiply(tile, P::kHFirst * units, height, P::kHCount * units, h, Inner{1, hidden, 0, 0},
                panels.h + v * W * P::kHCount * hidden);
       // In two passes over the rows: one row's chain of functions is longer than what a processor
       // looks ahead.

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kBlock = 256;  // rows of one pass: their gates stay in the second-level cache
 constexpr int64_t kStretch = 64;  // rows of one chain: a longer one rounds more
+constexpr int64_t kAddends = 8;   // the same for biases, where a shorter one costs nothing
 
 // Weight gradients while they grow, [columns of gates][k][W]; biases [columns of gates][W].
 struct Sums {
@@ -82,7 +83,9 @@ void input_gradients(const Plan &plan, int32_t thread) {
   if (!job.dx) return;
   if (job.input <= kNarrow) return narrow_gradients<Cell>(plan, thread);
   const int64_t width = job.input;
-  const Inner inner{plan.saved.lines, Cell::kXCount * kLine, Cell::kSlots * kLine, 2};
+  // The GRU's n outweighs its other gates, whose products would each round at the size of n's.
+  constexpr int64_t chain = Cell::kXCount == 3 ? 1 : 2;
+  const Inner inner{plan.saved.lines, Cell::kXCount * kLine, Cell::kSlots * kLine, chain};
   const Range rows = share(job.rows, thread, job.threads);
   for_panels(4, 0, (width + W - 1) / W, [&](int units, int64_t v) {
     for_tiles(rows.end - rows.begin, [&](int height, int64_t start) {
@@ -229,9 +232,14 @@ __attribute__((noinline)) void bias_block(const Plan &plan, int slots, int64_t b
     vec block = splat(0);
     for (int64_t n = begin; n < end;) {
       const int64_t last = end - n > kStretch ? n + kStretch : end;
-      vec sum = splat(0);
-      for (; n < last; ++n, gates += plan.saved.stride) sum = sum + load(gates);
-      block = block + sum;
+      vec stretch = splat(0);
+      while (n < last) {
+        const int64_t next = last - n > kAddends ? n + kAddends : last;
+        vec sum = splat(0);
+        for (; n < next; ++n, gates += plan.saved.stride) sum = sum + load(gates);
+        stretch = stretch + sum;
+      }
+      block = block + stretch;
     }
     store(plan.sums.bias + q, begin ? load(plan.sums.bias + q) + block : block);
   }

@@ -1,8 +1,8 @@
 // Packed panels and the tile: a few rows times a few vectors of columns, held in registers.
 //
-// Each element is one chain of multiply-adds, k ascending (in the adjoint, a sum of such chains over
-// fixed stretches of k): its bits do not depend on the tile, the batch, the threads or the width of
-// a vector.
+// Each element is one chain of multiply-adds, k ascending, that begins with what the tile holds or at
+// zero (in the adjoint, a sum of such chains over fixed stretches of k): its bits do not depend on the
+// tile, the batch, the threads or the width of a vector.
 #ifndef SEQUELA_MATMUL_H
 #define SEQUELA_MATMUL_H
 
@@ -11,7 +11,8 @@
 namespace {
 
 // The values of A in one row: `runs` stretches of `run` values, `stride` apart; a new chain begins
-// after every `chain` stretches, which halves the rounding of the long sums of the adjoint.
+// after every `chain` stretches, which halves the rounding of the long sums of the adjoint. With a
+// `chain` of 0 there is one, which begins at zero and is added to the tile at its end.
 struct Inner {
   int64_t runs, run, stride, chain;
 };
@@ -32,10 +33,10 @@ __attribute__((noinline)) void accumulate(vec (*tile)[kTileVectors], const real 
   for (int r = 0; r < R; ++r) {
     a[r] = rows[r];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) acc[r][v] = tile[r][v];
+    for (int v = 0; v < V; ++v) acc[r][v] = inner.chain ? tile[r][v] : splat(0);
   }
   for (int64_t i = 0, left = inner.chain; i < inner.runs; ++i, --left) {
-    if (!left) {
+    if (i && !left) {
       left = inner.chain;
 #pragma GCC unroll 6
       for (int r = 0; r < R; ++r)

@@ -125,7 +125,7 @@ __attribute__((noinline)) void products(const OptionedForward<Cell> &plan, const
           for (int u = 0; u < units; ++u)
             tile.at[r][slot * units + u] = load(slot_of<Cell, P>(row[r].gates, v, slot, u));
       multiply(tile, P::kHFirst * units, height, P::kHCount * units, plain.h + mine + start,
-               Inner{1, job.projected, 0, 1}, panels.h + v * W * P::kHCount * job.projected);
+               Inner{1, job.projected, 0, 0}, panels.h + v * W * P::kHCount * job.projected);
       for (int r = 0; r < height; ++r)
         for (int slot = first; slot < end; ++slot)
           for (int u = 0; u < units; ++u)

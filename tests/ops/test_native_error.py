@@ -1,8 +1,8 @@
 """The rounding of the float32 kernels beside torch's own layers, both against float64.
 
 Errors are relative in the 2-norm. Ours are compared with torch's seed by seed; the bounds below are
-limits against a step back, over three seeds only, and not the aim (no larger than torch's own),
-which is missed at some shapes. Why some are above one is in ``docs/engine-notes.md``.
+limits against a step back, over three seeds only, a little above what was measured over more. The
+aim is one; where and why some are above it is in ``docs/engine-notes.md``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SHAPES = {
     "ragged": ([60, 50, 33, 20, 9, 3], 16, 40),
 }
 # The most that the median over seeds, and any seed, may be of torch's error: outputs, gradients.
-OUTPUTS, GRADIENTS = (2.2, 2.6), (1.6, 2.0)
+OUTPUTS, GRADIENTS = (1.3, 1.4), (1.3, 1.8)
 
 
 def _exact(call):
@@ -81,11 +81,23 @@ def _errors(results, exact):
     return [float(((r.double() - e).norm() / e.norm()).detach()) for r, e in pairs]
 
 
-def ratios(cell, shape, seeds):
+def as_torch_initialises(call, seed):
+    """Small weights: sums are then small beside their bias and input, and round at their size."""
+    generator, bound = torch.Generator().manual_seed(seed), call.weights[1].shape[1] ** -0.5
+    with torch.no_grad():
+        for weight in call.weights[:4]:
+            weight.copy_((2 * torch.rand(weight.shape, generator=generator) - 1) * bound)
+        for state in call.initial:
+            state.zero_()
+
+
+def ratios(cell, shape, seeds, small=False):
     """Ours over torch's for each output and gradient and seed, and our worst error."""
     table, worst = [], 0.0
     for seed in range(seeds):
         call = example(cell, *SHAPES[shape], torch.float32, seed=seed)
+        if small:
+            as_torch_initialises(call, seed)
         exact = _exact(call)
         ours, torchs = _errors(everything(native, call), exact), _errors(_torch(call), exact)
         table.append([one / other for one, other in zip(ours, torchs, strict=True)])
@@ -93,8 +105,8 @@ def ratios(cell, shape, seeds):
     return list(zip(*table, strict=True)), worst
 
 
-def _compare(cell, shape, seeds):
-    columns, worst = ratios(cell, shape, seeds)
+def _compare(cell, shape, seeds, small):
+    columns, worst = ratios(cell, shape, seeds, small)
     outputs = 3 if cell == "lstm" else 2
     for number, column in enumerate(columns):
         median, most = OUTPUTS if number < outputs else GRADIENTS
@@ -106,7 +118,14 @@ def _compare(cell, shape, seeds):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("cell", NAMES)
 def test_float32_beside_torch(cell, shape):
-    _compare(cell, shape, 3)
+    _compare(cell, shape, 3, small=False)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cell", NAMES)
+def test_float32_beside_torch_as_it_initialises(cell, shape):
+    """The chain of h's products once began with bias and input: outputs 1.5 to 1.9 times."""
+    _compare(cell, shape, 3, small=True)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru_after", "gru_before"])

@@ -109,8 +109,9 @@ SEQUELA_API int64_t sequela_saved_bytes(const struct sequela_layer *layer);
  * layer->threads threads, and alone when another call has them.
  * Options: a row's mean and variance are summed in one order too, over the units of a line of 64
  * bytes, then over the lanes.
- * Error: each sum is one chain of multiply-adds in the order bias, x, h, so that a row's bits depend
- * on nothing but the row and the weights: not on B, the other rows, the threads, AVX2 or AVX-512.
+ * Error: each sum is two chains of multiply-adds, one of bias and x, one of h, added to the first. A
+ * row's bits depend on nothing but the row and the weights: not on B, the other rows, the threads, AVX2
+ * or AVX-512.
  * exp, sigmoid and tanh are within 2 ulp. */
 SEQUELA_API int32_t sequela_forward(const struct sequela_layer *layer, void *out, void *h_n,
                                     void *c_n, void *saved,
