@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,6 +75,7 @@ class Reader:
 
     def has_code(self, event: Event, one: Any) -> bool:
         listed = event.code in one.exact or event.code.startswith(tuple(one.prefix))
+        listed |= any(re.search(pattern, event.code) for pattern in one.regex)
         return listed or any(self.below(event.code, root) for root in one.descendants)
 
     def in_range(self, event: Event, one: Any) -> bool:

@@ -83,6 +83,30 @@ def test_codes_that_do_not(code: str):
     assert outcome.among(pl.Series([code])).to_list() == []
 
 
+@pytest.mark.parametrize(
+    ("outcome", "inside", "outside"),
+    [
+        (
+            "hypertension",
+            ["ICD10CM//I10", "ICD10CM//I13.2", "ICD9CM//4019", "DIAGNOSIS//ICD//9//40501",
+             "SNOMED//38341003", "SNOMED//59621000", "DIAGNOSIS//ICD//10//I160"],
+            ["ICD10CM//I14", "ICD10CM//I27.0", "ICD9CM//4160", "ICD9PROC//4011", "SNOMED//302870006",
+             "ICD10CM//O10.0", "PROCEDURE//ICD//9//4019"],
+        ),
+        (
+            "coronary",
+            ["ICD10CM//I25.10", "ICD10CM//I214", "ICD9CM//41401", "DIAGNOSIS//ICD//9//4111",
+             "SNOMED//53741008", "SNOMED//22298006", "SNOMED//414545008"],
+            ["ICD10CM//I26.9", "ICD10CM//Z95.1", "ICD9CM//4151", "SNOMED//399211009",
+             "ICD9PROC//4101", "ICD10PCS//I250", "SNOMED//399261000"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_other_outcomes(outcome: str, inside: list[str], outside: list[str]):
+    declared = OnsetDeclaration.parse(tasks.declaration("onset", outcome=outcome)).outcome
+    assert sorted(declared.among(pl.Series([*inside, *outside]))) == sorted(inside)
+
+
 def test_overrides():
     declared = tasks.declaration("onset", gap_days=90, **{"index.rule": "visit"})
     assert declared["gap_days"] == 90

@@ -1,7 +1,9 @@
 """Declarations of what is predicted: a room for each task, a table of plain data.
 
 A room is a folder with ``task.yaml``, ``README.md`` and ``example/``. Where it has a folder
-``outcomes``, the key ``outcome`` may name a file there.
+``outcomes``, the key ``outcome`` may name a file there. Where ``task.yaml`` has a table
+``options``, its keys can be given like other settings (``after=24h``), and ``{after}`` in any text
+of the file stands for the value.
 """
 
 from __future__ import annotations
@@ -55,9 +57,27 @@ def declaration(name: str, **overrides: Any) -> dict[str, Any]:
     if known:
         # The named code set comes first, so that further keys can change it.
         result["outcome"] = _outcome(name, result["outcome"], overrides.pop("outcome", {}), known)
+    options = result.pop("options", {})
+    options |= {key: overrides.pop(key) for key in list(overrides) if key in options}
+    result = _filled(result, options)
     for key, value in overrides.items():
         result = _merged(result, key.split("."), value, f"setting '{key}' of task {name}")
     return _renamed(result, name) if known else result
+
+
+def _filled(value: Any, options: Mapping[str, Any]) -> Any:
+    """Plain data with the options in their places."""
+    if isinstance(value, Mapping):
+        return {key: _filled(inner, options) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, options) for inner in value]
+    for name, option in options.items() if isinstance(value, str) else ():
+        place = "{" + name + "}"
+        # A place that is all of the text keeps the kind of the option, such as a number.
+        value = option if value == place else value.replace(place, str(option))
+        if not isinstance(value, str):
+            break
+    return value
 
 
 def _merged(table: dict[str, Any], path: list[str], value: Any, what: str) -> dict[str, Any]:
