@@ -90,8 +90,8 @@ def test_codes_that_do_not(code: str):
             "hypertension",
             ["ICD10CM//I10", "ICD10CM//I13.2", "ICD9CM//4019", "DIAGNOSIS//ICD//9//40501",
              "SNOMED//38341003", "SNOMED//59621000", "DIAGNOSIS//ICD//10//I160"],
-            ["ICD10CM//I14", "ICD10CM//I27.0", "ICD9CM//4160", "ICD9PROC//4011", "SNOMED//302870006",
-             "ICD10CM//O10.0", "PROCEDURE//ICD//9//4019"],
+            ["ICD10CM//I14", "ICD10CM//I27.0", "ICD9CM//4160", "ICD9PROC//4011",
+             "SNOMED//302870006", "ICD10CM//O10.0", "PROCEDURE//ICD//9//4019"],
         ),
         (
             "coronary",
