@@ -105,3 +105,15 @@ def test_ten_kills_of_the_command_line(tmp_path):
         assert evaluation(out) == evaluation(tmp_path / "whole")
         out = tmp_path / f"killed-{finished}"
     print(f"{killed} kills, {finished} finished runs")
+
+
+@pytest.mark.data
+def test_heartbeats(data_root, tmp_path):
+    start = time.perf_counter()
+    sequela("train", "beats", f"data={data_root / 'mitdb'}", f"out={tmp_path / 'run'}")
+    seconds = time.perf_counter() - start
+    # Two records to learn from and two to be judged on: better than chance is what can be asked.
+    found = rows(evaluation(tmp_path / "run"))["bidirectional LSTM"]
+    assert found["auroc"]["value"] > 0.6
+    assert "far too narrow" in (tmp_path / "run" / "report.html").read_text()
+    assert seconds < 200

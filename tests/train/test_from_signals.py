@@ -83,9 +83,19 @@ def test_seizures_in_annotated_recordings(tmp_path, capsys):
         edfio.Edf([one], annotations=marks, data_record_duration=1).write(folder / f"{number}.edf")
     run = tmp_path / "run"
     words = ["source=edf", f"data={folder}", f"out={run}", "task.cut.channels=[[T7]]", *QUICK]
-    assert call("train", "seizure", *words) == 0, capsys.readouterr()
+    by_subject = ["reading.subject='([0-9])'", "task.unit=subject"]
+    assert call("train", "seizure", *words, *by_subject) == 0, capsys.readouterr()
+    assert "may share subjects" not in (run / "report.html").read_text()
+    out = tmp_path / "scores.parquet"
+    assert call("predict", run / "model", f"data={folder}", f"out={out}") == 0
     cohort = json.dumps(json.loads((run / "cohort.json").read_text()))
     assert "180 records of 9 recordings, one channel at 128 Hz" in cohort
+
+
+def test_options_that_the_source_does_not_take(beats, tmp_path, capsys):
+    words = [f"data={beats}", f"out={tmp_path / 'run'}", "reading.subjct=folder"]
+    assert call("train", "beats", *words) == 2
+    assert "Did you mean 'subject'" in capsys.readouterr().err
 
 
 def test_a_task_must_say_how_recordings_are_cut(beats, tmp_path, capsys):

@@ -77,6 +77,7 @@ class Experiment(BaseModel):
         name: the built-in experiment's name, or the stem of the user's file.
         title: the heading of the report.
         source: which reader turns the data into events or signals.
+        reading: what that reader takes beside the path (``subject``, ``value_column``).
         task: the task room and its overrides (``name``, and what its ``task.yaml`` declares).
         model: the recipe and its arguments (``recipe``, and what its constructor takes).
         encoding: what the encoder of the samples takes.
@@ -94,6 +95,7 @@ class Experiment(BaseModel):
     name: str
     title: str
     source: str
+    reading: dict[str, Any] = {}
     task: dict[str, Any]
     model: dict[str, Any]
     encoding: dict[str, Any] = {}

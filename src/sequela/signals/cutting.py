@@ -132,13 +132,12 @@ def cut(
         raise DataError("recordings", got="none with a channel", wanted="at least one")
     plan = _plan(usable, how)
     parts = [_Pieces(plan, recording, how, classes, dropped) for recording in usable]
-    blocks = [block for one in parts for block in one.blocks()]
+    values = _joined(parts, len(plan.names))
     lengths = np.concatenate([one.lengths for one in parts])
     annotated = any(one.annotated for one in parts)
     label = np.concatenate([one.labels for one in parts]) if annotated else None
-    width = len(plan.names)
     return SignalSet(
-        values=np.concatenate([np.empty((0, width), np.float32), *blocks]),
+        values=values,
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         recording=_repeated([one.recording.id for one in parts], parts),
         sampling_rate=plan.rate,
@@ -149,6 +148,17 @@ def cut(
         units=plan.units,
         onset=np.concatenate([one.onsets for one in parts]),
     ), dropped
+
+
+def _joined(parts: list[_Pieces], width: int) -> np.ndarray:
+    """The samples of all records, end to end; held once, for they may be most of the memory."""
+    values = np.empty((sum(len(one.starts) * one.size for one in parts), width), np.float32)
+    done = 0
+    for one in parts:
+        for block in one.blocks():
+            values[done : done + len(block)] = block
+            done += len(block)
+    return values[:done]
 
 
 def _repeated(names: list[str], parts: list[_Pieces]) -> np.ndarray:

@@ -53,7 +53,7 @@ def prepare(experiment: Experiment) -> Prepared:
     overrides = {key: value for key, value in experiment.task.items() if key != "name"}
     task = tasks.declaration(experiment.task["name"], **overrides)
     declaration = parse_declaration(task)
-    data = ingest.opened(experiment.source, experiment.data)
+    data = ingest.opened(experiment.source, experiment.data, **experiment.reading)
     labelled = label(data, declaration, experiment.labels)
     part_of, said = deal(data, labelled.labels, experiment.split, experiment.seed)
     rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
@@ -78,6 +78,7 @@ def prepare(experiment: Experiment) -> Prepared:
         preparation={
             "kind": "events",
             "source": experiment.source,
+            "reading": experiment.reading,
             "task": task,
             "encoding": {"kind": settings.kind, "parents": settings.parents},
             "encoder": encoder.to_dict(),
@@ -173,7 +174,7 @@ def samples_for(
     """
     encoder, grouped = encoder_from(preparation)
     declaration = parse_declaration(preparation["task"])
-    data = ingest.opened(preparation["source"], path)
+    data = ingest.opened(preparation["source"], path, **preparation.get("reading", {}))
     labelled = label(data, declaration, labels, known=known_outcome)
     events = observed(data, declaration, labelled)
     parents = parents_of(data) if grouped else None

@@ -22,9 +22,11 @@ __all__ = ["prepare", "samples_for"]
 _FEW = 10
 
 
-def _read(source: str, path: Path, declaration: SignalDeclaration) -> tuple[SignalSet, list[str]]:
+def _read(
+    source: str, reading: dict[str, Any], path: Path, declaration: SignalDeclaration
+) -> tuple[SignalSet, list[str]]:
     """The records, cut from long recordings where need be, and what was left out of them."""
-    signals = sources.read(source, path)
+    signals = sources.read(source, path, **reading)
     dropped: Counter[str] = Counter()
     if isinstance(signals, RecordingSet):
         signals, dropped = declaration.records(signals)
@@ -68,7 +70,7 @@ def prepare(experiment: Experiment) -> Prepared:
     overrides = {key: value for key, value in experiment.task.items() if key != "name"}
     task = tasks.declaration(experiment.task["name"], **overrides)
     declaration = SignalDeclaration.parse(task)
-    signals, left_out = _read(experiment.source, experiment.data, declaration)
+    signals, left_out = _read(experiment.source, experiment.reading, experiment.data, declaration)
     target, groups = declaration.target(signals), declaration.groups(signals)
     part_of = assign_splits(groups, target, experiment.split.fractions, experiment.seed)
     rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
@@ -100,6 +102,7 @@ def prepare(experiment: Experiment) -> Prepared:
         preparation={
             "kind": "signals",
             "source": experiment.source,
+            "reading": experiment.reading,
             "task": task,
             "encoder": encoder.to_dict(),
         },
@@ -136,7 +139,7 @@ def samples_for(preparation: dict[str, Any], path: Path) -> tuple[RaggedSamples,
         DataError: the data cannot be used, or other channels or rates than in training.
     """
     declaration = SignalDeclaration.parse(preparation["task"])
-    signals, _ = _read(preparation["source"], path, declaration)
+    signals, _ = _read(preparation["source"], preparation.get("reading", {}), path, declaration)
     target = None if signals.label is None else _labels(declaration.target(signals))
     encoder = SignalEncoder.from_dict(preparation["encoder"])
     return encoder.encode(signals, target, declaration.groups(signals)), signals
