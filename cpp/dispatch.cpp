@@ -92,6 +92,15 @@ int32_t check_sizes(const sequela_layer &layer) {
   return SEQUELA_OK;
 }
 
+// Whether each step and the whole batch have as many rows of every sample.
+int32_t check_samples(const sequela_layer &layer, int64_t samples) {
+  if (samples < 0 || samples > kMost) return SEQUELA_BAD_SIZE;
+  if (samples < 2) return SEQUELA_OK;
+  bool even = layer.B % samples == 0;
+  for (int64_t t = 0; t < layer.T; ++t) even = even && layer.batch_sizes[t] % samples == 0;
+  return even ? SEQUELA_OK : SEQUELA_BAD_BATCH_SIZES;
+}
+
 bool is_zoned(const sequela_layer &layer) {
   return layer.keep_h || layer.keep_c || layer.zoneout_h != 0 || layer.zoneout_c != 0;
 }
@@ -150,6 +159,10 @@ void split_rows(const sequela_layer &layer, const int64_t *lengths, int32_t thre
   }
 }
 
+int64_t gates_of(int32_t cell) {
+  return cell < SEQUELA_LSTM ? 1 : cell == SEQUELA_LSTM ? 4 : 3;
+}
+
 struct Run {
   const Kernels *kernels;
   Job job;
@@ -173,7 +186,7 @@ Job job_of(const sequela_layer &layer) {
   job.w_ih = layer.w_ih, job.w_hh = layer.w_hh, job.b_ih = layer.b_ih, job.b_hh = layer.b_hh;
   if (job.cell != SEQUELA_LSTM) job.c0 = nullptr;
   while (job.steps && !job.sizes[job.steps - 1]) --job.steps;  // trailing steps without rows
-  job.projected = layer.P, job.optioned = has_options(layer);
+  job.projected = layer.P, job.optioned = has_options(layer), job.samples = 1;
   job.w_hr = layer.w_hr, job.w_peephole = layer.w_peephole, job.mask = layer.mask;
   job.norm_ih = layer.norm_ih, job.norm_hh = layer.norm_hh;
   job.norm_c = layer.norm_c, job.norm_c_bias = layer.norm_c_bias;
@@ -269,15 +282,22 @@ extern "C" int32_t sequela_backward(const sequela_layer *layer, const void *out,
                                     const sequela_gradients *gradients) {
   if (const int32_t status = check(*layer, out)) return status;
   if (!saved && sequela_saved_bytes(layer) > 0) return SEQUELA_MISSING;
+  if (const int32_t status = check_samples(*layer, gradients->samples)) return status;
   Run call = {nullptr, job_of(*layer), true, nullptr};
   Job &job = call.job;
+  if (gradients->samples > 1) job.samples = gradients->samples;
   const bool lstm = layer->cell == SEQUELA_LSTM;
   job.out = const_cast<void *>(out), job.saved = saved;
   job.dout = gradients->dout, job.dh_n = gradients->dh_n;
   job.dc_n = lstm ? gradients->dc_n : nullptr;
   job.dx = gradients->dx, job.dw_ih = gradients->dw_ih, job.dw_hh = gradients->dw_hh;
   job.db_ih = gradients->db_ih, job.db_hh = gradients->db_hh;
-  large_pages(job.dx, layer->N * layer->D * (layer->precision ? 8 : 4));
+  const int64_t size = layer->precision ? 8 : 4;
+  large_pages(job.dx, layer->N * layer->D * size);
+  if (job.samples > 1) {
+    const int64_t rows = layer->H * gates_of(layer->cell) * job.samples;
+    large_pages(job.dw_ih, rows * layer->D * size), large_pages(job.dw_hh, rows * layer->P * size);
+  }
   job.dh0 = gradients->dh0, job.dc0 = lstm ? gradients->dc0 : nullptr;
   if (layer->everything) {
     job.dall_c = lstm ? gradients->dall_c : nullptr;
@@ -290,10 +310,6 @@ extern "C" int32_t sequela_backward(const sequela_layer *layer, const void *out,
 }
 
 namespace {
-
-int64_t gates_of(int32_t cell) {
-  return cell < SEQUELA_LSTM ? 1 : cell == SEQUELA_LSTM ? 4 : 3;
-}
 
 // A job that can be asked about its weights alone.
 Job weights_of(const sequela_layer &layer) {

@@ -1,6 +1,7 @@
 // What follows from the gates' gradients once all steps are done: the gradients of the input, the
 // weights and the biases: over the packed rows in their order, one chain for each stretch of rows;
-// the stretches of a block are summed, and then the blocks.
+// the stretches of a block are summed, and then the blocks. Each sample's are summed on their own,
+// so that they have the bits of a call with its rows alone.
 #ifndef SEQUELA_GRADIENTS_H
 #define SEQUELA_GRADIENTS_H
 
@@ -223,12 +224,31 @@ __attribute__((noinline)) void product_end(const Job &job, void *result, const r
             });
 }
 
+// The packed rows of one sample: every `apart`-th from `first` on. With one sample they are all rows.
+struct Sample {
+  int64_t number, apart, rows;
+
+  Sample(const Job &job, int64_t number)
+      : number(number), apart(job.samples), rows(job.rows / job.samples) {}
+
+  int64_t at(int64_t n) const { return number + n * apart; }
+  Columns of(Columns columns) const {
+    columns.from += number * columns.stride, columns.stride *= apart;
+    return columns;
+  }
+  // Where the sample's part of a result of `size` numbers begins; null where none is wanted.
+  real *part(void *result, int64_t size) const {
+    return result ? static_cast<real *>(result) + number * size : nullptr;
+  }
+};
+
 template <class Plan>
-__attribute__((noinline)) void bias_block(const Plan &plan, int slots, int64_t begin, int64_t end,
-                                          int32_t thread) {
+__attribute__((noinline)) void bias_block(const Plan &plan, const Sample &sample, int slots,
+                                          int64_t begin, int64_t end, int32_t thread) {
   const Range own = share(plan.saved.vectors * slots, thread, plan.job.threads);
+  const int64_t stride = plan.saved.stride * sample.apart;
   for (int64_t q = own.begin * W; q < own.end * W; q += W) {
-    const real *gates = plan.gates + begin * plan.saved.stride + q;
+    const real *gates = plan.gates + sample.at(begin) * plan.saved.stride + q;
     vec block = splat(0);
     for (int64_t n = begin; n < end;) {
       const int64_t last = end - n > kStretch ? n + kStretch : end;
@@ -236,7 +256,7 @@ __attribute__((noinline)) void bias_block(const Plan &plan, int slots, int64_t b
       while (n < last) {
         const int64_t next = last - n > kAddends ? n + kAddends : last;
         vec sum = splat(0);
-        for (; n < next; ++n, gates += plan.saved.stride) sum = sum + load(gates);
+        for (; n < next; ++n, gates += stride) sum = sum + load(gates);
         stretch = stretch + sum;
       }
       block = block + stretch;
@@ -280,35 +300,46 @@ Columns columns_r(const Plan &plan) {
           plan.from_h,  plan.saved.stride, plan.job.hidden};
 }
 
-// dw_ih, dw_hh, db_ih, db_hh. Threads own tiles of the result, never rows: bits do not depend on
-// their number.
+// dw_ih, dw_hh, db_ih, db_hh of one sample. Threads own tiles of the result, never rows: bits do not
+// depend on their number.
 template <class Cell, class Plan>
-void weight_gradients(const Plan &plan, int32_t thread) {
+void weight_gradients(const Plan &plan, const Sample &sample, int32_t thread) {
   const Job &job = plan.job;
-  const Columns from_x = columns_x<Cell>(plan), from_h = columns_h<Cell>(plan);
-  const Columns from_r = columns_r<Cell>(plan);
+  const Columns from_x = sample.of(columns_x<Cell>(plan));
+  const Columns from_h = sample.of(columns_h<Cell>(plan));
+  const Columns from_r = sample.of(columns_r<Cell>(plan));
   const int64_t width = job.input, hidden = job.projected;
   const real *rows[kBlock];
-  for (int64_t begin = 0; begin < job.rows; begin += kBlock) {
-    const int64_t count = begin + kBlock < job.rows ? kBlock : job.rows - begin;
+  for (int64_t begin = 0; begin < sample.rows; begin += kBlock) {
+    const int64_t count = begin + kBlock < sample.rows ? kBlock : sample.rows - begin;
     for (int64_t n = 0; n < count; ++n)
-      rows[n] = static_cast<const real *>(job.x) + (begin + n) * width;
+      rows[n] = static_cast<const real *>(job.x) + sample.at(begin + n) * width;
     if (job.dw_ih) product_block(job, plan.sums.x, width, from_x, rows, begin, count, thread);
-    if (job.dw_hh)
-      product_block(job, plan.sums.h, hidden, from_h, plan.before + begin, begin, count, thread);
+    for (int64_t n = 0; n < count; ++n) rows[n] = plan.before[sample.at(begin + n)];
+    if (job.dw_hh) product_block(job, plan.sums.h, hidden, from_h, rows, begin, count, thread);
     if (Cell::kRCount && job.dw_hh) {
-      for (int64_t n = 0; n < count; ++n) rows[n] = plan.states + (begin + n) * plan.saved.padded;
+      for (int64_t n = 0; n < count; ++n)
+        rows[n] = plan.states + sample.at(begin + n) * plan.saved.padded;
       product_block(job, plan.sums.r, hidden, from_r, rows, begin, count, thread);
     }
-    if (job.db_ih || job.db_hh) bias_block(plan, Cell::kSlots, begin, begin + count, thread);
+    if (job.db_ih || job.db_hh)
+      bias_block(plan, sample, Cell::kSlots, begin, begin + count, thread);
   }
-  if (job.dw_ih) product_end(job, job.dw_ih, plan.sums.x, width, from_x, thread);
-  if (job.dw_hh) product_end(job, job.dw_hh, plan.sums.h, hidden, from_h, thread);
-  if (Cell::kRCount && job.dw_hh)
-    product_end(job, job.dw_hh, plan.sums.r, hidden, from_r, thread);
-  bias_end(job, job.db_ih, plan.sums.bias, from_x, thread);
-  bias_end(job, job.db_hh, plan.sums.bias, from_h, thread);
-  if (Cell::kRCount) bias_end(job, job.db_hh, plan.sums.bias, from_r, thread);
+  const int64_t gates = job.hidden * Cell::kXCount;  // x meets every gate
+  real *dw_ih = sample.part(job.dw_ih, gates * width), *db_ih = sample.part(job.db_ih, gates);
+  real *dw_hh = sample.part(job.dw_hh, gates * hidden), *db_hh = sample.part(job.db_hh, gates);
+  if (dw_ih) product_end(job, dw_ih, plan.sums.x, width, from_x, thread);
+  if (dw_hh) product_end(job, dw_hh, plan.sums.h, hidden, from_h, thread);
+  if (Cell::kRCount && dw_hh) product_end(job, dw_hh, plan.sums.r, hidden, from_r, thread);
+  bias_end(job, db_ih, plan.sums.bias, from_x, thread);
+  bias_end(job, db_hh, plan.sums.bias, from_h, thread);
+  if (Cell::kRCount) bias_end(job, db_hh, plan.sums.bias, from_r, thread);
+}
+
+template <class Cell, class Plan>
+void weight_gradients(const Plan &plan, int32_t thread) {
+  for (int64_t number = 0; number < plan.job.samples; ++number)
+    weight_gradients<Cell>(plan, Sample(plan.job, number), thread);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ struct Job {
   int32_t optioned;                                  // whether any of the options below is there
   int64_t rows, steps, batch, input, hidden;         // N T B D H
   int64_t projected;                                 // P
+  int64_t samples;                                   // 1, or the gradients of how many are apart
   const int64_t *sizes, *offsets, *lengths;          // [T], [T + 1] prefix sums, [B]
   const int64_t *row_begin;                          // [threads + 1] rows of each thread
   const void *x, *h0, *c0, *w_ih, *w_hh, *b_ih, *b_hh;

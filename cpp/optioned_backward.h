@@ -304,48 +304,62 @@ void optioned_initial(const OptionedBackward<Cell> &plan, int32_t thread) {
       dc0[b * job.hidden + i] = plain.carry[b * plain.saved.padded + i];
 }
 
-// The sums of all rows, in the order of the rows, handed to the caller.
+// The sums of a sample's rows, in the order of the rows, handed to the caller.
 template <class Cell>
-void end_sums(const OptionedBackward<Cell> &plan, void *to, real *total, const real *sums,
-              int64_t stride, const Columns &columns, int32_t thread) {
+void end_sums(const OptionedBackward<Cell> &plan, const Sample &sample, real *to, real *total,
+              const real *sums, int64_t stride, const Columns &columns, int32_t thread) {
   if (!to || !sums) return;
   const Job &job = plan.job;
   const Range own = share(columns.vectors() / columns.count * columns.slots, thread, job.threads);
   for (int64_t q = own.begin * W; q < own.end * W; q += W) {
     vec sum = splat(0);
-    for (int64_t b = 0; b < job.batch; ++b) sum = sum + load(sums + b * stride + q);
+    for (int64_t b = sample.number; b < job.batch; b += sample.apart)
+      sum = sum + load(sums + b * stride + q);
     store(total + q, sum);
   }
   bias_end(job, to, total, columns, thread);
 }
 
 template <class Cell>
-void option_gradients(const OptionedBackward<Cell> &plan, int32_t thread) {
+void projection_gradients(const OptionedBackward<Cell> &plan, const Sample &sample,
+                          int32_t thread) {
   const Job &job = plan.job;
   const Saved &saved = plan.plain.saved;
-  const int64_t hidden = job.hidden;
+  const Columns columns =
+      sample.of({1, 0, 1, kInTurn, plan.dh, saved.wide, job.projected});
+  const real *rows[kBlock];
+  for (int64_t begin = 0; begin < sample.rows; begin += kBlock) {
+    const int64_t count = begin + kBlock < sample.rows ? kBlock : sample.rows - begin;
+    for (int64_t n = 0; n < count; ++n)
+      rows[n] = plan.unprojected + sample.at(begin + n) * saved.padded;
+    product_block(job, plan.projection_total, job.hidden, columns, rows, begin, count, thread);
+  }
+  product_end(job, sample.part(job.dw_hr, job.projected * job.hidden), plan.projection_total,
+              job.hidden, columns, thread);
+}
+
+template <class Cell>
+void option_gradients(const OptionedBackward<Cell> &plan, const Sample &sample, int32_t thread) {
+  const Job &job = plan.job;
+  const Saved &saved = plan.plain.saved;
+  const int64_t hidden = job.hidden, gates = hidden * Cell::kXCount;
   const Columns one{1, 0, 1, kInTurn, nullptr, 0, hidden};
   const Columns three{3, 0, 3, kInTurn, nullptr, 0, hidden};
   real *to_x = plan.total, *to_h = to_x + saved.stride, *peephole = to_h + saved.stride;
   real *c = peephole + 3 * saved.padded, *c_bias = c + saved.padded;
   const Columns x = columns_x<Cell>(plan.plain), h = columns_h<Cell>(plan.plain);
-  end_sums(plan, job.dw_peephole, peephole, plan.sum_peephole, 3 * saved.padded, three, thread);
-  end_sums(plan, job.dnorm_c, c, plan.sum_c, saved.padded, one, thread);
-  end_sums(plan, job.dnorm_c_bias, c_bias, plan.sum_c_bias, saved.padded, one, thread);
-  end_sums(plan, job.dnorm_ih, to_x, plan.sum_x, saved.stride, x, thread);
-  end_sums(plan, job.dnorm_hh, to_h, plan.sum_h, saved.stride, h, thread);
+  auto end = [&](void *to, int64_t size, real *total, const real *sums, int64_t stride,
+                 const Columns &columns) {
+    end_sums(plan, sample, sample.part(to, size), total, sums, stride, columns, thread);
+  };
+  end(job.dw_peephole, 3 * hidden, peephole, plan.sum_peephole, 3 * saved.padded, three);
+  end(job.dnorm_c, hidden, c, plan.sum_c, saved.padded, one);
+  end(job.dnorm_c_bias, hidden, c_bias, plan.sum_c_bias, saved.padded, one);
+  end(job.dnorm_ih, gates, to_x, plan.sum_x, saved.stride, x);
+  end(job.dnorm_hh, gates, to_h, plan.sum_h, saved.stride, h);
   if (Cell::kRCount)
-    end_sums(plan, job.dnorm_hh, to_h, plan.sum_h, saved.stride, columns_r<Cell>(plan.plain),
-             thread);
-  if (!job.w_hr || !job.dw_hr) return;
-  const Columns columns{1, 0, 1, kInTurn, plan.dh, saved.wide, job.projected};
-  const real *rows[kBlock];
-  for (int64_t begin = 0; begin < job.rows; begin += kBlock) {
-    const int64_t count = begin + kBlock < job.rows ? kBlock : job.rows - begin;
-    for (int64_t n = 0; n < count; ++n) rows[n] = plan.unprojected + (begin + n) * saved.padded;
-    product_block(job, plan.projection_total, hidden, columns, rows, begin, count, thread);
-  }
-  product_end(job, job.dw_hr, plan.projection_total, hidden, columns, thread);
+    end(job.dnorm_hh, gates, to_h, plan.sum_h, saved.stride, columns_r<Cell>(plan.plain));
+  if (job.w_hr && job.dw_hr) projection_gradients(plan, sample, thread);
 }
 
 template <class Cell>
@@ -363,7 +377,8 @@ void optioned_backward(const Job *job, int32_t thread) {
   sequela_team_wait(job->team);
   input_gradients<Cell>(plan.plain, thread);
   weight_gradients<Cell>(plan.plain, thread);
-  option_gradients(plan, thread);
+  for (int64_t number = 0; number < job->samples; ++number)
+    option_gradients(plan, Sample(*job, number), thread);
 }
 
 }  // namespace

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.ops import test_native_options as optioned
 from tests.ops.test_native_recurrent import NAMES, SHAPES, assert_equal_bits, everything, example
 from tests.tolerances import REFERENCE
 
 from sequela.ops import native_recurrent as native
 from sequela.ops.native import library
-from sequela.ops.native_call import REQUIRED, TENSORS
+from sequela.ops.native_call import EVERY_TENSOR, REQUIRED
 from sequela.ops.operator import recurrent
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the native library is not built here")
@@ -22,6 +23,31 @@ def given(call):
 
 def arguments(call, keep=True):
     return (call.cell.name, torch.tensor(call.sizes), call.reverse, keep, *given(call))
+
+
+def with_options(call, keep=True):
+    """All arguments of the operator."""
+    c0 = call.initial[1] if len(call.initial) > 1 else None
+    drawn = [part if isinstance(part, torch.Tensor) else None for part in (*call.keep, None)][:2]
+    rates = [part if isinstance(part, float) else 0.0 for part in (*call.keep, None)][:2]
+    given = (call.data, call.initial[0], c0, *call.weights, call.mask, *drawn)
+    plain = (call.cell.name, torch.tensor(call.sizes), call.reverse, keep)
+    return (*plain, *given, *rates, call.everything)
+
+
+def computed_with_options(call, keep=True):
+    """As :func:`optioned.computed` does it for a backend."""
+
+    class Backend:
+        @staticmethod
+        def run(call):
+            output, *final = recurrent(*with_options(call, keep))
+            states = len(call.initial)
+            names = (*call.cell.state._fields[1:], *call.cell.gates._fields)
+            every = {"h": output * 1.0} | dict(zip(names, final[states:], strict=False))
+            return native.Result(output, final[:states], every if call.everything else {})
+
+    return optioned.computed(Backend, call)
 
 
 def through_operator(call, keep=True):
@@ -43,11 +69,79 @@ def test_opcheck(cell, reverse):
     torch.library.opcheck(torch.ops.sequela.recurrent, arguments(call))
     found = torch.ops.sequela.recurrent(*arguments(call))
     parts = [None if part is None else part.detach() for part in given(call)]
-    wanted = [part is not None for part in parts]
-    plain = (cell, torch.tensor(call.sizes), reverse, wanted)
-    late = (torch.ones_like(found[0]).detach(), None, None)
-    rest = (found[0].detach(), found[3], *late)
-    torch.library.opcheck(torch.ops.sequela.recurrent_backward, (*plain, *parts, *rest))
+    check_backward(call, parts, found, (0.0, 0.0, False))
+
+
+def check_backward(call, parts, found, numbers):
+    """The backward operator, of what the operator returned."""
+    options = [None] * (len(EVERY_TENSOR) - len(parts))
+    parts = [None if part is None else part.detach() for part in (*parts, *options)]
+    constant = ("mask", "keep_h", "keep_c")
+    wanted = [
+        part is not None and name not in constant
+        for name, part in zip(EVERY_TENSOR, parts, strict=True)
+    ]
+    late = [torch.ones_like(part).detach() if part.numel() else None for part in found]
+    late[2:4] = [late[2]]
+    for samples in (0, 1):
+        plain = (call.cell.name, torch.tensor(call.sizes), call.reverse, wanted)
+        rest = (*parts, *numbers, samples, found[0].detach(), found[3], *late)
+        torch.library.opcheck(torch.ops.sequela.recurrent_backward, (*plain, *rest))
+
+
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [("lstm", optioned.ALL), ("gru_before", optioned.ALL), ("rnn_tanh", "dropout expected")],
+)
+def test_opcheck_with_options(cell, options):
+    call = optioned.example(cell, [3, 2, 1], 2, 5, options)
+    torch.library.opcheck(torch.ops.sequela.recurrent, with_options(call))
+    *parts, h, c, every = with_options(call)[4:]
+    found = torch.ops.sequela.recurrent(*with_options(call))
+    check_backward(call, parts, found, (h, c, every))
+
+
+@pytest.mark.parametrize(("cell", "options"), optioned.CASES)
+def test_options_have_the_bits_of_the_eager_path(cell, options):
+    for reverse in (False, True):
+        call = optioned.example(cell, *SHAPES["ragged"], options, torch.float32, reverse)
+        wanted = optioned.computed(native, call)
+        assert_equal_bits(computed_with_options(call), wanted)
+        assert_equal_bits(computed_with_options(call, keep=False), wanted)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru_after"])
+def test_a_gradient_of_a_gradient_with_options_is_the_references(cell):
+    call = optioned.example(cell, [3, 2, 1], 2, 3, optioned.ALL)
+    parts = optioned.leaves(call)
+
+    def twice(run):
+        loss = sum(part.square().sum() for part in run(call))
+        first = torch.autograd.grad(loss, parts, create_graph=True)
+        return torch.autograd.grad(sum(grad.square().sum() for grad in first), parts)
+
+    def of_backend(call):
+        result = native.run(call)
+        return [result.output, *result.final, *list(result.everything.values())[1:]]
+
+    ours = twice(lambda call: recurrent(*with_options(call)))
+    for one, other in zip(ours, twice(of_backend), strict=True):
+        torch.testing.assert_close(one, other, **REFERENCE)
+
+
+@pytest.mark.parametrize("cell", NAMES)
+def test_bfloat16_keeps_nothing_and_has_a_gradient(cell):
+    call = example(cell, [3, 2, 1], 4, 5, torch.bfloat16)
+    found = torch.ops.sequela.recurrent(*arguments(call))
+    assert found[3].shape == (6, 0)
+    assert all(part.dtype is torch.bfloat16 for part in found)
+    if cell == "lstm":
+        torch.library.opcheck(torch.ops.sequela.recurrent, arguments(call))
+    parts = [part for part in given(call) if part is not None]
+    late = torch.ones_like(found[0])
+    ours = torch.autograd.grad(found[0], parts, late)
+    wanted = torch.autograd.grad(native.run(call).output, parts, late)
+    assert_equal_bits(ours, wanted)
 
 
 @pytest.mark.parametrize("shape", ["ragged", "many rows", "no input"])
@@ -62,7 +156,7 @@ def test_the_bits_of_the_eager_path(cell, shape):
 
 def test_the_workspace_is_read_only():
     call = example("lstm", *SHAPES["ragged"])
-    output, _, _, workspace = torch.ops.sequela.recurrent(*arguments(call))
+    output, _, _, workspace, _ = torch.ops.sequela.recurrent(*arguments(call))
     before = workspace.clone()
     first = torch.autograd.grad(output.sum(), [call.data], retain_graph=True)
     assert torch.equal(workspace, before)
@@ -95,8 +189,8 @@ def test_a_gradient_of_a_gradient_is_the_references():
 
 def test_the_schema_names_what_the_layer_holds():
     names = [a.name for a in torch.ops.sequela.recurrent.default._schema.arguments]
-    assert tuple(names[-len(TENSORS) :]) == TENSORS
-    assert set(REQUIRED) < set(TENSORS)
+    assert tuple(names[4:-3]) == EVERY_TENSOR
+    assert set(REQUIRED) < set(EVERY_TENSOR)
 
 
 def test_calls_that_do_not_fit_are_errors():

@@ -19,7 +19,7 @@
 #endif
 
 /* Raised by one with every change that an older caller cannot live with. */
-#define SEQUELA_INTERFACE_VERSION 6
+#define SEQUELA_INTERFACE_VERSION 7
 
 #ifdef __cplusplus
 extern "C" {
@@ -133,6 +133,11 @@ struct sequela_gradients {
   void *dw_hr, *dw_peephole;          /* [P, H], [3, H] */
   void *dnorm_ih, *dnorm_hh;          /* [G*H] */
   void *dnorm_c, *dnorm_c_bias;       /* [H] */
+
+  /* S above 1: the gradient of every weight has S parts, [S, ...], one for each sample. Row b belongs
+   * to sample b % S, so B and each batch size must be multiples of S. 0 and 1: one sum of all rows. A
+   * part has the bits of a call with the sample's rows alone; scratch memory does not grow with S. */
+  int64_t samples;
 };
 
 /* Back-propagation through time. `out` is what the forward pass returned, `saved` what it kept;

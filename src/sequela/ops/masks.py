@@ -80,7 +80,7 @@ def draw(
         rate: the probability of the first value.
         values: what is drawn: with probability ``rate`` the first, else the second.
     """
-    if library() is not None and like.is_cpu and like.dtype in PRECISIONS and not is_traced():
+    if not is_traced() and like.is_cpu and like.dtype in PRECISIONS and library() is not None:
         return _drawn_natively(like, seed, stream, rows, steps, width, rate, values)
     groups = -(-width // 64)
     blocks = torch.arange(groups * 16, device=like.device)

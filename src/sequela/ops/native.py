@@ -14,7 +14,7 @@ from pathlib import Path
 
 __all__ = ["INTERFACE_VERSION", "library", "status"]
 
-INTERFACE_VERSION = 6
+INTERFACE_VERSION = 7
 _NAME = "libsequela.so"
 
 

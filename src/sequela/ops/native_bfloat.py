@@ -1,9 +1,10 @@
 """The native backend in bfloat16: data and weights of 16 bits, sums of 32.
 
 Without gradients the kernels multiply pairs of bfloat16 where the processor can. With gradients,
-traced, with options or elsewhere the float32 kernels compute: bfloat16 widens to float32 exactly,
-all steps are float32, and results and gradients are rounded once. Both lie within 3e-3 of float32
-(the norm of the difference by the norm); they have different bits.
+with options or elsewhere the float32 kernels compute: bfloat16 widens to float32 exactly, all
+steps are float32, and results and gradients are rounded once. Both lie within 3e-3 of float32 (the
+norm of the difference by the norm); they have different bits. Under autocast the data and weights
+are rounded first, which costs some of that.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sequela.ops.call import Call, Result
 from sequela.ops.native import library
 from sequela.ops.native_call import checked, describe, done
 
-__all__ = ["forward", "has_pairs", "widened"]
+__all__ = ["forward", "has_pairs", "under_autocast", "widened"]
 
 
 @functools.cache
@@ -69,21 +70,55 @@ def widened(call: Call, run: Callable[[Call], Result]) -> Result:
         call: in bfloat16.
         run: computes the call in float32.
     """
-    weights = [None if part is None else part.float() for part in call.weights]
-    single = Call(
-        call.cell,
-        call.data.float(),
-        call.sizes,
-        tuple(part.float() for part in call.initial),
-        CellWeights(*weights),  # pyrefly: ignore [bad-argument-type]
-        call.reverse,
-        None if call.mask is None else call.mask.float(),
-        tuple(keep.float() if isinstance(keep, Tensor) else keep for keep in call.keep),
-        call.everything,
-    )
-    result = run(single)
+    result = run(_as(torch.float32, call))
     return Result(
         result.output.bfloat16(),
         tuple(part.bfloat16() for part in result.final),
         {name: part.bfloat16() for name, part in result.everything.items()},
+    )
+
+
+def under_autocast(call: Call, run: Callable[[Call], Result]) -> Result:
+    """The call rounded to bfloat16, as autocast wants it; its results have torch's types.
+
+    Args:
+        call: in float32, bfloat16 or both.
+        run: computes the call in bfloat16.
+    """
+    result = run(_as(torch.bfloat16, call))
+    types = _autocast_types(call)
+    return Result(
+        result.output.to(types["h"]),
+        tuple(
+            part.to(types[name])
+            for part, name in zip(result.final, call.cell.state._fields, strict=True)
+        ),
+        {name: part.to(types.get(name, types["c"])) for name, part in result.everything.items()},
+    )
+
+
+def _autocast_types(call: Call) -> dict[str, torch.dtype]:
+    """Of h and c: bfloat16 as far as they are a product, else the type of what they carry on."""
+    carried = torch.promote_types(torch.bfloat16, call.initial[0].dtype)
+    facts = call.facts
+    if call.cell.name.startswith("gru") or facts.zoneout:
+        return {"h": carried, "c": carried}
+    if call.cell.name != "lstm":
+        return {"h": carried if facts.layer_norm else torch.bfloat16, "c": carried}
+    half = {True: torch.bfloat16, False: carried}
+    return {"h": half[facts.projection or not any(facts[3:])], "c": half[not any(facts[3:])]}
+
+
+def _as(dtype: torch.dtype, call: Call) -> Call:
+    weights = [None if part is None else part.to(dtype) for part in call.weights]
+    return Call(
+        call.cell,
+        call.data.to(dtype),
+        call.sizes,
+        tuple(part.to(dtype) for part in call.initial),
+        CellWeights(*weights),  # pyrefly: ignore [bad-argument-type]
+        call.reverse,
+        None if call.mask is None else call.mask.to(dtype),
+        tuple(keep.to(dtype) if isinstance(keep, Tensor) else keep for keep in call.keep),
+        call.everything,
     )

@@ -22,12 +22,14 @@ __all__ = [
     "PRECISIONS",
     "REQUIRED",
     "TENSORS",
+    "WITH_ROWS",
     "Layer",
     "backward",
     "checked",
     "describe",
     "done",
     "forward",
+    "handed_count",
     "instruction_set",
     "saved_width",
     "unused_columns",
@@ -85,6 +87,7 @@ class _Gradients(ctypes.Structure):
         ),
         ("dall_gates", ctypes.c_void_p * 4),
         *((f"d{name}", ctypes.c_void_p) for name in _OPTIONS[:6]),
+        ("samples", ctypes.c_int64),
     )
 
 
@@ -120,11 +123,13 @@ class Layer(NamedTuple):
     everything: bool = False
 
 
-# The names of a layer's tensors, in order: all, those of a plain layer, those never None.
+# The names of a layer's tensors, in order: all, those of a plain layer, those never None, and those
+# that have rows, of the batch or packed.
 EVERY_TENSOR = Layer._fields[3:-3]
 TENSORS = EVERY_TENSOR[:7]
 _NOTHING = (None,) * len(EVERY_TENSOR)
 REQUIRED = ("x", "h0", "w_ih", "w_hh")
+WITH_ROWS = ("x", "h0", "c0", "mask", "keep_h", "keep_c")
 
 
 def instruction_set() -> str:
@@ -296,13 +301,22 @@ def unused_columns(layer: Layer, saved: Tensor) -> Tensor:
     return gates[:, width - states - line :]
 
 
-def forward(layer: Layer, keep: bool = False, rows: int | None = None) -> tuple[Tensor, ...]:
+def forward(
+    layer: Layer,
+    keep: bool = False,
+    rows: int | None = None,
+    handed: Tensor | None = None,
+    clean: bool = False,
+) -> tuple[Tensor, ...]:
     """All steps of a checked layer.
 
     Args:
         layer: from :func:`checked`.
         keep: whether what the backward pass needs is kept.
         rows: as many rows have the output and the workspace; those beyond N are not written.
+        handed: ``[handed_count, rows, H]``, written with what ``everything`` asks for, which is
+            made here when it is None.
+        clean: whether zeros lie wherever the kernels do not write to the workspace.
 
     Returns:
         ``output [N, P]``, ``h_n [B, P]``, for the LSTM ``c_n [B, H]``; with ``everything`` for
@@ -314,14 +328,18 @@ def forward(layer: Layer, keep: bool = False, rows: int | None = None) -> tuple[
     rows = x.shape[0] if rows is None else rows
     output = x.new_empty(rows, described.P)
     final = [torch.empty_like(h0)] if c0 is None else [torch.empty_like(h0), torch.empty_like(c0)]
-    handed, every = [], None
+    parts, every = [], None
     if layer.everything:
-        handed = [x.new_empty(rows, described.H) for _ in range(_handed(layer))]
-        addresses = [part.data_ptr() for part in handed]
+        if handed is None:
+            parts = [x.new_empty(rows, described.H) for _ in range(handed_count(layer.cell))]
+        else:
+            parts = list(handed.unbind(0))
+        addresses = [part.data_ptr() for part in parts]
         if c0 is None:
             addresses.insert(0, 0)
         every = _Everything(addresses[0], tuple(addresses[1:]))
-    saved = x.new_empty(rows, _width(loaded, described) if keep else 0)
+    make = x.new_zeros if clean else x.new_empty
+    saved = make(rows, _width(loaded, described) if keep else 0)
     done(
         loaded.sequela_forward(
             ctypes.addressof(described),
@@ -332,14 +350,12 @@ def forward(layer: Layer, keep: bool = False, rows: int | None = None) -> tuple[
             None if every is None else ctypes.addressof(every),
         )
     )
-    return output, *final, *handed, saved
+    return output, *final, *parts, saved
 
 
-def _handed(layer: Layer) -> int:
-    """How many states and gates beside h are handed out at every step."""
-    if not layer.everything:
-        return 0
-    return len(CELLS[layer.cell].gates._fields) + (layer.c0 is not None)
+def handed_count(cell: str) -> int:
+    """How many states and gates beside h ``everything`` hands out at every step."""
+    return len(CELLS[cell].gates._fields) + (cell == "lstm")
 
 
 def backward(
@@ -348,6 +364,7 @@ def backward(
     saved: Tensor,
     late: Sequence[Tensor | None],
     wanted: Sequence[bool],
+    samples: int = 0,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of a checked layer; ``saved`` is written over.
 
@@ -358,6 +375,9 @@ def backward(
         late: the gradients of the output, of h_n, for the LSTM of c_n, and of whatever else
             :func:`forward` returned; None for zero.
         wanted: which of :data:`EVERY_TENSOR` need a gradient.
+        samples: S above 0: the gradients of weights and biases are ``[S, ...]``, one for each
+            sample; row b of the batch belongs to sample ``b % S``, and every batch size is a
+            multiple of S. Each has the bits of a call with the sample's rows alone.
 
     Returns:
         One gradient, or None, for each of these; fewer where fewer are wanted.
@@ -366,8 +386,8 @@ def backward(
         RuntimeError: ``output``, ``saved`` or one of ``late`` does not fit the layer.
     """
     results = [
-        torch.empty_like(part) if part is not None and want else None
-        for part, want in zip(layer[3:-3], wanted, strict=False)
+        _room(name, part, samples) if part is not None and want else None
+        for name, part, want in zip(EVERY_TENSOR, layer[3:-3], wanted, strict=False)
     ]
     results += [None] * (len(EVERY_TENSOR) - len(results))
     rows = layer.x.shape[0]
@@ -379,9 +399,10 @@ def backward(
     each = (output.shape[0], described.H)
     shapes = [(output.shape[0], described.P), (described.B, described.P)]
     shapes += [] if layer.c0 is None else [(described.B, described.H)]
-    shapes += [each] * _handed(layer)
+    count = handed_count(layer.cell) if layer.everything else 0
+    shapes += [each] * count
     names = ("output", "h_n", *(() if layer.c0 is None else ("c_n",)))
-    names += ("a state or gate",) * _handed(layer)
+    names += ("a state or gate",) * count
     ready = [
         None if part is None else _plain(f"the gradient of {name}", part, shape, output.dtype)
         for name, part, shape in zip(names, late, shapes, strict=False)
@@ -394,7 +415,10 @@ def backward(
     parts = (*ready[:3], dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, ready[3])
     gates = tuple(_address(part) for part in ready[4:8])
     gradients = _Gradients(
-        *(_address(part) for part in parts), gates, *(_address(part) for part in extra[:6])
+        *(_address(part) for part in parts),
+        gates,
+        *(_address(part) for part in extra[:6]),
+        samples,
     )
     done(
         _library().sequela_backward(
@@ -405,3 +429,9 @@ def backward(
         )
     )
     return tuple(results[: max(len(wanted), len(TENSORS))])
+
+
+def _room(name: str, part: Tensor, samples: int) -> Tensor:
+    if not samples or name in WITH_ROWS:
+        return torch.empty_like(part)
+    return part.new_empty(samples, *part.shape)

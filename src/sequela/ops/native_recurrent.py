@@ -15,9 +15,10 @@ from torch import Tensor
 
 from sequela.ops import native_bfloat, reference
 from sequela.ops.call import Call, Facts, Result, constant_when_compiled
+from sequela.ops.differentiable import differentiable
 from sequela.ops.native import library, status
 from sequela.ops.native_call import CELL_NUMBERS, PRECISIONS, backward, checked, forward
-from sequela.ops.operator import differentiable, recurrent
+from sequela.ops.operator import recurrent
 from sequela.ops.sizes import table
 from sequela.ops.transforms import transformed
 
@@ -32,13 +33,17 @@ def objection(facts: Facts) -> str | None:
         return f"it has no {facts.cell} kernel"
     if facts.dtype not in PRECISIONS and facts.dtype is not torch.bfloat16:
         return f"it has no {str(facts.dtype).removeprefix('torch.')} kernels"
-    if torch.is_autocast_enabled("cpu"):
-        return "autocast is on"
+    if torch.is_autocast_enabled("cpu") and not _rounds(facts.dtype):
+        return "autocast is on, and not from float32 to bfloat16"
     if torch.jit.is_tracing():
         return "torch.jit records torch's own operators only"
-    if is_traced() and any(facts[3:]):
-        return "the call is traced or transformed, and its operator has no options"
     return _absence()
+
+
+def _rounds(dtype: torch.dtype) -> bool:
+    """Whether autocast, which is on, makes bfloat16 of data of this type."""
+    wanted = torch.get_autocast_dtype("cpu")
+    return wanted is torch.bfloat16 and dtype in (torch.float32, torch.bfloat16)
 
 
 @constant_when_compiled  # torch.compile does not trace how a library is found
@@ -55,42 +60,54 @@ def is_traced() -> bool:
     )
 
 
+def _is_transformed() -> bool:
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
 def run(call: Call) -> Result:
     """Computes a call with at least one step; see :func:`sequela.ops.recurrent.run`."""
-    cell, states = call.cell.name, len(call.initial)
-    keep = (*call.keep, None)[:2]
-    drawn = [part if isinstance(part, Tensor) else None for part in keep]
-    for part in (call.mask, *drawn):
-        if part is not None and part.requires_grad:
+    for part in (call.mask, *call.keep):
+        if isinstance(part, Tensor) and part.requires_grad:
             return reference.run(call)  # masks are constants to the kernels
+    if torch.is_autocast_enabled("cpu"):
+        return native_bfloat.under_autocast(call, _run)
+    return _run(call)
+
+
+def _run(call: Call) -> Result:
+    cell, reverse, everything = call.cell.name, call.reverse, call.everything
+    states, keep = len(call.initial), (*call.keep, None)[:2]
+    drawn = [part if isinstance(part, Tensor) else None for part in keep]
     rates = [0.0 if part is None or isinstance(part, Tensor) else part for part in keep]
     rates = (rates[0], rates[1])
     c0 = call.initial[1] if states > 1 else None
     sizes = table(call.sizes)
     given = (call.data, call.initial[0], c0, *call.weights, call.mask, *drawn)
     late, traced = torch.is_grad_enabled() and _is_tracked(given), is_traced()
+    transforms = traced and not torch.compiler.is_compiling() and _is_transformed()
     half = call.data.dtype is torch.bfloat16
-    if half and (late or traced or any(call.facts[3:]) or not native_bfloat.has_pairs()):
-        return native_bfloat.widened(call, run)
-    if half:
-        output, *final = native_bfloat.forward(cell, sizes, call.reverse, *given[:7])
+    if half and (late or transforms or not (traced or _has_bfloat(call))):
+        return native_bfloat.widened(call, _run)
+    if transforms:
+        output, *final = transformed(cell, sizes, reverse, *given, *rates, everything)
     elif traced:
-        if not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack():
-            output, *final = transformed(cell, sizes, call.reverse, *given[:7])
-        else:
-            output, *final = recurrent(cell, sizes, call.reverse, late, *given[:7])
+        output, *final = recurrent(cell, sizes, reverse, late, *given, *rates, everything)
+    elif half:
+        output, *final = native_bfloat.forward(cell, sizes, reverse, *given[:7])
     elif late:
-        plain = (cell, call.reverse, rates, call.everything)
-        output, *final = _Recurrent.apply(plain, sizes, *given)
+        output, *final = _Recurrent.apply((cell, reverse, rates, everything), sizes, *given)
     else:
-        everything = call.everything
-        layer = checked(cell, sizes, call.reverse, *given, rates=rates, everything=everything)
+        layer = checked(cell, sizes, reverse, *given, rates=rates, everything=everything)
         output, *final, _ = forward(layer)
-    if not call.everything:
+    if not everything:
         return Result(output, tuple(final), {})
     names = (*call.cell.state._fields[1:], *call.cell.gates._fields)
     handed = dict(zip(names, final[states:], strict=True))
     return Result(output, tuple(final[:states]), {"h": output.clone(), **handed})
+
+
+def _has_bfloat(call: Call) -> bool:
+    return not any(call.facts[3:]) and native_bfloat.has_pairs()
 
 
 def _is_tracked(parts: Sequence[Tensor | None]) -> bool:

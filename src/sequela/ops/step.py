@@ -207,7 +207,7 @@ def run_step(
             f"got {x.shape[1]} and {state[0].shape[1]}"
         )
     name = choose(Facts(cell, x.device.type, x.dtype)).name
-    if name == "native" and not _is_traced():
+    if name == "native" and not (_is_traced() or torch.is_autocast_enabled("cpu")):
         plain = [part.contiguous().resolve_neg() for part in (x, *state)]
         result = _native_step(cell, plain[0], plain[1:], weights[:4], packing or Packing())
         if result is not None:
