@@ -38,11 +38,9 @@ Options of the calls:
 Under autocast the results have torch's types, with one exception: torch's LSTM on the CPU returns
 bfloat16 for a dense input but float32 for a ``PackedSequence``; here it is bfloat16 for both.
 
-``torch.export`` passes through a call with a dense input at the sizes of its example, and so does
-``torch.jit.trace`` at its number of steps; what does not fit the example is refused, not computed
-wrongly. A number of sequences or steps that stays open in an export, ``lengths``, ``mask``,
-``reset`` and packed data in one, and ``torch.compile(fullgraph=True)`` need the whole layer to be
-one registered operator, which this version does not have; ``torch.compile`` works, with breaks.
+``torch.compile(fullgraph=True)`` and ``torch.export`` pass through every call but one with
+``reset``, with any number of sequences and steps, where our kernels compute it;
+``torch.jit.trace`` passes at its number of steps. ``docs/guides/torch.md`` says more.
 
 Errors are torch's type and begin with torch's phrase; those about our own options are
 ``ConfigError`` (a ``ValueError``).

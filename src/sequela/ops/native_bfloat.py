@@ -104,7 +104,7 @@ def _autocast_types(call: Call) -> dict[str, torch.dtype]:
     if call.cell.name.startswith("gru") or facts.zoneout:
         return {"h": carried, "c": carried}
     if call.cell.name != "lstm":
-        return {"h": carried if facts.layer_norm else torch.bfloat16, "c": carried}
+        return {"h": torch.bfloat16, "c": carried}
     half = {True: torch.bfloat16, False: carried}
     return {"h": half[facts.projection or not any(facts[3:])], "c": half[not any(facts[3:])]}
 
