@@ -49,6 +49,8 @@ def test_our_kernels_compute_it():
         assert "autocast is on" in explain("lstm")
 
 
+# Torch says that oneDNN has no projection.
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported")
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_types_are_those_without_our_kernels(name):
     layer, x = made(name), torch.randn(4, 3, D)
