@@ -201,8 +201,9 @@ def test_ids_of_the_source_are_kept_only_on_request(tmp_path: Path):
 def test_progress_is_told(tmp_path: Path):
     told: list[tuple[str, int, int]] = []
     ingest(extract(*FRAMES), tmp_path / "out", shard_events=900, say=lambda *a: told.append(a))
-    assert told[:3] == [("reading tables", n, 2) for n in range(3)]
-    assert told[3:] == [("writing shards", n, 2) for n in range(3)]
+    assert told[:2] == [("reading t0", 0, 2), ("reading t0: 100 events", 0, 2)]
+    assert ("reading t1: 900 events", 1, 2) in told
+    assert told[-3:] == [("writing shards", n, 2) for n in range(3)]
 
 
 def test_drops_of_an_earlier_reading_do_not_count(tmp_path: Path):

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sequela import sources
+from sequela import ingest, sources
 from sequela.errors import ConfigError, DataError
-from sequela.events import EventData
+from sequela.events import EventData, Extract
 from sequela.settings import override
 from sequela.signals import SignalSet
 
@@ -259,6 +259,8 @@ def run(path: Path, source: str, words: Sequence[str], *, as_json: bool = False)
             "argument 'min_subjects'", got=repr(min_subjects)[:40], wanted="a whole number from 1"
         )
     data = sources.read(source, path, **options)
+    if isinstance(data, Extract):
+        data = ingest.opened(source, path, **options)
     if isinstance(data, EventData):
         found = describe_events(data, min_subjects=min_subjects)
     elif isinstance(data, SignalSet):

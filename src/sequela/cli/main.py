@@ -133,6 +133,40 @@ def _simulate(
     run(out, subjects=subjects, seed=seed)
 
 
+@app.command("ingest")
+def _ingest(
+    source: Annotated[str, typer.Argument(help="Which reader; see 'sequela list'.")],
+    path: Annotated[Path, typer.Argument(help="The raw data.")],
+    words: _Words = None,
+    out: Annotated[Path, typer.Option(help="The new MEDS folder.")] = Path("meds"),
+    processes: Annotated[int, typer.Option(min=1, help="How many work at once.")] = 1,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of an older folder.")
+    ] = False,
+    keep_ids: Annotated[
+        bool, typer.Option("--keep-ids", help="Also write which number is whose text id.")
+    ] = False,
+    json: _Json = False,
+) -> None:
+    """Write raw tables as MEDS.
+
+    Goes on where it was when started again after a kill; does nothing when the input is the same.
+    For example: sequela ingest mimic4 PATH --out meds
+    """
+    from sequela.cli.ingest import run
+
+    run(
+        source,
+        path,
+        out,
+        words or [],
+        processes=processes,
+        replace=replace,
+        keep_ids=keep_ids,
+        as_json=json,
+    )
+
+
 @app.command("inspect")
 def _inspect(
     path: Annotated[Path, typer.Argument(help="A data set.")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sequela.ingest.opened import opened
+from sequela.ingest.any_source import opened
 from sequela.ingest.run import SHARD_EVENTS, ingest
 from sequela.ingest.summary import Summary
 

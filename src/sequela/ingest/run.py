@@ -214,10 +214,19 @@ def _deal_all(
         jobs = [(origin, work.folder, identity, place) for place in open_places]
         _in_processes("reading tables", jobs, _deal_there, processes, say)
     else:
-        jobs = [(work, place, extract.tables[place], extract.drops) for place in open_places]
-        _in_processes("reading tables", jobs, deal_table, 1, say)
+        for done, place in enumerate(open_places):
+            table = extract.tables[place]
+            told = _teller(f"reading {table.name}", done, len(open_places), say)
+            deal_table(work, place, table, extract.drops, told)
     found = [work.facts(place) for place in range(len(extract.tables))]
     return [facts for facts in found if facts is not None]
+
+
+def _teller(what: str, done: int, parts: int, say: Say | None) -> Callable[[int], None] | None:
+    if say is None:
+        return None
+    say(what, done, parts)
+    return lambda events: say(f"{what}: {events:,} events", done, parts)
 
 
 def _write_all(

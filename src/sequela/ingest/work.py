@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,22 +56,39 @@ class Work:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def deal_table(work: Work, place: int, table: Table, drops: Drops) -> None:
-    """Reads a table to its end and deals it; nothing of an earlier attempt stays."""
+def deal_table(
+    work: Work,
+    place: int,
+    table: Table,
+    drops: Drops,
+    told: Callable[[int], None] | None = None,
+) -> None:
+    """Reads a table to its end and deals it; nothing of an earlier attempt stays.
+
+    Args:
+        work: the folder.
+        place: of the table among those of the source.
+        table: to be read.
+        drops: the source's counts.
+        told: is called with the number of events so far.
+    """
     folder = work.table(place)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     before = drops.counts()
-    later = False
+    later, events_so_far = False, 0
 
     def conformed() -> Iterator[pl.DataFrame]:
-        nonlocal later
+        nonlocal later, events_so_far
         for frame in table.frames():
             if frame.height:
                 events = conform(frame, f"table {table.name}")
                 if AVAILABLE in frame.columns:
                     later |= bool((events[AVAILABLE].ne_missing(events["time"])).any())
                 yield events
+                events_so_far += events.height
+                if told:
+                    told(events_so_far)
 
     counts = deal(conformed(), folder)
     lost = {key: rows - before.get(key, 0) for key, rows in drops.counts().items()}
