@@ -98,12 +98,14 @@ def text_of(path: Path) -> str:
     """
     try:
         with open(path, "rb") as file:
-            raw = file.read(LARGEST_TEXT + 1)
+            # Asked first: a file of terabytes without content must not fill the memory.
+            size = os.fstat(file.fileno()).st_size
+            raw = file.read(LARGEST_TEXT + 1) if size <= LARGEST_TEXT else b""
     except OSError as error:
         raise DataError(
             f"file {path}", got=type(error).__name__, wanted="a readable file"
         ) from None
-    if len(raw) > LARGEST_TEXT:
+    if max(size, len(raw)) > LARGEST_TEXT:
         raise DataError(f"file {path}", got="more than 256 MiB", wanted="a document")
     try:
         return raw.decode("utf-8")

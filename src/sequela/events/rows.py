@@ -14,9 +14,23 @@ from sequela.events.delimited import Delimited
 from sequela.events.extract import Drops, Table
 from sequela.events.schema import AVAILABLE
 
-__all__ = ["Rule", "code_of", "described", "events_of", "rows_table"]
+__all__ = [
+    "Change",
+    "Rule",
+    "code_of",
+    "described",
+    "events_of",
+    "looked_up",
+    "parents",
+    "rows_table",
+]
+
+#: What is done to some rows before the rules see them.
+Change = Callable[[pl.DataFrame], pl.DataFrame]
 
 _PLACE = re.compile(r"\{([^{}?]+)(\??)\}")
+# What goes with a part that is left out.
+_JOIN = re.compile(r"(//|[,;: ]+)$")
 _EMPTY = ""
 
 # Of float32, the type of a value in MEDS.
@@ -131,7 +145,9 @@ def code_of(code: str) -> pl.Expr:
         cell = pl.col(found[1]).str.strip_chars()
         cell = pl.when(cell != _EMPTY).then(cell)
         if found[2]:
-            pieces.append((pl.lit(before) + cell).fill_null(_EMPTY))
+            join = _JOIN.search(before)
+            kept, join = (before[: join.start()], join[0]) if join else (before, _EMPTY)
+            pieces += [pl.lit(kept), (pl.lit(join) + cell).fill_null(_EMPTY)]
         else:
             pieces.append(pl.lit(before) + cell)
         end = found.end()
@@ -182,7 +198,7 @@ def rows_table(
     drops: Drops,
     *,
     subjects: Callable[[pl.DataFrame], pl.Series] | None = None,
-    prepare: Callable[[], Callable[[pl.DataFrame], pl.DataFrame]] | None = None,
+    prepare: Callable[[], Change] | None = None,
     columns: Iterable[str] = (),
     formats: Sequence[str] = ISO_FORMATS,
 ) -> Table:
@@ -223,7 +239,8 @@ def described(
     file: Delimited,
     code: str,
     description: str,
-    prepare: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+    prepare: Change | None = None,
+    columns: Iterable[str] = (),
 ) -> pl.DataFrame:
     """The distinct codes of a table and what it calls them.
 
@@ -232,6 +249,7 @@ def described(
         code: a template, see :class:`Rule`.
         description: the same for the words: ``{label} ({fluid?})``.
         prepare: done to rows before.
+        columns: that ``prepare`` needs beside those of the templates.
 
     Returns:
         Columns ``code`` and ``description``, the first description of each code; rows without one
@@ -239,7 +257,7 @@ def described(
     """
     names = [name for name, _ in _PLACE.findall(code + description)]
     distinct = pl.DataFrame(schema={"code": pl.String(), "description": pl.String()})
-    for rows in file.frames(dict.fromkeys(names)):
+    for rows in file.frames(dict.fromkeys([*names, *columns])):
         if prepare is not None:
             rows = prepare(rows)
         absent = set(names) - set(rows.columns)
@@ -248,3 +266,51 @@ def described(
         rows = rows.select(code_of(code).alias("code"), words).drop_nulls()
         distinct = pl.concat([distinct, rows]).unique("code", keep="first", maintain_order=True)
     return distinct
+
+
+def parents(file: Delimited, code: str, parent: str, but: Iterable[str] = ()) -> pl.DataFrame:
+    """The distinct codes of a table and the codes above them.
+
+    Args:
+        file: opened.
+        code: a template, see :class:`Rule`.
+        parent: the same for the code above.
+        but: codes that stand for none.
+
+    Returns:
+        Columns ``code`` and ``parent_codes`` (sorted), for codes that have some.
+    """
+    names = [name for name, _ in _PLACE.findall(code + parent)]
+    pairs = pl.DataFrame(schema={"code": pl.String(), "parent": pl.String()})
+    if set(names) <= set(file.columns):
+        for rows in file.frames(dict.fromkeys(names)):
+            found = rows.select(code_of(code).alias("code"), code_of(parent).alias("parent"))
+            pairs = pl.concat([pairs, found.drop_nulls()]).unique()
+    pairs = pairs.filter(~pl.col("parent").is_in(list(but)))
+    return pairs.group_by("code").agg(pl.col("parent").sort().alias("parent_codes"))
+
+
+def looked_up(other: Delimited, key: str, columns: dict[str, str]) -> Callable[[], Change]:
+    """For ``prepare``: columns of another table, which is small enough to be held.
+
+    Args:
+        other: the table.
+        key: the column that both have; of rows with one key the first counts.
+        columns: from the names that rows get to those of the other table.
+    """
+
+    def start() -> Change:
+        held = [
+            rows.select(pl.col(key).str.strip_chars(), **columns)
+            for rows in other.frames((key, *columns.values()))
+        ]
+        kinds = dict.fromkeys([key, *columns], pl.String())
+        table = pl.concat([pl.DataFrame(schema=kinds), *held]).unique(key, keep="first")
+
+        def change(rows: pl.DataFrame) -> pl.DataFrame:
+            rows = rows.with_columns(pl.col(key).str.strip_chars())
+            return rows.join(table.drop_nulls(key), on=key, how="left", maintain_order="left")
+
+        return change
+
+    return start

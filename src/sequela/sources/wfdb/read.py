@@ -131,10 +131,22 @@ def _annotations(claims: Claims, annotator: str) -> tuple[Annotation, ...]:
         return ()
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
         raise DataError(f"file {path}", got="a link that leads out of the folder")
-    if path.stat().st_size < 2:
+    size = path.stat().st_size
+    if size < 2:
         raise DataError(f"file {path}", got="an empty file", wanted="annotations")
+    with open(path, "rb") as file:
+        file.seek(-2, 2)
+        # The format ends a file with a zero word; wfdb reads on without it.
+        if size % 2 or file.read() != b"\x00\x00":
+            raise DataError(
+                f"file {path}",
+                got="a file that does not end as it must",
+                wanted="annotations up to a zero word",
+                todo="The file is cut off: copy it again.",
+            )
     record = str(path.with_suffix(""))
-    read = _quietly(path, lambda: _wfdb().rdann(record, annotator))
+    labels = ["symbol", "label_store"]
+    read = _quietly(path, lambda: _wfdb().rdann(record, annotator, return_label_elements=labels))
     places = np.asarray(read.sample, dtype=np.int64)
     wrong = np.flatnonzero((places < 0) | (np.diff(places, prepend=0) < 0))
     if len(wrong):
@@ -145,7 +157,12 @@ def _annotations(claims: Claims, annotator: str) -> tuple[Annotation, ...]:
             todo="The file is damaged there.",
         )
     onsets = places / (read.fs or claims.rate)
-    return _with_rhythms(onsets, list(read.symbol), list(read.aux_note), claims)
+    # Codes that mean nothing to wfdb have no symbol.
+    symbols = [
+        symbol if isinstance(symbol, str) and symbol else f"[{code}]"
+        for symbol, code in zip(read.symbol, read.label_store, strict=True)
+    ]
+    return _with_rhythms(onsets, symbols, list(read.aux_note), claims)
 
 
 def _with_rhythms(
