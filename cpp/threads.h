@@ -1,8 +1,12 @@
 // A small pool of threads: a call says how many it wants, and gets at most that many.
 //
 // One team works at a time; a call that finds the pool busy runs alone, which changes its time and
-// not its bits. Idle threads spin for some ten microseconds and then sleep. After a fork the child
+// not its bits. Idle threads spin for some hundred microseconds and then sleep. After a fork the child
 // starts with an empty pool.
+//
+// Where the program lends its OpenMP team (sequela_share_threads), the main thread's calls run on it:
+// OpenMP's threads spin for milliseconds after their own work, and a second pool would share their
+// processors with them. Neither the team's size nor any bit depends on which of the two it is.
 #ifndef SEQUELA_THREADS_H
 #define SEQUELA_THREADS_H
 

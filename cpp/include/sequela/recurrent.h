@@ -19,7 +19,7 @@
 #endif
 
 /* Raised by one with every change that an older caller cannot live with. */
-#define SEQUELA_INTERFACE_VERSION 7
+#define SEQUELA_INTERFACE_VERSION 8
 
 #ifdef __cplusplus
 extern "C" {
@@ -87,6 +87,20 @@ struct sequela_everything {
 /* The interface version the library was built with. A loader refuses any but its own.
  * Threads: any number at once. Never fails. */
 SEQUELA_API int32_t sequela_interface_version(void);
+
+/* The OpenMP runtime that the program computes with, by the addresses of four of its functions. */
+struct sequela_openmp {
+  void (*parallel)(void (*member)(void *), void *context, unsigned threads,
+                   unsigned flags); /* GOMP_parallel */
+  int (*thread_number)(void);       /* omp_get_thread_num */
+  int (*team_size)(void);           /* omp_get_num_threads */
+  int (*most_threads)(void);        /* omp_get_max_threads */
+};
+
+/* Calls of the program's main thread that want as many threads as that runtime has then run on its
+ * team and not on the library's own threads; null ends it. After a fork the child has its own threads.
+ * The addresses must stay valid. Threads: no other call at the same time. Never fails. */
+SEQUELA_API void sequela_share_threads(const struct sequela_openmp *openmp);
 
 /* The instruction set in use: "avx512", "avx2", "neon" or "baseline". Chosen at the first call of
  * the library; the environment variable SEQUELA_ISA forces one that the processor has, and any other

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import sysconfig
 from pathlib import Path
 
+import torch
+
 __all__ = ["INTERFACE_VERSION", "library", "status"]
 
-INTERFACE_VERSION = 7
+INTERFACE_VERSION = 8
 _NAME = "libsequela.so"
 
 
@@ -44,7 +47,43 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
             f"found with interface version {found}, wanted {INTERFACE_VERSION}; "
             "install sequela again"
         )
+    _share_threads(loaded)
     return loaded, f"loaded, interface version {found}"
+
+
+class _OpenMP(ctypes.Structure):
+    """``struct sequela_openmp``."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_void_p)
+        for name in ("parallel", "thread_number", "team_size", "most_threads")
+    )
+
+
+_OPENMP = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads", "omp_get_max_threads")
+
+
+def _torchs_openmp() -> ctypes.CDLL | None:
+    """The OpenMP runtime that torch computes with, where it is GNU's and loaded already."""
+    bundled = sorted(str(file) for file in Path(torch.__file__).parent.glob("lib/libgomp*"))
+    for name in (*bundled, "libgomp.so.1"):
+        try:
+            return ctypes.CDLL(name, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+        except OSError:
+            continue
+    return None
+
+
+def _share_threads(loaded: ctypes.CDLL) -> None:
+    """Lends torch's OpenMP team to the library: a second pool would fight its spinning threads."""
+    openmp = _torchs_openmp()
+    if openmp is None or "OpenMP" not in torch.__config__.parallel_info():
+        return
+    functions = [ctypes.cast(getattr(openmp, name), ctypes.c_void_p).value for name in _OPENMP]
+    loaded.sequela_share_threads.argtypes = [ctypes.c_void_p]
+    loaded.sequela_share_threads.restype = None
+    lent = _OpenMP(*functions)
+    loaded.sequela_share_threads(ctypes.addressof(lent))
 
 
 def library() -> ctypes.CDLL | None:
