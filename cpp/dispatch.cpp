@@ -224,7 +224,7 @@ int32_t run(const sequela_layer &layer, Run *run) {
   if (few && wanted > layer.H / 16) wanted = (int32_t)(layer.H / 16);
   sequela::Team team = sequela::take_team(wanted);
   job.threads = team.size, job.team = &team;
-  job.split_units = team.tight = team.size > 1 && few;
+  job.split_units = team.size > 1 && few;
   int64_t *begin = index + job.steps + 1 + layer.B;
   split_rows(layer, job.lengths, team.size, begin);
   job.row_begin = begin;
@@ -235,7 +235,7 @@ int32_t run(const sequela_layer &layer, Run *run) {
     status = SEQUELA_NO_MEMORY;
   else {
     large_pages(job.scratch, bytes);
-    sequela::run_team(&team, {run_member, run});
+    (job.split_units ? sequela::run_tight_team : sequela::run_team)(&team, {run_member, run});
   }
   sequela::release_team(&team);
   if (!status) free(job.scratch);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "job.h"
@@ -15,9 +16,10 @@ namespace {
 // Some hundred microseconds. Spinning costs another process its time, sleeping a wake-up of some five
 // microseconds; with an eighth of this a call of 230 microseconds nearly always slept once.
 constexpr int kSpins = 8000;
-// Calls that stay alone after a barrier had to be slept at.
-constexpr int32_t kCrowdedCalls = 50;
-int32_t crowded;
+// Calls that stay alone after one that mostly slept at its barriers: at first two, twice as many each
+// time that it happens again at once.
+constexpr int32_t kMostCrowdedCalls = 64;
+int32_t crowded, crowded_next = 2;
 
 void relax() {
 #if defined(__x86_64__)
@@ -33,14 +35,21 @@ void sleep_on(uint32_t *word, uint32_t seen) {
 
 void wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, kMostThreads); }
 
-// Waits until the word is no longer `seen`; false when that took sleeping.
-bool await_change(uint32_t *word, uint32_t seen) {
+// Whether the word is no longer `seen` within a spin.
+bool spin(uint32_t *word, uint32_t seen) {
   for (int i = 0; i < kSpins; ++i) {
     if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != seen) return true;
     relax();
   }
-  while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == seen) sleep_on(word, seen);
   return false;
+}
+
+void sleep_until_change(uint32_t *word, uint32_t seen) {
+  while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == seen) sleep_on(word, seen);
+}
+
+void await_change(uint32_t *word, uint32_t seen) {
+  if (!spin(word, seen)) sleep_until_change(word, seen);
 }
 
 struct Pool {
@@ -133,7 +142,7 @@ bool start_worker() {
 }  // namespace
 
 Team take_team(int32_t wanted) {
-  Team team = {1, 0, 0, false, false};
+  Team team = {1, 0, 0, 0, 0, false, false};
   if (wanted > kMostThreads) wanted = kMostThreads;
   if (wanted < 2) return team;
   pthread_once(&once, prepare);
@@ -165,6 +174,24 @@ bool is_crowded() {
   return left > 0;
 }
 
+int64_t nanoseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void run_tight_team(Team *team, Work work) {
+  team->tight = true;
+  const int64_t begin = nanoseconds();
+  run_team(team, work);
+  // A sleep now and then is the system's; another process on one's core makes it the greater part.
+  const bool slept = 2 * team->slept > nanoseconds() - begin;
+  const int32_t calls = __atomic_load_n(&crowded_next, __ATOMIC_RELAXED);
+  if (slept) __atomic_store_n(&crowded, calls, __ATOMIC_RELAXED);
+  const int32_t next = !slept ? 2 : 2 * calls < kMostCrowdedCalls ? 2 * calls : kMostCrowdedCalls;
+  __atomic_store_n(&crowded_next, next, __ATOMIC_RELAXED);
+}
+
 void release_team(Team *team) {
   if (team->pooled) __atomic_store_n(&pool.busy, 0, __ATOMIC_RELEASE);
 }
@@ -185,9 +212,15 @@ extern "C" void sequela_team_wait(void *context) {
   const uint32_t generation = __atomic_load_n(&team->generation, __ATOMIC_ACQUIRE);
   if (__atomic_add_fetch(&team->arrived, 1, __ATOMIC_ACQ_REL) == team->size) {
     __atomic_store_n(&team->arrived, 0, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&team->generation, 1, __ATOMIC_RELEASE);
-    wake(&team->generation);
-  } else if (!await_change(&team->generation, generation) && team->tight) {
-    __atomic_store_n(&crowded, kCrowdedCalls, __ATOMIC_RELAXED);
+    // Either this sees the sleeper, or the sleeper sees the new generation: both sides are in one order.
+    __atomic_add_fetch(&team->generation, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&team->sleepers, __ATOMIC_SEQ_CST)) wake(&team->generation);
+  } else if (!spin(&team->generation, generation)) {
+    const int64_t begin = team->tight ? nanoseconds() : 0;
+    __atomic_add_fetch(&team->sleepers, 1, __ATOMIC_SEQ_CST);
+    sleep_until_change(&team->generation, generation);
+    __atomic_sub_fetch(&team->sleepers, 1, __ATOMIC_SEQ_CST);
+    if (team->tight)
+      __atomic_add_fetch(&team->slept, nanoseconds() - begin, __ATOMIC_RELAXED);
   }
 }

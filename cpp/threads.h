@@ -25,6 +25,8 @@ struct Team {
   int32_t size;
   int32_t arrived;     // at the barrier
   uint32_t generation; // of the barrier
+  uint32_t sleepers;   // at the barrier
+  int64_t slept;       // nanoseconds at the barriers of a tight team
   bool pooled;
   bool tight;          // the members wait for each other at every step
 };
@@ -35,9 +37,11 @@ constexpr int32_t kMostThreads = 64;
 Team take_team(int32_t wanted);
 // Runs the work on every member and returns when all have finished.
 void run_team(Team *team, Work work);
+// The same for members that wait for each other at every step.
+void run_tight_team(Team *team, Work work);
 void release_team(Team *team);
 
-// Whether a member had to sleep at a barrier lately, because another process had its core: steps
+// Whether members mostly slept at their barriers lately, because another process had a core: steps
 // that wait for each other are then slower than one thread. Forgotten after some calls.
 bool is_crowded();
 
