@@ -14,7 +14,7 @@ from sequela.errors import DataError, SchemaError
 from sequela.events import Extract
 
 ROOMS = Path(sources.__file__).parent
-RAW = ["csv_events", "synthea"]
+RAW = ["csv_events", "mimic3", "mimic4", "synthea"]
 
 
 def example(source: str) -> Path:
@@ -32,7 +32,8 @@ def test_the_example_gzipped_and_in_capitals(source: str, tmp_path: Path):
     for file in example(source).rglob("*.csv"):
         if file.name == "expected.csv":
             continue
-        target = tmp_path / file.relative_to(example(source)).with_name(file.stem.upper())
+        inner = file.relative_to(example(source))
+        target = tmp_path / str(inner.parent).upper() / file.stem.upper()
         target.parent.mkdir(parents=True, exist_ok=True)
         header, _, rows = file.read_bytes().partition(b"\n")
         content = header.upper() + b"\r\n" + rows.replace(b"\n", b"\r\n")
@@ -78,6 +79,15 @@ def test_synthea_without_what_is_needed(tmp_path: Path):
 # --- real data -----------------------------------------------------------------------------------
 
 
+def with_code(events: pl.DataFrame, beginning: str) -> int:
+    return int(events["code"].str.starts_with(beginning).sum())
+
+
+def several_admissions(events: pl.DataFrame) -> int:
+    stays = events.filter(pl.col("code").str.starts_with("HOSPITAL_ADMISSION"))
+    return stays.group_by("subject_id").len().filter(pl.col("len") > 1).height
+
+
 def subjects_with(events: pl.DataFrame, *codes: str) -> int:
     return events.filter(pl.col("code").is_in(codes))["subject_id"].n_unique()
 
@@ -115,3 +125,52 @@ def test_synthea_with_encounters(data_root: Path, tmp_path: Path):
     events = ingest.opened("meds", tmp_path / "meds").read()
     assert events["code"].str.starts_with("ENCOUNTER//").sum() == 7_584
     assert extract.missing == ("observations", "devices")
+
+
+@pytest.mark.data
+def test_mimic3_demo(data_root: Path, tmp_path: Path):
+    extract = sources.read("mimic3", data_root / "mimic3_demo")
+    summary = ingest.ingest(extract, tmp_path / "meds")
+    assert summary.subjects == 100
+    assert summary.tables["diagnoses_icd"] == 1_761
+    assert summary.tables["prescriptions"] == 10_398
+    assert summary.tables["labevents"] == 76_074
+    assert summary.missing == ("chartevents",)
+    assert summary.dropped == {("inputevents_mv", "rewritten later"): 2_910}
+    data = ingest.opened("meds", tmp_path / "meds")
+    events = data.read()
+    assert with_code(events, "HOSPITAL_ADMISSION//") == 129
+    assert with_code(events, "HOSPITAL_DISCHARGE//DEAD/EXPIRED") == 40
+    assert several_admissions(events) == 14
+    coded = events.filter(pl.col("code").str.starts_with("ICD9CM//"))
+    assert (coded["available_time"] > coded["time"]).all()
+    words = data.code_descriptions()
+    assert words["ICD9CM//4280"] == "Congestive heart failure, unspecified"
+    labs = {code for code in events["code"].unique() if code.startswith("LAB//")}
+    assert labs <= words.keys()
+
+
+@pytest.mark.data
+def test_mimic4_demo(data_root: Path, tmp_path: Path):
+    extract = sources.read("mimic4", data_root / "mimic4_demo")
+    summary = ingest.ingest(extract, tmp_path / "meds")
+    assert summary.subjects == 100
+    assert not summary.dropped
+    assert {"labevents", "chartevents"} <= set(summary.missing)
+    events = ingest.opened("meds", tmp_path / "meds").read()
+    assert with_code(events, "HOSPITAL_ADMISSION//") == 275
+    assert with_code(events, "HOSPITAL_DISCHARGE//DIED") == 15
+    assert several_admissions(events) == 48
+    assert with_code(events, "ICD9CM//") + with_code(events, "ICD10CM//") == 4_506
+    coded = events.filter(pl.col("code").str.contains(r"^ICD\d+CM//"))
+    assert (coded["available_time"] > coded["time"]).all()
+
+
+@pytest.mark.data
+def test_the_meds_of_mimic4(data_root: Path):
+    data = ingest.opened("meds", data_root / "mimic4_demo_meds", value_column="value")
+    events = data.read()
+    assert events.height == 916_166
+    assert events["code"].n_unique() == 7_035
+    assert events["time"].null_count() == 100
+    assert events["available_time"].null_count() == 100

@@ -94,6 +94,15 @@ def test_subjects_and_other_annotators(tmp_path):
         read(tmp_path, annotator="../a")
 
 
+def test_codes_without_a_symbol_are_numbers(tmp_path):
+    for ending in ("hea", "dat"):
+        (tmp_path / f"a1.{ending}").write_bytes((EXAMPLE / f"a1.{ending}").read_bytes())
+    # Code 1 (N) after 10 samples, code 53 after 10 more.
+    (tmp_path / "a1.atr").write_bytes(b"\x0a\x04\x0a\xd4\x00\x00")
+    found = [(mark.onset, mark.text) for mark in read(tmp_path)[0].annotations()]
+    assert found == [(0.2, "N"), (0.4, "[53]")]
+
+
 # --- real files --------------------------------------------------------------------------------
 
 BEATS = [list("NLRBejn"), list("SAaJ"), list("VEr"), ["F"], list("Q/f?")]
