@@ -7,6 +7,7 @@ nowhere else.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -67,10 +68,8 @@ def _torchs_openmp() -> ctypes.CDLL | None:
     """The OpenMP runtime that torch computes with, where it is GNU's and loaded already."""
     bundled = sorted(str(file) for file in Path(torch.__file__).parent.glob("lib/libgomp*"))
     for name in (*bundled, "libgomp.so.1"):
-        try:
+        with contextlib.suppress(OSError):
             return ctypes.CDLL(name, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
-        except OSError:
-            continue
     return None
 
 
