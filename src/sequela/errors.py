@@ -4,6 +4,7 @@
     ├── DataError (ValueError)            the data are not what they should be
     │   ├── SchemaError                   columns missing, extra or of the wrong type
     │   ├── LabelError                    labels missing, unknown, or a class absent
+    │   │   └── CohortError               too few subjects or cases are left of a cohort
     │   └── LeakageError                  something of one part is seen in another
     ├── ConfigError (ValueError)          an unknown key, a wrong type, a value out of range
     ├── BundleError (ValueError)          a bundle, checkpoint or model file is damaged
@@ -19,10 +20,11 @@ never holds a value of a patient: columns, files, row numbers, counts and types 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "BundleError",
+    "CohortError",
     "ConfigError",
     "DataError",
     "Interrupted",
@@ -67,6 +69,27 @@ class SchemaError(DataError):
 
 class LabelError(DataError):
     """Labels are missing or unknown, or a class is absent where it is needed."""
+
+
+class CohortError(LabelError):
+    """Too few subjects or cases are left of a cohort.
+
+    Args:
+        what: as in :class:`SequelaError`, like ``got``, ``wanted`` and ``todo``.
+        attrition: the steps that left them out, as :class:`sequela.cohort.Cohort` has them.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        got: object = None,
+        wanted: object = None,
+        todo: str | None = None,
+        attrition: Sequence[Mapping[str, object]] = (),
+    ):
+        super().__init__(what, got=got, wanted=wanted, todo=todo)
+        self.attrition = tuple(attrition)
 
 
 class LeakageError(DataError):

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from sequela.errors import ConfigError, nearest
 
 __all__ = ["checked", "nearest", "override", "read_yaml"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+# Characters of a wrong value in a message.
+_SHOWN = 80
 
 _WANTED = {
     "int_type": "a whole number",
@@ -36,20 +39,49 @@ _WANTED = {
 }
 
 
-def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    current: Any = model
+def _bare(kind: Any) -> Any:
+    """A type without what is said about it, and without None."""
+    while typing.get_origin(kind) is typing.Annotated:
+        kind = typing.get_args(kind)[0]
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        members = [item for item in typing.get_args(kind) if item is not type(None)]
+        return _bare(members[0]) if len(members) == 1 else kind
+    return kind
+
+
+def _tags(member: Any) -> set[Any]:
+    """The words by which a member of a union is told from the others."""
+    said = getattr(member, "__metadata__", ())
+    field = getattr(_bare(member), "model_fields", {}).get("kind")
+    return {one.tag for one in said if isinstance(one, Tag)} | set(
+        typing.get_args(field.annotation) if field else ()
+    )
+
+
+def _located(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[list[str], list[str]]:
+    """Where an error is, as the user wrote it, and the keys that are known there.
+
+    Pydantic also names the member of a union that it took for meant; no user wrote that.
+    """
+    kind: Any = model
+    path: list[str] = []
     for part in location:
-        if isinstance(part, int):  # a place in a list
-            current = next(iter(typing.get_args(current)), None)
-            continue
-        fields = getattr(current, "model_fields", {})
-        if part not in fields:
-            return []
-        current = fields[part].annotation
-        if typing.get_origin(current) in (typing.Union, types.UnionType):
-            members = [item for item in typing.get_args(current) if item is not type(None)]
-            current = members[0] if members else None
-    return list(getattr(current, "model_fields", {}))
+        kind = _bare(kind)
+        origin, inner = typing.get_origin(kind), typing.get_args(kind)
+        if origin in (typing.Union, types.UnionType):
+            chosen = [member for member in inner if part in _tags(member)]
+            if chosen:
+                kind = chosen[0]
+                continue
+        path.append(str(part))
+        if origin in (dict, Mapping):
+            kind = inner[1]
+        elif origin in (tuple, list):
+            kind = inner[0]
+        else:
+            fields = getattr(kind, "model_fields", {})
+            kind = fields[part].annotation if part in fields else None
+    return path, list(getattr(_bare(kind), "model_fields", {}))
 
 
 def checked(model: type[_Model], values: Mapping[str, Any], where: str) -> _Model:
@@ -68,17 +100,22 @@ def checked(model: type[_Model], values: Mapping[str, Any], where: str) -> _Mode
         return model.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
-    location = first["loc"]
-    name = ".".join(str(part) for part in location)
+    path, _ = _located(model, first["loc"])
+    name = ".".join(path)
     what = f"setting '{name}' of {where}" if name else f"the settings of {where}"
     if first["type"] == "extra_forbidden":
-        known = _known_keys(model, location[:-1])
-        raise ConfigError(what, got="an unknown key", todo=nearest(str(location[-1]), known))
+        _, known = _located(model, first["loc"][:-1])
+        todo = nearest(path[-1], known) if known else "Remove it."
+        raise ConfigError(what, got="an unknown key", todo=todo)
     if first["type"] == "missing":
         raise ConfigError(what, got="nothing", wanted="a value", todo=f"Add {name}=... .")
     wanted = _WANTED.get(first["type"]) or first["msg"].removeprefix("Input should be ")
     wanted = wanted.removeprefix("Value error, ")
-    raise ConfigError(what, got=repr(first["input"])[:80], wanted=wanted, todo="Correct it.")
+    # Of a whole table only its place is said: what is wrong with it stands in ``wanted``.
+    got = repr(first["input"])
+    whole = isinstance(first["input"], Mapping) and len(got) > _SHOWN
+    got = None if whole else got[:_SHOWN]
+    raise ConfigError(what, got=got, wanted=wanted, todo="Correct it.")
 
 
 class _Loader(yaml.SafeLoader):

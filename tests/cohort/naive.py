@@ -75,6 +75,8 @@ class Reader:
 
     def has_code(self, event: Event, one: Any) -> bool:
         listed = event.code in one.exact or event.code.startswith(tuple(one.prefix))
+        if one.dated is not None and one.dated != (event.known is not None):
+            return False
         listed |= any(re.search(pattern, event.code) for pattern in one.regex)
         return listed or any(self.below(event.code, root) for root in one.descendants)
 
@@ -162,14 +164,15 @@ class Reader:
             return None
         if bound.predicate:
             times = [self.time_of(p) for p in self.dated(bound.predicate, known)]
-            if bound.arrow == "->":
+            arrow = bound.arrow or ""
+            if arrow.startswith("->"):
                 index = sample.moments["index"] if known else AFTER_ALL
-                times = [t for t in times if time < t <= index]
+                times = [t for t in times if time < t <= index or (arrow == "->=" and t == time)]
             else:
-                times = [t for t in times if t < time]
+                times = [t for t in times if t < time or (arrow == "<-=" and t == time)]
             if not times:
                 return None
-            time = min(times) if bound.arrow == "->" else max(times)
+            time = min(times) if arrow.startswith("->") else max(times)
         return time if time in (BEFORE_ALL, AFTER_ALL) else time + bound.shift
 
     def named(self, sample: Sample, name: str, known: bool) -> Time | None:
@@ -317,6 +320,8 @@ class Reader:
             number = self.count(places, condition.by)
             least = condition.min if condition.min is not None else int(condition.max is None)
             return least <= number and (condition.max is None or number <= condition.max)
+        if condition.moment:
+            return self.bound(sample, condition.moment, known) not in (None, BEFORE_ALL, AFTER_ALL)
         if condition.age:
             births = [self.time_of(p) for p in self.dated("birth")]
             if not births or min(births) > index:

@@ -102,6 +102,7 @@ PREDICATES: dict[str, Any] = {
     "high": {"exact": ["V"], "min": 1, "max": 3, "max_inclusive": False},
     "low": {"prefix": ["V"], "max": 0.1},
     "valued": {"exact": ["V", "A"]},
+    "static": {"prefix": ["A", "V"], "dated": False},
 }
 
 derived = st.fixed_dictionaries(
@@ -146,7 +147,9 @@ def _steps(moments: list[str]) -> st.SearchStrategy[str]:
     moment = st.sampled_from(moments)
     shift = st.one_of(st.just(""), st.tuples(st.sampled_from("+-"), lengths).map(" ".join))
     step = st.one_of(
-        st.just(""), st.just(""), st.tuples(st.sampled_from(["->", "<-"]), names).map(" ".join)
+        st.just(""),
+        st.just(""),
+        st.tuples(st.sampled_from(["->", "<-", "->=", "<-="]), names).map(" ".join),
     )
     return st.tuples(moment, step, shift).map(lambda parts: " ".join(filter(None, parts)))
 
@@ -185,8 +188,10 @@ index_rules = st.fixed_dictionaries(
 )
 
 
-def conditions(window: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Conditions; counts look into these windows."""
+def conditions(
+    window: st.SearchStrategy[Any], ends: st.SearchStrategy[str]
+) -> st.SearchStrategy[dict[str, Any]]:
+    """Conditions; counts look into these windows, and moments are of these."""
     least, most = st.one_of(st.none(), st.integers(0, 2)), st.one_of(st.none(), st.integers(1, 4))
     limits = st.fixed_dictionaries({"min": st.one_of(st.none(), lengths), "max": st.just("5d")})
     return st.one_of(
@@ -194,6 +199,7 @@ def conditions(window: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, An
             {"count": names, "window": window, "min": least, "max": most, "by": by}
         ),
         st.just({"age": {"min": 18, "max": 22.5}}),
+        ends.map(lambda bound: {"moment": bound}),
         limits.map(lambda range_: {"history": range_}),
         limits.map(lambda range_: {"stay": range_}),
     )
@@ -260,9 +266,9 @@ declarations = st.fixed_dictionaries(
         "gap": st.one_of(st.just(0), st.just(0), lengths),
         "prediction": st.one_of(st.none(), lengths, lengths, st.just("stop"), windows()),
         "windows": windows(known_bounds).map(lambda window: {"extra": window}),
-        "include": st.lists(conditions(known_windows), max_size=1),
-        "exclude": st.lists(conditions(known_windows), max_size=1),
-        "follow_up": st.lists(conditions(any_windows), max_size=1),
+        "include": st.lists(conditions(known_windows, known_late_bounds), max_size=1),
+        "exclude": st.lists(conditions(known_windows, known_late_bounds), max_size=1),
+        "follow_up": st.lists(conditions(any_windows, late_bounds), max_size=1),
         "censoring": st.sampled_from(["exclude", "keep", "keep"]),
         "death": st.sampled_from(["exclude", "keep", "keep"]),
         "label": labels,

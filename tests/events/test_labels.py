@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sequela.errors import DataError, LabelError, SchemaError
-from sequela.events import read_labels, write_predictions
+from sequela.events import read_labels, write_labels, write_predictions
 
 NOON = dt.datetime(2020, 1, 2, 12)
 
@@ -120,3 +120,38 @@ def test_predictions(tmp_path: Path):
             write_predictions(
                 path, frame.with_columns(predicted_boolean_probability=pl.Series([0.5, bad]))
             )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"boolean_value": [True, False]},
+        {"integer_value": [3, 0]},
+        {"float_value": [0.5, 2.0]},
+        {"categorical_value": ["a", "b"]},
+    ],
+    ids=str,
+)
+def test_labels_are_written_as_meds_has_them(tmp_path: Path, value: dict[str, list[object]]):
+    table = labels().drop("boolean_value").with_columns(**pl.DataFrame(value), more=pl.lit(1))
+    path = write_labels(tmp_path / "labels.parquet", table)
+    written = pq.read_table(path)
+    meds.LabelSchema.validate(written)
+    assert written.schema.names == ["subject_id", "prediction_time", *value]
+    assert read_labels(path).equals(
+        table.drop("more").sort("subject_id").cast(read_labels(path).schema)
+    )
+    assert path.read_bytes() == write_labels(tmp_path / "again.parquet", table[::-1]).read_bytes()
+
+
+def test_labels_with_gaps_are_not_written(tmp_path: Path):
+    for table in (
+        labels(boolean_value=[True, None]),
+        labels().drop("boolean_value"),
+        labels(subject_id=[1, 1]),
+    ):
+        with pytest.raises(LabelError):
+            write_labels(tmp_path / "labels.parquet", table)
+    with pytest.raises(SchemaError, match="prediction_time"):
+        write_labels(tmp_path / "labels.parquet", labels().drop("prediction_time"))
+    assert not list(tmp_path.iterdir())

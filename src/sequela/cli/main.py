@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sequela import __version__
-from sequela.errors import ConfigError, Interrupted, SequelaError
+from sequela.errors import CohortError, ConfigError, Interrupted, SequelaError
 
 __all__ = ["app", "main"]
 
@@ -80,6 +81,21 @@ def _train(
     from sequela.cli.train import run
 
     run(experiment, words or [], resume=resume)
+
+
+@app.command("label")
+def _label(
+    task: Annotated[str, typer.Argument(help="A task of 'sequela list', or a YAML file.")],
+    words: _Words = None,
+    json: _Json = False,
+) -> None:
+    """Find and label the samples of a task.
+
+    For example: sequela label mortality source=mimic4 data=PATH task.after=24h out=DIR
+    """
+    from sequela.cli.label import run
+
+    run(task, words or [], as_json=json)
 
 
 @app.command("evaluate")
@@ -227,6 +243,16 @@ def _unexpected(error: BaseException) -> str:
     )
 
 
+def _show_attrition(steps: Sequence[Mapping[str, object]]) -> None:
+    """Who was left out at which step, one line each; counts alone."""
+    columns = ("subjects", "samples", "excluded")
+    print("".join(f"{name:>10}" for name in columns) + "  step", file=sys.stderr)
+    for step in steps:
+        counts = (step.get(name) for name in columns)
+        line = "".join(f"{'-' if count is None else count:>10}" for count in counts)
+        print(f"{line}  {step['step']}", file=sys.stderr)
+
+
 def main() -> None:
     """The entry point: one line for each error, exit status 2 for settings, 1 for the rest."""
     debug = os.environ.get("SEQUELA_TRACEBACK") == "1"
@@ -235,6 +261,8 @@ def main() -> None:
     except SequelaError as error:
         if debug:
             raise
+        if isinstance(error, CohortError) and error.attrition:
+            _show_attrition(error.attrition)
         print(f"sequela: {error}", file=sys.stderr)
         status = (
             2 if isinstance(error, ConfigError) else 130 if isinstance(error, Interrupted) else 1

@@ -11,6 +11,7 @@ from sequela.cohort.engine import Cohort
 from sequela.cohort.grammar import CohortDeclaration
 from sequela.cohort.history import observation_events
 from sequela.cohort.subgroups import subgroups
+from sequela.cohort.write import write_cohort
 
 __all__ = [
     "Bound",
@@ -28,4 +29,5 @@ __all__ = [
     "observation_events",
     "parse_declaration",
     "subgroups",
+    "write_cohort",
 ]

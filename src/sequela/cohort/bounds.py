@@ -20,7 +20,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     BaseModel,
@@ -33,7 +33,16 @@ from pydantic import (
 
 from sequela.cohort.durations import parse_duration, words
 
-__all__ = ["LATER", "MOMENTS", "Bound", "BoundText", "Window", "WindowOrName", "parse_bound"]
+__all__ = [
+    "LATER",
+    "MOMENTS",
+    "Arrow",
+    "Bound",
+    "BoundText",
+    "Window",
+    "WindowOrName",
+    "parse_bound",
+]
 
 #: The moments of a sample that a bound can start from.
 MOMENTS = ("index", "start", "stop", "next_start", "next_stop", "record_start", "record_end")
@@ -43,10 +52,13 @@ LATER = ("stop", "next_start", "next_stop", "record_end")
 
 _BOUND = re.compile(
     r"^(?P<moment>[a-z]\w*(?:\.(?:start|end))?)"
-    r"(?:\s*(?P<arrow>->|<-)\s*(?P<predicate>[a-z_]\w*))?"
+    r"(?:\s*(?P<arrow>->=?|<-=?)\s*(?P<predicate>[a-z_]\w*))?"
     r"(?:\s*(?P<sign>[+-])\s*(?P<length>\d.*))?$"
 )
 _WANTED = "a moment such as 'index - 30d', 'start + 24h' or 'stop -> admission'"
+
+
+Arrow = Literal["->", "<-", "->=", "<-="]
 
 
 @dataclass(frozen=True)
@@ -55,14 +67,15 @@ class Bound:
 
     Args:
         moment: one of :data:`MOMENTS`, or ``NAME.start`` and ``NAME.end`` of a named window.
-        arrow: ``->`` goes on to the first occurrence of ``predicate`` after the moment, ``<-`` back
-            to the last one before it; an occurrence at the moment itself is passed over.
+        arrow: ``->`` goes on to the first occurrence of ``predicate`` after the moment, ``<-`` to
+            the last one before it. An occurrence at the moment itself is passed over; ``->=`` and
+            ``<-=`` take it.
         predicate: its name.
         shift: added last; negative for earlier.
     """
 
     moment: str
-    arrow: Literal["->", "<-"] | None = None
+    arrow: Arrow | None = None
     predicate: str | None = None
     shift: dt.timedelta = dt.timedelta()
 
@@ -72,7 +85,7 @@ class Bound:
         text = self.moment.replace("_", " ").replace(".", "'s ")
         if self.arrow:
             name = (self.predicate or "").replace("_", " ")
-            text = f"the {'next' if self.arrow == '->' else 'last'} {name} from {text}"
+            text = f"the {'next' if self.arrow.startswith('->') else 'last'} {name} from {text}"
         if self.shift:
             side = "after" if self.shift > dt.timedelta() else "before"
             text = f"{words(abs(self.shift))} {side} {text}"
@@ -91,9 +104,7 @@ def parse_bound(value: Any) -> Bound:
     if not found:
         raise ValueError(_WANTED)
     shift = parse_duration(found["length"]) if found["sign"] else dt.timedelta()
-    arrow: Literal["->", "<-"] | None = None
-    if found["arrow"]:
-        arrow = "->" if found["arrow"] == "->" else "<-"
+    arrow: Arrow | None = cast("Arrow | None", found["arrow"])
     shift = -shift if found["sign"] == "-" else shift
     return Bound(found["moment"], arrow, found["predicate"], shift)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sequela.cohort.aces import from_aces
 from sequela.cohort.declaration import OnsetDeclaration
 from sequela.cohort.engine import Cohort, carry_out
 from sequela.cohort.grammar import CohortDeclaration
@@ -23,13 +24,18 @@ _KINDS: dict[str, type[CohortDeclaration] | type[OnsetDeclaration]] = {
 def parse_declaration(values: Mapping[str, Any]) -> CohortDeclaration | OnsetDeclaration:
     """A declaration from plain data; ``kind`` says which, ``onset`` where it says nothing.
 
+    ``aces`` is a task file of ACES, translated by :func:`sequela.cohort.aces.from_aces`.
+
     Raises:
         ConfigError: no such kind, or a wrong key or value.
     """
     kind = values.get("kind", "onset")
+    if kind == "aces":
+        content = {key: value for key, value in values.items() if key not in ("kind", "name")}
+        return CohortDeclaration.parse(from_aces(content, str(values.get("name", "aces"))))
     if kind not in _KINDS:
         what = f"setting 'kind' of task {values.get('name', '')}".rstrip()
-        raise ConfigError(what, got=repr(kind)[:80], todo=nearest(str(kind), _KINDS))
+        raise ConfigError(what, got=repr(kind)[:80], todo=nearest(str(kind), [*_KINDS, "aces"]))
     return _KINDS[kind].parse(values)
 
 

@@ -113,9 +113,6 @@ class Index(_Strict):
     def _steps(self) -> Index:
         if self.every is not None and self.every <= dt.timedelta():
             raise ValueError("'every' longer than nothing")
-        for bound in (self.at, self.until, self.not_before):
-            if bound and (bound.moment == "index" or "." in bound.moment):
-                raise ValueError("an index rule that rests on the episode, not on the index date")
         return self
 
 
@@ -134,7 +131,7 @@ class Lengths(_Strict):
 
 
 class Condition(_Strict):
-    """One thing that holds for a sample or not: exactly one of the keys from ``count`` to ``stay``.
+    """One thing that holds for a sample or not: exactly one of ``count`` and ``age`` to ``moment``.
 
     Args:
         name: the step in words, for the attrition table; made of the keys by default.
@@ -147,6 +144,7 @@ class Condition(_Strict):
         sex: ``female``, ``male`` or ``other``, as the record says it by the index date.
         history: from the first event of the record to the index date.
         stay: of stays: how long they last; under ``include`` and ``exclude`` up to the index date.
+        moment: the sample has this moment (``next_start``, ``start -> discharge``).
     """
 
     name: str = ""
@@ -159,12 +157,13 @@ class Condition(_Strict):
     sex: tuple[Literal["female", "male", "other"], ...] = ()
     history: Lengths | None = None
     stay: Lengths | None = None
+    moment: BoundText | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Condition:
-        given = (self.count, self.age, self.sex or None, self.history, self.stay)
+        given = (self.count, self.age, self.sex or None, self.history, self.stay, self.moment)
         if sum(item is not None for item in given) != 1:
-            raise ValueError("exactly one of 'count', 'age', 'sex', 'history' and 'stay'")
+            raise ValueError("exactly one of 'count', 'age', 'sex', 'history', 'stay', 'moment'")
         if self.count is None and (self.min is not None or self.max is not None):
             raise ValueError("'min' and 'max' beside 'count' alone")
         return self

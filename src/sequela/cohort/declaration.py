@@ -27,14 +27,14 @@ class IndexRule(BaseModel):
     """When the prediction is made.
 
     Args:
-        rule: ``landmark``, exactly ``days`` after the first event; or ``visit``, at the first visit
-            that is at least ``days`` after the first event.
+        rule: ``landmark``, exactly ``days`` after the first event; ``visit``, at the first visit
+            that is at least ``days`` after the first event; or ``visits``, at each such visit.
         days: days after the subject's first dated event that is neither birth nor death.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rule: Literal["landmark", "visit"]
+    rule: Literal["landmark", "visit", "visits"]
     days: int = Field(ge=0, le=_LONGEST)
 
 
@@ -130,6 +130,7 @@ class OnsetDeclaration(BaseModel):
         rules = {
             "landmark": f"{self.index.days} days after the first event",
             "visit": f"at the first visit at least {self.index.days} days after the first event",
+            "visits": f"at each visit at least {self.index.days} days after the first event",
         }
         seen = (
             "the whole record" if self.observation_days is None else f"{self.observation_days} days"
@@ -147,10 +148,11 @@ class OnsetDeclaration(BaseModel):
         """The same in the general grammar."""
         earliest = dt.timedelta(days=self.index.days)
         episodes, index = Episodes(), Index(at=Bound("start", shift=earliest))
-        if self.index.rule == "visit":
+        if self.index.rule != "landmark":
             not_before = Bound("record_start", shift=earliest)
+            select = "first" if self.index.rule == "visit" else "each"
             episodes = Episodes(kind="day")
-            index = Index(at=Bound("start"), not_before=not_before, select="first")
+            index = Index(at=Bound("start"), not_before=not_before, select=select)
         gap = dt.timedelta(days=self.gap_days)
         end = gap + dt.timedelta(days=self.prediction_days)
         return CohortDeclaration(

@@ -17,7 +17,7 @@ from sequela.cohort.occurrences import MISSING, UNDATED, Shard
 from sequela.cohort.samples import Samples, episodes_of, index_dates
 from sequela.cohort.steps import chosen, demographics_of, later_steps, steps_at_index, with_label
 from sequela.cohort.targets import label_predicates
-from sequela.errors import DataError
+from sequela.errors import CohortError
 from sequela.events import EventData
 
 __all__ = ["Cohort", "carry_out"]
@@ -159,13 +159,14 @@ def _children(data: EventData, declared: CohortDeclaration) -> Mapping[str, Iter
     return data.code_children() if wanted else {}
 
 
-def _nobody(name: str, attrition: list[dict[str, Any]]) -> DataError:
+def _nobody(name: str, attrition: list[dict[str, Any]]) -> CohortError:
     lost = [f"{step['excluded']} not '{step['step']}'" for step in attrition if step["excluded"]]
-    return DataError(
+    return CohortError(
         f"the cohort of task {name}",
-        got=f"no subject is left ({', '.join(lost)})",
+        got=f"too few cases: no subject is left ({', '.join(lost)})",
         wanted="subjects who meet its conditions",
         todo="Loosen the declaration (task.KEY=VALUE).",
+        attrition=attrition,
     )
 
 

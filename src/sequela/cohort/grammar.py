@@ -164,80 +164,88 @@ class CohortDeclaration(BaseModel):
             waiting = {name: one for name, one in waiting.items() if name not in done}
 
     def _bounds(self) -> Iterator[Bound]:
-        yield from filter(None, (self.index.at, self.index.until, self.index.not_before))
-        for window in self._all_windows():
-            yield from filter(None, (window.start, window.end))
+        yield from self._index_bounds()
+        windows = [
+            one.window for one in (*self._conditions(), self.label) if hasattr(one, "window")
+        ]
+        for window in (*self._windows().values(), *windows):
+            if isinstance(window, Window):
+                yield from filter(None, (window.start, window.end))
+        yield from filter(None, (condition.moment for condition in self._conditions()))
         if isinstance(self.label, Length):
             yield self.label.to
         if isinstance(self.label, Sequence) and self.label.length_to:
             yield self.label.length_to
 
-    def _all_windows(self) -> Iterator[Window]:
-        yield from (self.observation, self.prediction, *self.windows.values())
-        for holder in (*self._conditions(), self.label):
-            window = getattr(holder, "window", None)
-            if isinstance(window, Window):
-                yield window
+    def _index_bounds(self) -> Iterator[Bound]:
+        yield from filter(None, (self.index.at, self.index.until, self.index.not_before))
+
+    def _windows(self) -> dict[str, Window]:
+        # In the order in which one may rest on another.
+        gap = Window(start=Bound("index"), end=Bound("index", shift=self.gap))
+        return {
+            "observation": self.observation,
+            "gap": gap,
+            **self.windows,
+            "prediction": self.prediction,
+        }
 
     def _check_windows(self) -> None:
         known: list[str] = []
-        ordered = {"observation": self.observation, "prediction": self.prediction, **self.windows}
-        for name, window in ordered.items():
-            self._check_bounds(window, known)
+        windows = self._windows()
+        for name, window in windows.items():
+            for side, own, other in (("start", "end", window.end), ("end", "start", window.start)):
+                bound = getattr(window, side)
+                if bound and bound.moment == f"{name}.{own}":
+                    # One side may rest on the other, which then rests on something else.
+                    if other is None or other.moment == f"{name}.{side}":
+                        raise ValueError(f"a window that does not rest on itself ('{name}')")
+                elif bound:
+                    self._check_moment(bound, known)
             known.append(name)
-        for holder in (*self._conditions(), self.label):
-            window = getattr(holder, "window", None)
-            if isinstance(window, Window):
-                self._check_bounds(window, known)
-            elif window is not None and window not in (*_OWN_WINDOWS, *self.windows):
-                names = (*_OWN_WINDOWS, *self.windows)
-                raise ValueError(
-                    f"a window that is declared ('{window}'). {nearest(window, names)}"
-                )
         for bound in self._bounds():
             self._check_moment(bound, known)
-
-    def _check_bounds(self, window: Window, known: list[str]) -> None:
-        for bound in filter(None, (window.start, window.end)):
-            self._check_moment(bound, known)
+        for holder in (*self._conditions(), self.label):
+            name = getattr(holder, "window", None)
+            if isinstance(name, str) and name not in windows:
+                raise ValueError(f"a window that is declared ('{name}'). {nearest(name, windows)}")
 
     def _check_moment(self, bound: Bound, known: list[str]) -> None:
         moments = (*MOMENTS, *(f"{name}.{side}" for name in known for side in ("start", "end")))
         if bound.moment not in moments:
-            raise ValueError(
-                f"a moment there is ('{bound.moment}'). {nearest(bound.moment, moments)}"
-            )
+            todo = nearest(bound.moment, moments)
+            raise ValueError(f"a moment there is ('{bound.moment}'). {todo}")
 
     def _refuse_the_future(self) -> None:
         if self.episodes.kind != "stay":
             stays = any(condition.stay for condition in self._conditions())
             if self.index.during or stays:
                 raise ValueError("episodes of kind 'stay' where 'during' or 'stay' asks for them")
-        for condition in (*self.include, *self.exclude):
-            if condition.window in ("gap", "prediction"):
-                raise ValueError("conditions on what comes after the prediction under 'follow_up'")
-        windows = [one.window for one in (*self.include, *self.exclude) if one.count]
-        for window in (self.observation, *windows):
-            for moment in self._rests_on(window):
-                provisional = moment == "stop" and self.episodes.kind in ("record", "day")
-                if moment == "record_end" or provisional:
+        if any("index" in self._roots(bound) for bound in self._index_bounds()):
+            raise ValueError("an index rule that does not rest on the index date")
+        at_index = [*self.include, *self.exclude]
+        if any(one.window in ("gap", "prediction") for one in at_index):
+            raise ValueError("conditions on what comes after the prediction under 'follow_up'")
+        windows = [self.observation, *(one.window for one in at_index if one.count)]
+        found = [self._windows()[one] if isinstance(one, str) else one for one in windows]
+        bounds = [bound for window in found for bound in (window.start, window.end)]
+        for bound in filter(None, (*bounds, *(one.moment for one in at_index))):
+            for moment in self._roots(bound):
+                stops = moment in ("stop", "next_stop") and self.episodes.kind in ("record", "day")
+                if moment == "record_end" or stops:
                     raise ValueError(
-                        f"windows of what is known at the index date without '{moment}', which "
-                        "later events would move"
+                        f"what is known at the index date without '{moment}', which later events "
+                        "would move"
                     )
 
-    def _rests_on(self, window: str | Window) -> Iterator[str]:
-        if isinstance(window, str):
-            if window == "gap":
-                return
-            own = {"observation": self.observation, "prediction": self.prediction}
-            window = {**own, **self.windows}[window]
-        for bound in filter(None, (window.start, window.end)):
-            name, _, side = bound.moment.rpartition(".")
-            if not name:
-                yield "stop" if bound.moment == "next_stop" else bound.moment
-            elif side:
-                yield from self._rests_on(name)
+    def _roots(self, bound: Bound) -> Iterator[str]:
+        name, _, side = bound.moment.rpartition(".")
+        if not name:
+            yield bound.moment
+            return
+        inner = getattr(self._windows()[name], side)
+        if inner:
+            yield from self._roots(inner)
 
     def words(self, predicate: str) -> str:
         """A predicate in words."""

@@ -175,9 +175,13 @@ class Shard:
         predicates: Mapping[str, Predicate],
         children: Mapping[str, Iterable[str]] | None = None,
     ):
-        self.events = events.with_columns(time=known_at(events)).sort(
-            "subject_id", "time", nulls_last=False, maintain_order=True
-        )
+        known = events.select(known_at(events)).to_series()
+        self.events = events.with_columns(known.alias("time"))
+        if not known.equals(events["time"]):
+            # Events come sorted by when they happened; these are known in another order.
+            self.events = self.events.sort(
+                "subject_id", "time", nulls_last=False, maintain_order=True
+            )
         self._predicates, self._children = predicates, children or {}
         ids = self.events["subject_id"].to_numpy()
         begins = _changes(ids)
@@ -247,6 +251,8 @@ class Shard:
 
     def _valued(self, declared: Codes) -> np.ndarray:
         found = self._coded(lambda codes: declared.among(codes, self._children))
+        if declared.dated is not None:
+            found = found & ((self._time != UNDATED) == declared.dated)
         if declared.min is None and declared.max is None:
             return found
         value = self.events["numeric_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()

@@ -44,6 +44,7 @@ class Codes(CodeSet):
         max: the largest value.
         min_inclusive: ``min`` itself is in the range.
         max_inclusive: ``max`` itself is in the range.
+        dated: only events with a date, or (false) only those without; null for all.
     """
 
     name: str = "codes"
@@ -51,6 +52,7 @@ class Codes(CodeSet):
     max: float | None = Field(default=None, allow_inf_nan=False)
     min_inclusive: bool = True
     max_inclusive: bool = True
+    dated: bool | None = None
 
 
 class AnyOf(_Strict):

@@ -79,12 +79,13 @@ class Samples:
         found = self.shard.occurrences(bound.predicate or "", known).dated
         if not len(found.rows):
             return np.full(len(self), MISSING)
-        if bound.arrow == "->":
+        at_once = (bound.arrow or "").endswith("=")
+        if (bound.arrow or "").startswith("->"):
             end = self.moments["index"] if known else None
-            low, high = found.stretch(self.subject, times, end)
+            low, high = found.stretch(self.subject, times, end, start_inclusive=at_once)
             place = low
         else:
-            low, high = found.stretch(self.subject, None, times, end_inclusive=False)
+            low, high = found.stretch(self.subject, None, times, end_inclusive=at_once)
             place = high - 1
         place = np.clip(place, 0, len(found.rows) - 1)
         return np.where((high > low) & (times != MISSING), found.time[place], MISSING)

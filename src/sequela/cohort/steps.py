@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import polars as pl
 
-from sequela.cohort.bounds import Window
+from sequela.cohort.bounds import Bound, Window
 from sequela.cohort.conditions import Condition
 from sequela.cohort.durations import microseconds, words
 from sequela.cohort.grammar import CohortDeclaration
 from sequela.cohort.labelling import Labelled
-from sequela.cohort.occurrences import DAY, FOREVER, MISSING
+from sequela.cohort.occurrences import DAY, FOREVER, MISSING, UNDATED
 from sequela.cohort.samples import Samples, first_per
 from sequela.cohort.subgroups import DAYS_PER_YEAR, demographics
 from sequela.cohort.targets import Binary, Length, Multiclass, TimeToEvent, Value
@@ -127,7 +127,15 @@ def _condition(condition: Condition, known: bool) -> Callable[[Samples], np.ndar
         return lambda samples: (
             demographics_of(samples)["sex"].is_in(list(condition.sex)).fill_null(False).to_numpy()
         )
+    if condition.moment is not None:
+        return lambda samples: _there(condition.moment, samples, known)
     return lambda samples: _long(condition, samples, known)
+
+
+def _there(bound: Bound | None, samples: Samples, known: bool) -> np.ndarray:
+    assert bound is not None
+    times = samples.moment(bound, known)
+    return (times != MISSING) & (times != FOREVER) & (times != UNDATED)
 
 
 def _counted(condition: Condition, samples: Samples, known: bool) -> np.ndarray:
@@ -180,6 +188,8 @@ def _plain_words(condition: Condition, declared: CohortDeclaration) -> str:
         return f"aged {_range(condition.age.min, condition.age.max)}"
     if condition.sex:
         return f"sex {' or '.join(condition.sex)}"
+    if condition.moment is not None:
+        return f"with {condition.moment.words}"
     lengths = condition.stay or condition.history
     low, high = (
         None if length is None else words(length)

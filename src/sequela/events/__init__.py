@@ -6,7 +6,7 @@ from sequela.events.dataset import EventData
 from sequela.events.delimited import Delimited, find_table
 from sequela.events.extract import Drops, Extract, Table
 from sequela.events.files import existing
-from sequela.events.labels import read_labels, write_predictions
+from sequela.events.labels import read_labels, write_labels, write_predictions
 from sequela.events.schema import AVAILABLE, BIRTH_CODE, COLUMNS, DEATH_CODE, align, has_code
 from sequela.events.splits import PARTS, assign_splits, check_disjoint
 from sequela.events.subjects import subject_ids, subject_number
@@ -36,5 +36,6 @@ __all__ = [
     "subject_ids",
     "subject_number",
     "write_events",
+    "write_labels",
     "write_predictions",
 ]

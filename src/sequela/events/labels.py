@@ -15,7 +15,13 @@ from sequela.events.files import existing, read_columns, tables_in
 from sequela.events.times import refuse_far_times
 from sequela.files import atomic_write
 
-__all__ = ["LABEL_COLUMNS", "PREDICTION_COLUMNS", "read_labels", "write_predictions"]
+__all__ = [
+    "LABEL_COLUMNS",
+    "PREDICTION_COLUMNS",
+    "read_labels",
+    "write_labels",
+    "write_predictions",
+]
 
 LABEL_COLUMNS: dict[str, pl.DataType] = {
     "subject_id": pl.Int64(),
@@ -124,6 +130,38 @@ def _label_column(column: pl.Series, kind: pl.DataType, where: str) -> pl.Series
         raise SchemaError(
             f"column '{column.name}' of {where}", got=f"the type {column.dtype}", wanted=f"{kind}"
         ) from error
+
+
+def write_labels(path: Path | str, labels: pl.DataFrame) -> Path:
+    """Writes labels in the MEDS label schema; same input, same bytes.
+
+    Args:
+        path: the Parquet file; replaced when it exists.
+        labels: ``subject_id``, ``prediction_time`` and columns of values that are known in each
+            row; other columns are dropped.
+
+    Returns:
+        The path.
+
+    Raises:
+        SchemaError: a column is missing.
+        LabelError: no value, a value that is missing in some rows, or one subject and time twice.
+        OutputError: the file cannot be written.
+    """
+    for name in _KEYS:
+        if name not in labels.columns:
+            raise SchemaError(f"labels for {path}", got=f"no column '{name}'")
+    kinds = {name: kind for name, kind in LABEL_COLUMNS.items() if name in labels.columns}
+    frame = labels.select(pl.col(name).cast(kind) for name, kind in kinds.items())
+    if frame.width == len(_KEYS) or any(frame[name].null_count() for name in frame.columns):
+        raise LabelError(f"labels for {path}", got="gaps", wanted="a value in each row")
+    if frame.select(_KEYS).n_unique() < frame.height:
+        raise LabelError(f"labels for {path}", got="one subject and time twice", wanted="once")
+    types = {field.name: field.type for field in meds.LabelSchema.schema()}
+    table = frame.sort(_KEYS).to_arrow().cast(pa.schema([(name, types[name]) for name in kinds]))
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return atomic_write(path, buffer.getvalue())
 
 
 def write_predictions(path: Path | str, frame: pl.DataFrame) -> Path:

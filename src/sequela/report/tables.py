@@ -215,6 +215,7 @@ def cohort(record: RunRecord) -> dict[str, Any]:
         {
             "step": step["step"],
             "subjects": words.count(step["subjects"]),
+            "samples": words.count(step.get("samples")),
             "excluded": words.count(step["excluded"]) if step.get("excluded") else "",
         }
         for step in counted.get("attrition") or []

@@ -36,7 +36,8 @@ def declaration(name: str, **overrides: Any) -> dict[str, Any]:
     """What a task's ``task.yaml`` says, with changes.
 
     Args:
-        name: one of :func:`names`.
+        name: one of :func:`names`, or the path of a file (``.yaml``) that holds a task of your own,
+            or one of ACES, which has the key ``trigger`` and gets the kind ``aces``.
         overrides: values by key, such as ``gap_days=90``; a key with dots reaches into a table
             (``**{"index.days": 365}``), and so does a table (``index={"days": 365}``).
             ``outcome="heart_failure"`` stands for the code set in that file of the room; a table
@@ -50,6 +51,8 @@ def declaration(name: str, **overrides: Any) -> dict[str, Any]:
     Raises:
         ConfigError: no such task or outcome, or a key that reaches into something that is no table.
     """
+    if Path(name).suffix in (".yaml", ".yml"):
+        return _own_file(Path(name), overrides)
     if name not in names():
         raise ConfigError(f"task '{name}'", got="no such task", todo=nearest(name, names()))
     result = read_yaml(_FOLDER / name / "task.yaml")
@@ -63,6 +66,19 @@ def declaration(name: str, **overrides: Any) -> dict[str, Any]:
     for key, value in overrides.items():
         result = _merged(result, key.split("."), value, f"setting '{key}' of task {name}")
     return _renamed(result, name) if known else result
+
+
+def _own_file(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    result = {"name": path.stem, **read_yaml(path)}
+    if "trigger" in result and "kind" not in result:
+        result["kind"] = "aces"
+    options = result.pop("options", {})
+    options |= {key: value for key, value in overrides.items() if key in options}
+    result = _filled(result, options)
+    for key, value in overrides.items():
+        if key not in options:
+            result = _merged(result, key.split("."), value, f"setting '{key}' of task {path}")
+    return result
 
 
 def _filled(value: Any, options: Mapping[str, Any]) -> Any:

@@ -61,7 +61,8 @@ def prepare(experiment: Experiment) -> Prepared:
     classes = ("no", "yes")
     title = declaration.title or declaration.name
     targets = {name: target[rows[name]] for name in PARTS}
-    check_classes(targets, classes, title, advice(labelled, declaration))
+    todo = advice(labelled, declaration)
+    check_classes(targets, classes, title, todo, labelled.attrition)
     events = observed(data, declaration, labelled)
     parents = parents_of(data) if settings.parents else None
     tables = (events, labelled.labels, labelled.subgroups)

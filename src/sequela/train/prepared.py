@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from sequela.batches import Samples
-from sequela.errors import LabelError
+from sequela.errors import CohortError
 from sequela.events import PARTS
 
 __all__ = ["Prepared", "PreparedPart", "check_classes", "groups_digest"]
@@ -107,7 +107,11 @@ def groups_digest(groups: np.ndarray) -> str:
 
 
 def check_classes(
-    targets: Mapping[str, np.ndarray], classes: tuple[str, ...], task: str, todo: str
+    targets: Mapping[str, np.ndarray],
+    classes: tuple[str, ...],
+    task: str,
+    todo: str,
+    attrition: Sequence[Mapping[str, object]] = (),
 ) -> None:
     """Every part has rows, and every class that is to be learnt occurs where it must.
 
@@ -116,9 +120,10 @@ def check_classes(
         classes: the names of the classes.
         task: its title.
         todo: what the user can change.
+        attrition: who was left out on the way, for the error to bring along.
 
     Raises:
-        LabelError: a part is empty, a class is missing from the training part, or a part has one
+        CohortError: a part is empty, a class is missing from the training part, or a part has one
             class only.
     """
     for name in PARTS:
@@ -128,9 +133,10 @@ def check_classes(
         if len(target) and (not missing or (name != "train" and (counts > 0).sum() > 1)):
             continue
         found = ", ".join(f"{count} {label}" for label, count in zip(classes, counts, strict=True))
-        raise LabelError(
+        raise CohortError(
             f"the {name.replace('_', '-')} part of {task}",
-            got=f"{len(target)} rows ({found})",
+            got=f"too few cases: {len(target)} rows ({found})",
             wanted="rows of every class",
-            todo=f"Too few cases. {todo}",
+            todo=todo,
+            attrition=attrition,
         )
