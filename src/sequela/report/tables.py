@@ -215,7 +215,9 @@ def cohort(record: RunRecord) -> dict[str, Any]:
         {
             "step": step["step"],
             "subjects": words.count(step["subjects"]),
-            "samples": words.count(step.get("samples")),
+            "samples": ""
+            if step.get("samples") in (None, step["subjects"])
+            else words.count(step["samples"]),
             "excluded": words.count(step["excluded"]) if step.get("excluded") else "",
         }
         for step in counted.get("attrition") or []

@@ -69,7 +69,7 @@ def declaration(name: str, **overrides: Any) -> dict[str, Any]:
 
 
 def _own_file(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    result = {"name": path.stem, **read_yaml(path)}
+    result: dict[str, Any] = {"name": path.stem, **read_yaml(path)}
     if "trigger" in result and "kind" not in result:
         result["kind"] = "aces"
     options = result.pop("options", {})
