@@ -42,7 +42,8 @@ def test_a_task_of_ones_own(tmp_path, capsys):
     path = tmp_path / "drugs.yaml"
     path.write_text(
         "{kind: cohort, name: drugs, options: {drug: Heparin},"
-        " predicates: {drug: {exact: ['DRUG//{drug}']}}, index: {at: record_start}, prediction: null, label: {kind: count, predicate: drug}}"
+        " predicates: {drug: {exact: ['DRUG//{drug}']}},"
+        " index: {at: record_start}, prediction: null, label: {kind: count, predicate: drug}}"
     )
     words = [f"data={EXAMPLE / 'events.csv'}"]
     assert call("label", path, *words, f"out={tmp_path / 'heparin'}") == 0

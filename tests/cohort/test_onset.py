@@ -301,3 +301,74 @@ def test_who_is_scored_does_not_depend_on_the_future(
     with contextlib.suppress(DataError):
         labelled = build_cohort(as_frames(people, 1), declared).labels.drop("boolean_value")
         assert set(labelled.rows()) <= set(whole.rows())
+
+
+def confirmed(**changes: Any) -> list[tuple[int, bool]]:
+    """Labels of people with heart failure coded on these days; the index date is day 10."""
+    people = {
+        1: [20, 25],  # confirmed within a week: a case from day 20
+        2: [20, 40],  # too far apart
+        3: [20],  # once only
+        4: [20, 20.1],  # twice on one day
+        5: [5, 20, 25],  # confirmed, but coded before
+        6: [28, 33],  # the second code lies behind the window, the first in it
+        7: [9, 12],  # began before the index date, confirmed after it
+        8: [5, 9, 20],  # confirmed before the index date
+        9: [],
+    }
+    rows = [(number, START + at * DAY, "A") for number in people for at in (0, 60)]
+    rows += [(number, START + at * DAY, "HF") for number, days in people.items() for at in days]
+    rule = {"qualifying": {"times": 2, "within": "7d"}, "gap_days": 0, **changes}
+    cohort = build_cohort(Frames([table(rows)]), plain(**rule))
+    return cohort.labels.select("subject_id", "boolean_value").rows()
+
+
+def test_a_confirmed_diagnosis_takes_several_codes():
+    assert confirmed() == [
+        (1, True), (2, False), (3, False), (4, False), (6, True), (9, False),
+    ]  # fmt: skip
+    # Whoever was coded once before may still be new; who began before but was confirmed after is
+    # no case of the window.
+    assert confirmed(prevalent="qualified") == [
+        (1, True), (2, False), (3, False), (4, False), (5, True), (6, True), (7, False), (9, False),
+    ]  # fmt: skip
+    twice = {"times": 2, "within": "7d", "distinct": "time"}
+    assert (4, True) in confirmed(qualifying=twice)
+
+
+def test_matched_controls():
+    rows = [(number, START, "A") for number in range(40)]
+    rows += [(number, START + 60 * DAY, "A") for number in range(40)]
+    rows += [(number, START + 20 * DAY, "HF") for number in range(4)]
+    ages = [(number, START - (20 + number % 4) * 365 * DAY, "MEDS_BIRTH") for number in range(40)]
+    data = Frames([table(rows + ages)])
+    cohort = build_cohort(data, plain(matching={"ratio": 3, "age": 0.1, "sex": True}))
+    assert cohort.labels["boolean_value"].sum() == 4
+    assert cohort.labels.height == 16
+    assert cohort.attrition[-1]["step"] == "cases and their controls"
+    assert cohort.attrition[-1]["samples"] == 16
+    assert cohort.balance is not None
+    assert cohort.balance.row(0, named=True)["difference"] == 0
+    assert cohort.beside is not None
+    assert cohort.beside["match_sets"].list.len().to_list() == [1] * 16
+    # Whoever is scored later has no controls.
+    assert build_cohort(data, plain(matching={"ratio": 3}), known=False).labels.height == 40
+
+
+def test_codes_below_a_parent(tmp_path: Path):
+    codes = pl.DataFrame(
+        {
+            "code": ["HF//1", "HF//1//2", "OTHER"],
+            "description": [None, None, None],
+            "parent_codes": [["HEART"], ["HF//1"], []],
+        },
+        schema_overrides={"description": pl.String},
+    )
+    rows = [(number, START + day * DAY, "A") for number in range(3) for day in (0, 60)]
+    rows += [(0, START + 20 * DAY, "HF//1//2"), (1, START + 20 * DAY, "OTHER")]
+    write_events(tmp_path / "meds", [table(rows)], codes=codes)
+    data = EventData.open(tmp_path / "meds")
+    assert data.code_children() == {"HEART": ["HF//1"], "HF//1": ["HF//1//2"]}
+    outcome = {"name": "heart", "descendants": ["HEART"]}
+    cohort = build_cohort(data, plain(outcome=outcome))
+    assert cohort.labels["boolean_value"].to_list() == [True, False, False]

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from tests.cohort.naive import Event, Reader
 
 from sequela import tasks
@@ -93,3 +94,13 @@ def test_who_is_scored_needs_no_label(room: str):
     assert asked.labels.columns == ["subject_id", "prediction_time"]
     assert asked.beside is None
     assert set(known.rows()) <= set(asked.labels.rows())
+
+
+def test_the_task_of_the_guide():
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "tasks.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    declared = parse_declaration(yaml.safe_load(block))
+    assert declared.name == "anaemia"
+    # What the guide lists is there: the keys of tables, and the kinds of labels.
+    for kind in ("binary", "count", "multiclass", "value", "length", "time_to_event", "sequence"):
+        assert f"| `{kind}`: " in guide
