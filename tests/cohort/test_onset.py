@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sequela.cohort import OnsetDeclaration, build_cohort, observation_events, subgroups
 from sequela.errors import ConfigError, DataError
-from sequela.events import EventData, align
+from sequela.events import EventData, align, write_events
 
 START = dt.datetime(2000, 1, 1)
 HOUR = dt.timedelta(hours=1)
