@@ -129,7 +129,7 @@ def test_a_file_is_a_task(tmp_path: Path):
         ("predicates.death.other_cols", {"unit": "x"}, "'other_cols' of predicate 'death'"),
         ("predicates.death.code", {"glob": "*"}, "'code' of predicate 'death'"),
         ("predicates.death.codes", "x", "key 'codes' of predicate 'death'"),
-        ("predicates.discharge_or_death", {"expr": "not(death)"}, "no and(), or()"),
+        ("predicates.discharge_or_death", {"expr": "not(death)"}, r"no and\(\), or\(\)"),
         ("windows.target.label", None, "'label' of the ACES task .* in 0 windows"),
         ("windows.gap.label", "death", "it in 2 windows"),
         ("windows.input.index_timestamp", "middle", "'index_timestamp' of window 'input'"),

@@ -71,3 +71,15 @@ def test_coronary_disease_of_synthea(data_root: Path):
     assert positives(cohort(data, "onset", outcome="coronary", **EVER))[1] == 66
     only = {"name": "coronary_code", "exact": ["SNOMED//53741008"]}
     assert positives(cohort(data, "onset", outcome=only, **EVER))[1] == 65
+
+
+@pytest.mark.parametrize(
+    ("source", "stays", "deaths", "readmitted"),
+    [("mimic3", 129, 40, (89, 11)), ("mimic4", 275, 15, (260, 53))],
+)
+def test_mimic_from_raw_tables(
+    data_root: Path, source: str, stays: int, deaths: int, readmitted: tuple[int, int]
+):
+    data = ingest.opened(source, data_root / f"{source}_demo")
+    assert positives(cohort(data, "mortality", after="0h")) == (stays, deaths)
+    assert positives(cohort(data, "readmission")) == readmitted

@@ -133,7 +133,7 @@ def test_predictions(tmp_path: Path):
     ids=str,
 )
 def test_labels_are_written_as_meds_has_them(tmp_path: Path, value: dict[str, list[object]]):
-    table = labels().drop("boolean_value").with_columns(**pl.DataFrame(value), more=pl.lit(1))
+    table = labels(more=[1, 1]).drop("boolean_value").with_columns(pl.DataFrame(value))
     path = write_labels(tmp_path / "labels.parquet", table)
     written = pq.read_table(path)
     meds.LabelSchema.validate(written)

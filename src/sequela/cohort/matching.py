@@ -72,15 +72,17 @@ def match(table: pl.DataFrame, rule: Matching) -> pl.DataFrame:
 
 
 def _sides(table: pl.DataFrame, rule: Matching) -> _Side:
-    exact = [pl.lit("").alias("same")]
-    exact += [pl.col("sex").fill_null("")] if rule.sex else []
-    exact += [pl.col("site").fill_null("")] if rule.site else []
-    stratum = table.select(pl.struct(exact).rank("dense").alias("stratum"))["stratum"]
+    exact = [name for name, wanted in (("sex", rule.sex), ("site", rule.site)) if wanted]
+    stratum = np.zeros(table.height, np.int64)
+    if exact:
+        # Both are words of codes, which hold no control characters.
+        words = pl.concat_str([pl.col(name).fill_null("") for name in exact], separator="\x1f")
+        stratum = table.select(words.rank("dense")).to_series().to_numpy()
     subject = table["subject_id"].to_numpy()
     time = table["prediction_time"].to_physical().to_numpy()
     key = _mixed(_mixed(subject.view(np.uint64)) ^ time.view(np.uint64))
     age = table["age"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    return _Side(np.arange(table.height), key, subject, stratum.to_numpy(), age, time)
+    return _Side(np.arange(table.height), key, subject, stratum, age, time)
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:
