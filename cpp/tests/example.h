@@ -197,7 +197,7 @@ struct Example {
         dout.data(),  late.data(),  late.data(),     dx.data(),    dw_ih.data(),
         dw_hh.data(), db_ih.data(), db_hh.data(),    dh0.data(),   dc0.data(),
         e,            {e, e, e, e}, dw_hr.data(),    peephole.data(), ih.data(),
-        hh.data(),    c.data(),     shift.data()};
+        hh.data(),    c.data(),     shift.data(), 0};
     expect(!sequela_backward(&layer, out.data(), saved, &gradients), "backward");
     free(saved);
     if (hashed)
