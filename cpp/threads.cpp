@@ -94,19 +94,17 @@ struct Lent {
   bool here;
 } lent;
 
-// A job on the lent team; `short_handed` when it turned out smaller than it had said.
+// A job on the lent team; `members` stays 0 when the team turned out smaller than it had said.
 struct LentJob {
   Work work;
-  int32_t size;
-  uint32_t short_handed;
+  int32_t size, members;
 };
 
 void lent_member(void *context) {
   LentJob *job = static_cast<LentJob *>(context);
-  if (lent.openmp.team_size() == job->size)
-    job->work.run(job->work.context, lent.openmp.thread_number());
-  else
-    __atomic_store_n(&job->short_handed, 1, __ATOMIC_RELAXED);
+  if (lent.openmp.team_size() != job->size) return;
+  __atomic_add_fetch(&job->members, 1, __ATOMIC_RELAXED);
+  job->work.run(job->work.context, lent.openmp.thread_number());
 }
 
 // Only the main thread's: OpenMP makes another team for each thread that asks.
@@ -117,7 +115,7 @@ bool is_lent(int32_t size) {
 bool run_lent(int32_t size, Work work) {
   LentJob job = {work, size, 0};
   lent.openmp.parallel(lent_member, &job, (unsigned)size, 0);
-  return !job.short_handed;
+  return __atomic_load_n(&job.members, __ATOMIC_RELAXED) > 0;
 }
 
 void in_child() { pool = Pool{}, lent.here = false; }

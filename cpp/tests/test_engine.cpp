@@ -5,6 +5,7 @@
 
 #include "bfloat_cases.h"
 #include "example.h"
+#include "lent_cases.h"
 #include "option_cases.h"
 #include "padded_cases.h"
 #include "score_cases.h"
@@ -109,6 +110,7 @@ int main() {
   padded();
   seed = 7;
   crowd();
+  lent_teams();
   printf("%d failures\n", failures);
   return failures != 0;
 }
