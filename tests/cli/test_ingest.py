@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.cli.command import call
 
-from sequela import ingest, sources
+from sequela import ingest, private, sources
 from sequela.events import EventData
 from sequela.ingest import any_source
 
@@ -85,13 +85,13 @@ def test_raw_tables_are_inspected_through_a_private_folder(capsys):
 def test_a_raw_source_opens_once_and_in_private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(any_source, "_KEPT", {})
-    leftover = tmp_path / "sequela-events-of-a-killed-process"
+    leftover = tmp_path / "sequela-private-of-a-killed-process"
     leftover.mkdir()
-    monkeypatch.setattr(any_source, "_SETTLED", -1.0)
+    monkeypatch.setattr(private, "_SETTLED", -1.0)
     data = ingest.opened("synthea", EXAMPLE)
     assert ingest.opened("synthea", EXAMPLE) is data
     (folder,) = tmp_path.iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     # What is in use is no leftover.
-    any_source._remove_leftovers()
+    private.remove_leftovers()
     assert data.read().height > 0

@@ -59,6 +59,15 @@ def test_tabs_and_gzip(save):
     assert rows(save(content, "t.tsv.gz")) == [("1", "3"), ("4", "5")]
 
 
+def test_quotes_that_mean_nothing(save):
+    path = save('a\tb\n"x" y\t"z\n1\t2\n', "t.csv")
+    table = Delimited.open(path, separator="\t", quoted=False)
+    assert [frame.rows() for frame in table.frames()] == [[('"x" y', '"z'), ("1", "2")]]
+    path = save('a\tb\n"x\n1\t2\n', "t.csv")
+    with pytest.raises(DataError, match=r"row 1 of t\.csv: got 1 cells, wanted 2"):
+        list(Delimited.open(path, separator="\t", quoted=False).frames())
+
+
 def test_columns_are_chosen_and_optional_ones_may_be_absent(save):
     path = save("a,b,c,c\n1,2,3,4\n")
     assert rows(path, "b", "absent") == [("2",)]

@@ -243,3 +243,24 @@ def test_an_event_known_before_it_happens_is_refused():
     )
     with pytest.raises(SchemaError, match=r"'available_time' of t: got an earlier moment.* row 2"):
         align(frame, "t")
+
+
+@pytest.mark.parametrize(
+    ("subjects", "days", "order"),
+    [
+        ([1, 1, 2], [None, 1, 0], [0, 1, 2]),
+        ([1, 1, 2], [1, None, 0], [1, 0, 2]),
+        ([2, 1, 1], [0, 1, 1], [1, 2, 0]),
+        ([1, 1, 1], [2, 1, 1], [1, 2, 0]),
+        ([-1, -2], [0, 0], [1, 0]),
+        ([1, 1], [None, None], [0, 1]),
+        ([], [], []),
+    ],
+)
+def test_the_order_of_events(subjects: list, days: list, order: list):
+    times = [None if day is None else dt.datetime(1, 1, 1) + dt.timedelta(day) for day in days]
+    frame = pl.DataFrame(
+        {"subject_id": subjects, "time": times, "code": [str(n) for n in range(len(days))]},
+        schema={"subject_id": pl.Int64, "time": pl.Datetime("us"), "code": pl.String},
+    )
+    assert align(frame, "t")["code"].to_list() == [str(place) for place in order]

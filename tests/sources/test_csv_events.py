@@ -118,3 +118,12 @@ def test_a_missing_file_between_reading_and_opening(tmp_path: Path):
     (tmp_path / "t.csv").write_text("a\n1\n")
     with pytest.raises(SchemaError, match="no such column"):
         sources.read("csv_events", tmp_path)
+
+
+def test_an_error_in_another_process_is_the_same_error(tmp_path: Path):
+    root = folder(tmp_path, MAPPING + MAPPING.replace("tables:", "").replace("t.csv", "u.csv"))
+    (root / "u.csv").write_text(TABLE + "3,2020-01-01,CANARY\n")
+    extract = sources.read("csv_events", root)
+    with pytest.raises(DataError, match=r"^row 3 of u\.csv: got 3 cells, wanted 4") as caught:
+        ingest.ingest(extract, tmp_path / "out", processes=2, origin=("csv_events", root, {}))
+    assert "CANARY" not in str(caught.value)

@@ -57,6 +57,7 @@ class Delimited:
         columns: the header's names, lower case, without blanks around them.
         separator: between cells.
         header_row: 1, and 1 more for each blank line before the header.
+        quoted: whether quotes around a cell mean anything.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Delimited:
     columns: tuple[str, ...]
     separator: str
     header_row: int = 1
+    quoted: bool = True
 
     @classmethod
     def open(
@@ -73,6 +75,7 @@ class Delimited:
         required: Iterable[str] = (),
         name: str | None = None,
         separator: str | None = None,
+        quoted: bool = True,
     ) -> Delimited:
         """Reads the header.
 
@@ -81,6 +84,7 @@ class Delimited:
             required: columns that must be there, in lower case.
             name: in messages; the file's own by default.
             separator: a tab for ``.tsv`` and a comma for the rest by default.
+            quoted: False for tables in which a quote is a letter like any other.
 
         Raises:
             DataError: no such file, not readable, empty, not UTF-8.
@@ -92,8 +96,8 @@ class Delimited:
             raise DataError(f"file {name}", got="no plain file", wanted="a table in a file")
         if separator is None:
             separator = "\t" if ".tsv" in path.suffixes[-2:] else ","
-        columns, blank = _header(path, name, separator)
-        table = cls(path, name, columns, separator, blank + 1)
+        columns, blank = _header(path, name, separator, quoted)
+        table = cls(path, name, columns, separator, blank + 1, quoted)
         for column in required:
             table._place(column)
         return table
@@ -158,7 +162,11 @@ class Delimited:
                         skip_rows_after_names=self.header_row,
                         block_size=_BLOCK,
                     ),
-                    arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
+                    arrow_csv.ParseOptions(
+                        delimiter=self.separator,
+                        quote_char='"' if self.quoted else False,
+                        newlines_in_values=self.quoted,
+                    ),
                     arrow_csv.ConvertOptions(
                         column_types=dict.fromkeys(names, pa.string()),
                         include_columns=list(dict.fromkeys([*chosen, final])),
@@ -176,7 +184,7 @@ class Delimited:
                 fault = _damaged(self.name, "a table that cannot be read")
             if fault is not None:
                 raise fault from _nameless(error)
-        if last is not None and last.is_valid and set("\r\n") & set(last.as_py()):
+        if self.quoted and last is not None and last.is_valid and set("\r\n") & set(last.as_py()):
             fault = _open_quote(self)
             if fault is not None:
                 raise fault
@@ -204,7 +212,7 @@ def _damaged(name: str, got: str) -> DataError:
     )
 
 
-def _reader(path: Path, separator: str) -> Iterator[list[str]]:
+def _reader(path: Path, separator: str, quoted: bool) -> Iterator[list[str]]:
     # Rows as Python's own reader has them, an empty one for a blank line.
     with io.TextIOWrapper(
         io.BufferedReader(_plain(path)),  # type: ignore[arg-type]
@@ -214,16 +222,21 @@ def _reader(path: Path, separator: str) -> Iterator[list[str]]:
     ) as text:
         before = csv.field_size_limit(_FIELD)
         try:
-            yield from csv.reader(text, delimiter=separator)
+            yield from csv.reader(
+                text,
+                delimiter=separator,
+                quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+            )
         finally:
             csv.field_size_limit(before)
 
 
-def _header(path: Path, name: str, separator: str) -> tuple[tuple[str, ...], int]:
+def _header(path: Path, name: str, separator: str, quoted: bool) -> tuple[tuple[str, ...], int]:
     """The names, and the number of blank lines before them."""
     try:
         blank, row = next(
-            ((blank, row) for blank, row in enumerate(_reader(path, separator)) if row), (0, None)
+            ((blank, row) for blank, row in enumerate(_reader(path, separator, quoted)) if row),
+            (0, None),
         )
     except (*_DAMAGE, csv.Error) as error:
         raise _damaged(name, f"not readable ({type(error).__name__})") from _nameless(error)
@@ -239,7 +252,7 @@ def _undecoded(text: str) -> bool:
 
 
 def _rows(table: Delimited) -> bool:
-    rows = filter(None, _reader(table.path, table.separator))
+    rows = filter(None, _reader(table.path, table.separator, table.quoted))
     next(rows)
     return next(rows, None) is not None
 
@@ -248,7 +261,9 @@ def _fault(table: Delimited) -> DataError | None:
     """The first thing wrong with a file that Arrow refused, with its row."""
     number, wanted = 0, len(table.columns)
     try:
-        for number, row in enumerate(filter(None, _reader(table.path, table.separator))):
+        for number, row in enumerate(
+            filter(None, _reader(table.path, table.separator, table.quoted))
+        ):
             if len(row) != wanted:
                 return DataError(
                     f"row {number} of {table.name}",

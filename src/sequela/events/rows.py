@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
 from sequela.errors import ConfigError
 from sequela.events.cells import ISO_FORMATS, as_integers, as_numbers, as_times, unreadable
-from sequela.events.delimited import Delimited
 from sequela.events.extract import Drops, Table
 from sequela.events.schema import AVAILABLE
 
 __all__ = [
     "Change",
     "Rule",
+    "TextTable",
     "code_of",
     "described",
     "events_of",
@@ -35,6 +36,19 @@ _EMPTY = ""
 
 # Of float32, the type of a value in MEDS.
 _LARGEST = 3.4e38
+
+
+class TextTable(Protocol):
+    """A table in any form, as :class:`sequela.events.Delimited` has it in delimited text."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names, in lower case."""
+        ...
+
+    def frames(self, columns: Iterable[str] | None = None) -> Iterator[pl.DataFrame]:
+        """The rows in chunks of text columns; columns that are not there are left out."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -192,7 +206,7 @@ def _values(rows: pl.DataFrame, rule: Rule) -> list[pl.Series]:
 
 
 def rows_table(
-    file: Delimited,
+    file: TextTable,
     name: str,
     rules: Sequence[Rule],
     drops: Drops,
@@ -236,7 +250,7 @@ def rows_table(
 
 
 def described(
-    file: Delimited,
+    file: TextTable,
     code: str,
     description: str,
     prepare: Change | None = None,
@@ -268,7 +282,7 @@ def described(
     return distinct
 
 
-def parents(file: Delimited, code: str, parent: str, but: Iterable[str] = ()) -> pl.DataFrame:
+def parents(file: TextTable, code: str, parent: str, but: Iterable[str] = ()) -> pl.DataFrame:
     """The distinct codes of a table and the codes above them.
 
     Args:
@@ -290,7 +304,7 @@ def parents(file: Delimited, code: str, parent: str, but: Iterable[str] = ()) ->
     return pairs.group_by("code").agg(pl.col("parent").sort().alias("parent_codes"))
 
 
-def looked_up(other: Delimited, key: str, columns: dict[str, str]) -> Callable[[], Change]:
+def looked_up(other: TextTable, key: str, columns: dict[str, str]) -> Callable[[], Change]:
     """For ``prepare``: columns of another table, which is small enough to be held.
 
     Args:

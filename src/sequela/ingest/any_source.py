@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import os
-import shutil
-import stat
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from sequela import lock, sources
+from sequela import sources
 from sequela.errors import ConfigError
 from sequela.events import EventData, Extract
 from sequela.ingest.run import Say, ingest, input_identity
+from sequela.private import private_folder
 
 __all__ = ["opened"]
 
-_PREFIX = "sequela-events-"
-_SETTLED = 60.0  # seconds
 _KEPT: dict[str, EventData] = {}
 
 
@@ -52,40 +44,9 @@ def opened(source: str, path: Path | str, *, say: Say | None = None, **options: 
     key = input_identity(data, source=source, path=str(path), options=options)
     if key is not None and key in _KEPT:
         return _KEPT[key]
-    folder = _private_folder()
+    folder = private_folder()
     ingest(data, folder / "meds", say=say)
     found = EventData.open(folder / "meds")
     if key is not None:
         _KEPT[key] = found
     return found
-
-
-def _private_folder() -> Path:
-    _remove_leftovers()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    # The lock says that the folder is in use; the system lets go of it when the process ends.
-    guard = contextlib.ExitStack()
-    guard.enter_context(lock.locked(folder))
-
-    def remove(owner: int = os.getpid()) -> None:
-        # A forked child inherits this function, and the folder is not its own.
-        if os.getpid() == owner:
-            shutil.rmtree(folder, ignore_errors=True)
-            guard.close()
-
-    atexit.register(remove)
-    return folder
-
-
-def _remove_leftovers() -> None:
-    # Without locks nobody can tell a leftover from a folder in use.
-    if lock.fcntl is None:
-        return
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            state = folder.lstat()
-            mine = stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid()
-            # A folder just made may not be locked yet.
-            if mine and time.time() - state.st_mtime > _SETTLED:
-                with lock.locked(folder):
-                    shutil.rmtree(folder, ignore_errors=True)

@@ -48,9 +48,10 @@ def _refined(known: pl.DataFrame, seen: pl.Series) -> pl.DataFrame:
     for code in seen:
         if code in described:
             continue
-        parent = code.rpartition(SEPARATOR)[0]
-        while parent and parent not in described:
-            parent = parent.rpartition(SEPARATOR)[0]
+        # Parts are split from the left: in LOINC//8867-4///min the unit is /min.
+        parts = code.split(SEPARATOR)
+        shorter = (SEPARATOR.join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
+        parent = next((one for one in shorter if one in described), None)
         if parent:
             rows.append((code, described[parent], [parent]))
     return pl.DataFrame(rows, schema=_KINDS, orient="row")
