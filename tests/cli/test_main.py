@@ -83,7 +83,7 @@ def test_a_run_holds_what_it_should(finished):
         "experiment.json",
         "metrics.jsonl",
         "cohort.json",
-        "predictions.parquet",
+        "scores.parquet",
         "evaluation.json",
         "checkpoints",
         "model",
@@ -113,7 +113,7 @@ def test_nothing_of_a_subject_in_a_run(records, tmp_path):
         content = path.read_bytes() if path.is_file() else b""
         assert b"7300000000000" not in content, path
         assert not any(number.to_bytes(8, "little") in content for number in numbers[::50]), path
-    frame = pl.read_parquet(out / "predictions.parquet")
+    frame = pl.read_parquet(out / "scores.parquet")
     assert set(frame["age_decade"].drop_nulls()) <= set(range(0, 100, 10))
     held_out = frame.filter(pl.col("part") == "held_out")
     assert not held_out["score"].is_sorted()

@@ -58,11 +58,11 @@ def _subjects_in_two_parts(labels: pl.DataFrame, part: np.ndarray) -> int:
 def test_several_labels_of_a_patient_are_in_one_part(tmp_path: Path):
     data = _data(tmp_path / "d", [(subject, 0, "A") for subject in range(60)])
     labels = _labels([(subject, day) for subject in range(60) for day in range(3)])
-    part, said = deal(data, labels, SplitSettings(), 0)
+    part, said = deal(data, labels, labels["boolean_value"].to_numpy(), SplitSettings(), 0)
     assert set(part) == set(PARTS)
     assert _subjects_in_two_parts(labels, part) == 0
     assert said == ()
-    again, _ = deal(data, labels, SplitSettings(), 1)
+    again, _ = deal(data, labels, labels["boolean_value"].to_numpy(), SplitSettings(), 1)
     assert (again != part).any()
 
 
@@ -70,7 +70,7 @@ def test_by_time_the_past_trains_and_the_future_is_held_out(tmp_path: Path):
     data = _data(tmp_path / "d", [(1, 0, "A")])
     rows = [(place // 2, place // 2 + 40 * (place % 2)) for place in range(200)]
     labels = _labels([*rows, *((200 + day, day) for day in range(140))])
-    part, said = deal(data, labels, SplitSettings(by="time"), 0)
+    part, said = deal(data, labels, labels["boolean_value"].to_numpy(), SplitSettings(by="time"), 0)
     time = labels["prediction_time"].to_numpy()
     assert time[part == "train"].max() < time[part == "tuning"].min()
     assert time[part == "tuning"].max() < time[part == "held_out"].min()
@@ -82,8 +82,9 @@ def test_by_time_the_past_trains_and_the_future_is_held_out(tmp_path: Path):
 
 def test_by_time_with_one_date_is_refused(tmp_path: Path):
     data = _data(tmp_path / "d", [(1, 0, "A")])
+    labels = _labels([(subject, 3) for subject in range(30)])
     with pytest.raises(DataError, match=r"split\.by=subject"):
-        deal(data, _labels([(subject, 3) for subject in range(30)]), SplitSettings(by="time"), 0)
+        deal(data, labels, np.zeros(30, bool), SplitSettings(by="time"), 0)
 
 
 def test_by_site_no_site_is_in_two_parts(tmp_path: Path):
@@ -91,7 +92,9 @@ def test_by_site_no_site_is_in_two_parts(tmp_path: Path):
     events += [(0, 2, "SITE//5"), (1, 50, "SITE//0"), (90, 1, "OTHER")]
     labels = _labels([(subject, 10) for subject in range(91)] + [(1, 60)])
     data = _data(tmp_path / "d", events)
-    part, said = deal(data, labels, SplitSettings(by="site", site="SITE//"), 0)
+    part, said = deal(
+        data, labels, labels["boolean_value"].to_numpy(), SplitSettings(by="site", site="SITE//"), 0
+    )
     # Subject 0 is judged where it was last seen before the prediction, subject 1 has two sites.
     site = [5, *(subject % 6 for subject in range(1, 90)), None, 0]
     parts_of = {}
@@ -112,7 +115,13 @@ def test_too_few_sites_and_wrong_settings(tmp_path: Path):
     data = _data(tmp_path / "d", [(subject, 1, f"SITE//{subject % 2}") for subject in range(20)])
     labels = _labels([(subject, 10) for subject in range(20)])
     with pytest.raises(ConfigError, match="got site, of which the data have 2"):
-        deal(data, labels, SplitSettings(by="site", site="SITE//"), 0)
+        deal(
+            data,
+            labels,
+            labels["boolean_value"].to_numpy(),
+            SplitSettings(by="site", site="SITE//"),
+            0,
+        )
     for wrong in ({"by": "site"}, {"site": "SITE//"}, {"by": "hour"}):
         with pytest.raises(ConfigError, match="split"):
             checked(SplitSettings, wrong, "split")
@@ -127,7 +136,7 @@ def test_no_patient_is_ever_in_two_parts(tmp_path_factory, rows, by):
     labels = _labels(rows)
     data = _data(tmp_path_factory.mktemp("d") / "meds", [(1, 0, "A")])
     try:
-        part, _ = deal(data, labels, SplitSettings(by=by), 0)
+        part, _ = deal(data, labels, labels["boolean_value"].to_numpy(), SplitSettings(by=by), 0)
     except DataError:
         assert by == "time"
         return

@@ -27,7 +27,8 @@ def run(model: Path, words: Sequence[str]) -> None:
     from sequela.train.apply import apply
 
     applied = apply(model, given["data"], given.get("labels"), known_outcome=False)
-    if applied.target is not None and "subject_id" in applied.keys.columns:
+    binary = applied.kind == "binary" and "subject_id" in applied.keys.columns
+    if binary and applied.target is not None:
         _write_meds(out, applied)
     else:
         _write_table(out, applied)

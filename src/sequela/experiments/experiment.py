@@ -59,6 +59,8 @@ class EvaluationSettings(BaseModel):
         threshold: how the operating point is chosen on the tuning part: "youden" (largest
             sensitivity + specificity), "sensitivity=0.9" or "specificity=0.95".
         baselines: fit the honest rivals beside the model.
+        predictions: write ``predictions.parquet`` of the held-out part for MEDS evaluation tools.
+            Off by default: it is the one file of a run that names subjects and dates.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,6 +70,7 @@ class EvaluationSettings(BaseModel):
         "youden", pattern=r"^(youden|(sensitivity|specificity)=0?\.\d*[1-9]\d*)$"
     )
     baselines: bool = True
+    predictions: bool = False
 
 
 class Experiment(BaseModel):

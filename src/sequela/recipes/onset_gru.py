@@ -43,6 +43,7 @@ class OnsetGRU(nn.Module):
         dropout: in training, between the layers and before the output.
         pooling: "last" (the paper), "mean", "max", "attention", or several ("last+max").
         cell: "gru" (reset after the product), "gru_before" (the textbook form), "lstm" or "rnn".
+        classes: 2 gives one logit, more give one for each.
 
     Raises:
         ConfigError: a size or probability out of range, or an unknown pooling.
@@ -60,6 +61,7 @@ class OnsetGRU(nn.Module):
         dropout: float = 0.0,
         pooling: str = "last",
         cell: Literal["gru", "gru_before", "lstm", "rnn"] = "gru",
+        classes: int = 2,
     ) -> None:
         super().__init__()
         at_least(1, vocabulary_size=vocabulary_size, embedding_size=embedding_size)
@@ -78,10 +80,10 @@ class OnsetGRU(nn.Module):
             **extra,
         )
         pool = Pool(pooling, hidden_size)
-        self.head = Head(pool, Classify(pool.output_size + static_size, dropout=dropout))
+        self.head = Head(pool, Classify(pool.output_size + static_size, classes, dropout=dropout))
 
     def forward(self, batch: Any) -> Tensor:
-        """Logits ``[B]`` in the order of the batch.
+        """Logits ``[B]`` (``[B, classes]`` for more than two) in the order of the batch.
 
         Args:
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``

@@ -77,13 +77,13 @@ def apply(
         keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
         labelled, warnings = signals.label is not None, []
     elif preparation.get("kind") == "events":
-        samples, table, groups, warnings = from_events.samples_for(
+        samples, found, warnings = from_events.samples_for(
             preparation, data, labels, known_outcome=known_outcome
         )
-        labelled = "boolean_value" in table.columns
-        keys = table.select("subject_id", "prediction_time")
-        ages = groups["age"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        sexes = groups["sex"].fill_null("").to_numpy().astype(str)
+        labelled = found.target is not None
+        keys = found.labels.select("subject_id", "prediction_time")
+        ages = found.subgroups["age"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        sexes = found.subgroups["sex"].fill_null("").to_numpy().astype(str)
     else:
         raise BundleError(f"model {model}", got="no way to prepare data", wanted="a trained run's")
     if not len(samples):

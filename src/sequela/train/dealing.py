@@ -23,13 +23,18 @@ NOWHERE = "none"
 
 
 def deal(
-    data: EventData, labels: pl.DataFrame, settings: SplitSettings, seed: int
+    data: EventData,
+    labels: pl.DataFrame,
+    target: np.ndarray,
+    settings: SplitSettings,
+    seed: int,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The part of each label.
 
     Args:
         data: the data set; its own parts count where ``settings`` let them.
-        labels: ``subject_id``, ``prediction_time``, ``boolean_value``.
+        labels: ``subject_id``, ``prediction_time``.
+        target: ``[n]``, whose classes are spread evenly over the parts.
         settings: of the experiment.
         seed: the run's seed.
 
@@ -42,23 +47,27 @@ def deal(
     """
     notes: list[str] = []
     if settings.by == "site":
-        part = _by_site(data, labels, settings, seed, notes)
+        part = _by_site(data, labels, target, settings, seed, notes)
     elif settings.by == "time":
         part = _by_time(labels, settings.fractions, notes)
     else:
-        part = _by_subject(data, labels, settings, seed, notes)
+        part = _by_subject(data, labels, target, settings, seed, notes)
     groups = labels["subject_id"].to_numpy()
     check_disjoint({name: groups[part == name] for name in PARTS})
     return part, tuple(notes)
 
 
 def _by_subject(
-    data: EventData, labels: pl.DataFrame, settings: SplitSettings, seed: int, notes: list[str]
+    data: EventData,
+    labels: pl.DataFrame,
+    target: np.ndarray,
+    settings: SplitSettings,
+    seed: int,
+    notes: list[str],
 ) -> np.ndarray:
     splits = data.splits() if settings.source == "auto" else None
     if splits is None:
-        groups, target = labels["subject_id"].to_numpy(), labels["boolean_value"].to_numpy()
-        return assign_splits(groups, target, settings.fractions, seed)
+        return assign_splits(labels["subject_id"].to_numpy(), target, settings.fractions, seed)
     joined = labels.select("subject_id").join(
         splits, on="subject_id", how="left", maintain_order="left"
     )
@@ -70,7 +79,12 @@ def _by_subject(
 
 
 def _by_site(
-    data: EventData, labels: pl.DataFrame, settings: SplitSettings, seed: int, notes: list[str]
+    data: EventData,
+    labels: pl.DataFrame,
+    target: np.ndarray,
+    settings: SplitSettings,
+    seed: int,
+    notes: list[str],
 ) -> np.ndarray:
     site = _sites(data, labels, settings.site)
     known = site.is_not_null().to_numpy()
@@ -82,9 +96,8 @@ def _by_site(
             wanted=f"at least {len(PARTS)} sites, one a part",
         )
     part = np.full(labels.height, NOWHERE, dtype=object)
-    target = labels["boolean_value"].to_numpy()[known]
     sites = site.drop_nulls().to_numpy().astype(str)
-    part[known] = assign_splits(sites, target, settings.fractions, seed)
+    part[known] = assign_splits(sites, target[known], settings.fractions, seed)
     kept = _one_part_each(labels["subject_id"].to_numpy(), part.astype(str), first=False)
     notes.append(
         f"Parts are made of {count} sites: no site is in two. {int((~known).sum())} labels without "

@@ -21,7 +21,7 @@ from sequela.train import from_events, from_signals
 from sequela.train.deterministic import limited_threads
 from sequela.train.devices import check_devices
 from sequela.train.fingerprint import samples_digest
-from sequela.train.judge import judge, write_predictions
+from sequela.train.judge import can_be_meds, judge, write_meds_predictions, write_scores
 from sequela.train.loop import fit
 from sequela.train.predict import predict
 from sequela.train.prepared import Prepared, groups_digest
@@ -95,6 +95,9 @@ def _description(experiment: Experiment, prepared: Prepared, command: str) -> di
     settings = experiment.model_dump(
         mode="json", exclude={"out", "name", "title", "data", "labels"}
     )
+    if "map" in settings["encoding"]:
+        # A path tells of the machine; what stands in the file is in the bundle.
+        settings["encoding"]["map"] = Path(str(settings["encoding"]["map"])).name
     return {
         "name": experiment.name,
         "title": experiment.title,
@@ -179,6 +182,12 @@ def run(
     if experiment.data is not None:
         say(f"reading {experiment.data}")
     prepared = prepare(experiment)
+    if experiment.evaluation.predictions and not can_be_meds(prepared):
+        raise ConfigError(
+            "setting 'evaluation.predictions'",
+            got="a task without subjects, prediction times and a yes-or-no outcome",
+            todo="Leave it out.",
+        )
     model = build_model(experiment, prepared.sizes)
     choose_metric(settings.metric, prepared.kind, prepared.parts["tuning"].target)
     open_folder(folder, _description(experiment, prepared, command), resume=resume)
@@ -195,7 +204,10 @@ def run(
         "training": round(history.seconds, 1),  # of all legs of a resumed run
         "judging": round(time.perf_counter() - trained, 1),
     }
-    write_predictions(folder / "predictions.parquet", prepared, scores, experiment.seed)
+    write_scores(folder / "scores.parquet", prepared, scores, experiment.seed)
+    if experiment.evaluation.predictions:
+        threshold = evaluation["threshold"]["value"]
+        write_meds_predictions(folder / "predictions.parquet", prepared, scores, threshold)
     _save_bundle(folder / "model", experiment, prepared, history, evaluation, model)
     write_json(folder / "seconds.json", seconds)
     write_json(folder / "evaluation.json", evaluation)

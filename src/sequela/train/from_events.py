@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ __all__ = ["prepare", "samples_for"]
 # Below this share of known codes a score says little about the patient.
 _FEW_KNOWN = 0.5
 _CUSTOMARY = 11
+_SHOWN = 20
 
 
 def prepare(experiment: Experiment) -> Prepared:
@@ -55,10 +57,10 @@ def prepare(experiment: Experiment) -> Prepared:
     declaration = parse_declaration(task)
     data = ingest.opened(experiment.source, experiment.data, **experiment.reading)
     labelled = label(data, declaration, experiment.labels)
-    part_of, said = deal(data, labelled.labels, experiment.split, experiment.seed)
+    target, classes = labelled.target, labelled.classes
+    assert target is not None
+    part_of, said = deal(data, labelled.labels, target, experiment.split, experiment.seed)
     rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
-    target = labelled.labels["boolean_value"].to_numpy()
-    classes = ("no", "yes")
     title = declaration.title or declaration.name
     targets = {name: target[rows[name]] for name in PARTS}
     todo = advice(labelled, declaration)
@@ -67,7 +69,7 @@ def prepare(experiment: Experiment) -> Prepared:
     parents = parents_of(data) if settings.parents else None
     tables = (events, labelled.labels, labelled.subgroups)
     encoder = fit_encoder(settings, *tables, rows["train"], parents)
-    samples = encoder.encode(*tables, parents=parents)
+    samples = replace(encoder.encode(*tables, parents=parents), target=target)
     features, names = aggregates(samples)
     best = None if experiment.labels else best_possible(data, labelled.labels, declaration)
     parts = {name: _part(labelled, samples, features, best, rows[name]) for name in PARTS}
@@ -89,6 +91,7 @@ def prepare(experiment: Experiment) -> Prepared:
             *source_notes(data),
             *labelled.notes,
             *_few_subjects(settings.min_subjects),
+            *_facts(encoder),
             *said,
             *_several(labelled),
         ),
@@ -102,6 +105,15 @@ def _few_subjects(least: int) -> tuple[str, ...]:
         f"Codes of {least} or more training patients are kept by name; {_CUSTOMARY} is the "
         "customary least number.",
     )
+
+
+def _facts(encoder: Encoder) -> tuple[str, ...]:
+    # Who reads a result should know whether race or language was among the features.
+    names = [*encoder.static.codes, *encoder.static.values.names]
+    if not names:
+        return ()
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (f"Undated facts among the features: {', '.join(names[:_SHOWN])}{more}.",)
 
 
 def _several(labelled: Labelled) -> tuple[str, ...]:
@@ -160,7 +172,7 @@ def samples_for(
     labels: Path | None = None,
     *,
     known_outcome: bool = True,
-) -> tuple[EventSamples, pl.DataFrame, pl.DataFrame, list[str]]:
+) -> tuple[EventSamples, Labelled, list[str]]:
     """The samples of new data for a finished model.
 
     Args:
@@ -171,7 +183,7 @@ def samples_for(
             out for what happens after the prediction, and labels need no value.
 
     Returns:
-        The samples, their labels, their age and sex, row by row; and warnings.
+        The samples, their labels with age and sex, row by row; and warnings.
     """
     encoder, grouped = encoder_from(preparation)
     declaration = parse_declaration(preparation["task"])
@@ -180,5 +192,6 @@ def samples_for(
     events = observed(data, declaration, labelled)
     parents = parents_of(data) if grouped else None
     samples = encoder.encode(events, labelled.labels, labelled.subgroups, parents=parents)
-    warnings = _check_codes(events, encoder, parents)
-    return samples, labelled.labels, labelled.subgroups, warnings
+    if labelled.target is not None:
+        samples = replace(samples, target=labelled.target)
+    return samples, labelled, _check_codes(events, encoder, parents)

@@ -1,4 +1,4 @@
-"""From a trained model and its rivals to `evaluation.json` and `predictions.parquet`."""
+"""From a trained model and its rivals to `evaluation.json`, `scores.parquet` and predictions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 
 from sequela import evaluate, seeds
+from sequela.events import write_predictions
 from sequela.experiments import EvaluationSettings
 from sequela.files import atomic_write
 from sequela.train.prepared import Prepared, PreparedPart
 
-__all__ = ["fit_baselines", "judge", "write_predictions"]
+__all__ = ["can_be_meds", "fit_baselines", "judge", "write_meds_predictions", "write_scores"]
 
 # With fewer rows of a class, resamples repeat a handful of people and intervals come out too short.
 _FEW = 20
@@ -103,7 +104,7 @@ def judge(
     return evaluate.evaluate_binary(scores, *parts, rule=rule, target=wanted, **common)
 
 
-def write_predictions(path: Path, prepared: Prepared, model: evaluate.Scores, seed: int) -> None:
+def write_scores(path: Path, prepared: Prepared, model: evaluate.Scores, seed: int) -> None:
     """One row for each tuning and held-out sample, told apart from its subject.
 
     Rows and group numbers are shuffled, ages are whole decades with 90 and more as one: neither the
@@ -129,6 +130,34 @@ def write_predictions(path: Path, prepared: Prepared, model: evaluate.Scores, se
     buffer = io.BytesIO()
     pl.concat(frames, how="vertical_relaxed").write_parquet(buffer)
     atomic_write(path, buffer.getvalue())
+
+
+def can_be_meds(prepared: Prepared) -> bool:
+    """Whether there are subjects, prediction times and a yes-or-no outcome."""
+    return prepared.kind == "binary" and prepared.parts["held_out"].keys is not None
+
+
+def write_meds_predictions(
+    path: Path, prepared: Prepared, model: evaluate.Scores, threshold: float
+) -> None:
+    """The held-out predictions as MEDS evaluation tools read them, in five columns.
+
+    They name subjects, which nothing else in a run does, so they are written on request alone.
+
+    Args:
+        path: the Parquet file.
+        prepared: of which :func:`can_be_meds` is true.
+        model: its risks.
+        threshold: from which on it says yes.
+    """
+    part = prepared.parts["held_out"]
+    assert part.keys is not None
+    frame = part.keys.with_columns(
+        boolean_value=pl.Series(part.target.astype(bool)),
+        predicted_boolean_value=pl.Series(model.held_out >= threshold),
+        predicted_boolean_probability=pl.Series(model.held_out),
+    )
+    write_predictions(path, frame)
 
 
 def _person(part: PreparedPart, order: np.ndarray) -> dict[str, pl.Series]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from sequela.cohort import (
     observation_events,
     subgroups,
 )
+from sequela.cohort.targets import Binary, Length, Multiclass
 from sequela.errors import ConfigError, DataError
 from sequela.events import EventData, read_labels
 from sequela.ingest.run import SUMMARY_FILE
@@ -34,6 +36,7 @@ __all__ = [
 
 Declaration = CohortDeclaration | OnsetDeclaration
 
+_YES_OR_NO = ("no", "yes")
 _SIMULATED_OUTCOME = "heart_failure"
 _SIMULATED_NOTES = (
     "SIMULATED PATIENTS: nothing here is evidence about real ones.",
@@ -47,8 +50,11 @@ class Labelled:
     """Labels with age and sex, row by row, and how they came about.
 
     Args:
-        labels: ``subject_id``, ``prediction_time`` and, where known, ``boolean_value``.
+        labels: ``subject_id``, ``prediction_time`` and, where known, a column of values.
         subgroups: ``age`` and ``sex``, a row for each label.
+        target: what is to be predicted, bool ``[n]`` for two classes, else their numbers; None
+            where the outcome is not known.
+        classes: their names; of a yes-or-no outcome "no" and "yes".
         attrition: as :class:`sequela.cohort.Cohort` has it.
         description: in words.
         windows: what features may see of each label, or None: what the declaration says of all.
@@ -57,6 +63,8 @@ class Labelled:
 
     labels: pl.DataFrame
     subgroups: pl.DataFrame
+    target: np.ndarray | None
+    classes: tuple[str, ...]
     attrition: list[dict[str, Any]]
     description: str
     windows: pl.DataFrame | None = None
@@ -73,27 +81,56 @@ def label(data: EventData, task: Declaration, path: Path | None, *, known: bool 
         known: the outcome is wanted too.
 
     Raises:
-        ConfigError: the task's labels are not yes or no.
+        ConfigError: the task's labels are no classes.
         DataError: nobody is left, or labels that cannot be used.
     """
     if path is not None:
         return _given(data, path, known)
-    kind = "binary" if isinstance(task, OnsetDeclaration) else task.label.kind
-    if kind != "binary":
-        raise ConfigError(
-            f"task {task.name}",
-            got=f"a label of kind '{kind}'",
-            wanted="one of kind 'binary', which is what can be trained on events",
-        )
+    classes = _classes(task)
     cohort = build_cohort(data, task, known=known)
     return Labelled(
         cohort.labels,
         cohort.subgroups,
+        _target(cohort.labels, classes) if known else None,
+        classes,
         cohort.attrition,
         cohort.description,
         cohort.windows,
         cohort.notes,
     )
+
+
+def _classes(task: Declaration) -> tuple[str, ...]:
+    declared = Binary(predicate="outcome") if isinstance(task, OnsetDeclaration) else task.label
+    if isinstance(declared, Binary):
+        return _YES_OR_NO
+    if isinstance(declared, Multiclass):
+        return (*declared.classes, declared.otherwise)
+    if isinstance(declared, Length) and declared.bins:
+        edges = [f"{edge:g}" for edge in declared.bins]
+        middle = [f"{low} to {high}" for low, high in itertools.pairwise(edges)]
+        return tuple(
+            f"{span} {declared.unit}"
+            for span in (f"below {edges[0]}", *middle, f"{edges[-1]} or more")
+        )
+    raise ConfigError(
+        f"task {task.name}",
+        got=f"a label of kind '{declared.kind}'",
+        wanted="one of kind 'binary' or 'multiclass', or 'length' with bins",
+        todo="Write task.label={kind: binary, predicate: NAME} for one outcome of it.",
+    )
+
+
+def _target(labels: pl.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
+    if "boolean_value" in labels.columns:
+        return labels["boolean_value"].to_numpy()
+    if "categorical_value" in labels.columns:
+        numbers = {name: number for number, name in enumerate(classes)}
+        column = labels["categorical_value"].replace_strict(numbers, return_dtype=pl.Int64())
+    else:
+        column = labels["integer_value"]
+    found = column.to_numpy()
+    return found == 1 if len(classes) == 2 else found
 
 
 def _given(data: EventData, path: Path, known: bool) -> Labelled:
@@ -109,7 +146,9 @@ def _given(data: EventData, path: Path, known: bool) -> Labelled:
         {"step": "subjects of the data set", "subjects": left, "excluded": everyone - left},
     ]
     description = "Prediction times and labels as given in a file of MEDS labels."
-    return Labelled(found, subgroups(data, found), attrition, description)
+    target = found["boolean_value"].to_numpy() if "boolean_value" in found.columns else None
+    people = subgroups(data, found)
+    return Labelled(found, people, target, _YES_OR_NO, attrition, description)
 
 
 def observed(data: EventData, task: Declaration, labelled: Labelled) -> pl.DataFrame:

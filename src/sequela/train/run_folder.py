@@ -20,6 +20,7 @@ _WRITTEN = (
     "cohort.json",
     "metrics.jsonl",
     "predictions.parquet",
+    "scores.parquet",
     "evaluation.json",
     "seconds.json",
     "model",
