@@ -6,6 +6,7 @@ import math
 import os
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import assume, event, given, reject, settings
@@ -15,6 +16,7 @@ from tests.cohort.naive import Event, Reader
 from tests.cohort.records import START, TREE, in_memory
 
 from sequela.cohort import Cohort, CohortDeclaration, build_cohort, observation_events
+from sequela.cohort.occurrences import Shard
 from sequela.errors import ConfigError, DataError
 
 # The default tier draws the same examples each time, the long one explores.
@@ -81,6 +83,23 @@ def test_the_engine_equals_the_specification(
         assert close(found[key][0], value), key
         assert found[key][1].keys() == beside.keys()
         assert all(close(found[key][1][name], beside[name]) for name in beside), (key, found[key])
+
+
+@settings(max_examples=EXAMPLES)
+@given(people=records.people, more=records.derived)
+def test_predicates_equal_the_specification(people: dict[int, list[Event]], more: dict[str, Any]):
+    """Each predicate is the same events, whether dated by when it began or became known."""
+    plain = {"index": {"at": "start"}, "prediction": None}
+    label = {"kind": "binary", "predicate": "twice"}
+    declared = parsed({**plain, "predicates": {**records.PREDICATES, **more}, "label": label})
+    (events,) = in_memory(people).shards()
+    shard = Shard(events, declared.predicates, TREE)
+    for known in (False, True):
+        for name in records.NAMES:
+            found = shard.occurrences(name, known)
+            for place, reader in enumerate(readers(people, declared).values()):
+                rows = found.rows[found.subject == place] - np.searchsorted(shard._subject, place)
+                assert rows.tolist() == reader.places(name, known), (name, known)
 
 
 @settings(max_examples=EXAMPLES // 2)

@@ -13,7 +13,7 @@ from sequela import ingest, tasks
 from sequela.batches.aggregates import aggregates
 from sequela.batches.groups import CodeGroups
 from sequela.cohort import parse_declaration
-from sequela.errors import DataError
+from sequela.errors import CohortError, DataError
 from sequela.events import PARTS
 from sequela.experiments import Experiment
 from sequela.train.dealing import deal
@@ -42,6 +42,9 @@ _FEW_KNOWN = 0.5
 _CUSTOMARY = 11
 _SHOWN = 20
 
+# Three parts with fewer patients of a class than this tell nothing about it.
+_FEWEST_CASES = 10
+
 
 def prepare(experiment: Experiment) -> Prepared:
     """Reads, labels, splits by patient, and fits the encoder on the training part alone.
@@ -64,6 +67,7 @@ def prepare(experiment: Experiment) -> Prepared:
     title = declaration.title or declaration.name
     targets = {name: target[rows[name]] for name in PARTS}
     todo = advice(labelled, declaration)
+    _check_cases(labelled, title, todo)
     check_classes(targets, classes, title, todo, labelled.attrition)
     events = observed(data, declaration, labelled)
     parents = parents_of(data) if settings.parents else None
@@ -96,6 +100,25 @@ def prepare(experiment: Experiment) -> Prepared:
             *_several(labelled),
         ),
     )
+
+
+def _check_cases(labelled: Labelled, title: str, todo: str) -> None:
+    """Refuses to learn, and to judge, from a handful of patients.
+
+    Raises:
+        CohortError: too few patients with the outcome, or without.
+    """
+    for outcome, words in ((True, "with"), (False, "without")):
+        chosen = labelled.labels.filter(pl.col("boolean_value") == outcome)
+        found = chosen["subject_id"].n_unique()
+        if found < _FEWEST_CASES:
+            raise CohortError(
+                f"the cohort of {title}",
+                got=f"too few cases: {found} patient(s) {words} the outcome",
+                wanted=f"{_FEWEST_CASES} or more",
+                todo=todo,
+                attrition=labelled.attrition,
+            )
 
 
 def _few_subjects(least: int) -> tuple[str, ...]:
