@@ -177,7 +177,7 @@ EVENTS = {
             _rewrite(lambda f: f.filter(~pl.col("code").cast(pl.String).str.contains("I50")))([p])
             for p in files
         ],
-        "rows",
+        "too few cases",
     ),
 }
 

@@ -314,13 +314,13 @@ def test_too_few_cases_says_who_was_left_out(tmp_path, capsys):
     simulate.cohort(tmp_path / "few", subjects=12, seed=1)
     words = [f"data={tmp_path / 'few'}", f"out={tmp_path / 'run'}"]
     assert call("train", "heart_failure", *words, "task.prediction_days=1") == 1
-    said = capsys.readouterr().err
+    table, said = capsys.readouterr()
     assert "too few cases: " in said
     assert "Of 12 subjects were left out" in said
     # The table of who was left out, step by step.
     assert (
         "  subjects   samples  excluded  step\n        12         -         0  in the data\n"
-        in said
+        in table
     )
     assert "task.prediction_days" in said
 

@@ -244,13 +244,13 @@ def _unexpected(error: BaseException) -> str:
 
 
 def _show_attrition(steps: Sequence[Mapping[str, object]]) -> None:
-    """Who was left out at which step, one line each; counts alone."""
+    """Who was left out at which step, one line each; the error itself stays one line."""
     columns = ("subjects", "samples", "excluded")
-    print("".join(f"{name:>10}" for name in columns) + "  step", file=sys.stderr)
+    print("".join(f"{name:>10}" for name in columns) + "  step")
     for step in steps:
         counts = (step.get(name) for name in columns)
         line = "".join(f"{'-' if count is None else count:>10}" for count in counts)
-        print(f"{line}  {step['step']}", file=sys.stderr)
+        print(f"{line}  {step['step']}")
 
 
 def main() -> None:

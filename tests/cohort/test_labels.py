@@ -1,0 +1,146 @@
+"""Labels of each kind by hand, at the very edges, and the rules for death and lost follow-up."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from tests.cohort.naive import Event
+from tests.cohort.records import DAY, START, in_memory
+
+from sequela.cohort import Cohort, build_cohort
+from sequela.errors import DataError
+
+TICK = dt.timedelta(microseconds=1)
+INDEX = START + DAY
+PLAIN: dict[str, Any] = {
+    "kind": "cohort",
+    "predicates": {"a": {"exact": ["A"]}, "b": {"exact": ["B"]}, "visit": {"exact": ["V"]}},
+    "index": {"at": "record_start + 1d"},
+    "prediction": "2d",
+    "censoring": "keep",
+}
+END = INDEX + 2 * DAY
+
+
+def cohort(*people: list[tuple[dt.datetime, str]], label: dict[str, Any], **more: Any) -> Cohort:
+    """Each person has a visit at the start, and these events."""
+    events = {
+        number: [Event(START, "V"), *(Event(time, code, 1.5) for time, code in one)]
+        for number, one in enumerate(people)
+    }
+    return build_cohort(in_memory(events), {**PLAIN, **more, "label": label})
+
+
+def values(found: Cohort) -> list[Any]:
+    return found.labels[:, 2].to_list()
+
+
+def test_windows_are_open_at_the_start_and_closed_at_the_end():
+    moments = [INDEX, INDEX + TICK, END, END + TICK]
+    people = [[(time, "A")] for time in moments]
+    label = {"kind": "binary", "predicate": "a"}
+    assert values(cohort(*people, label=label)) == [False, True, True, False]
+    turned = {"end": "index + 2d", "start_inclusive": True, "end_inclusive": False}
+    assert values(cohort(*people, label=label, prediction=turned)) == [True, True, False, False]
+
+
+def test_counts_of_events_moments_and_days():
+    noon = INDEX + DAY / 2
+    one = [(noon, "A"), (noon, "A"), (noon + TICK, "A"), (noon + DAY, "A"), (END + TICK, "A")]
+    for by, count in (("event", 4), ("time", 3), ("day", 2)):
+        label = {"kind": "count", "predicate": "a", "by": by}
+        assert values(cohort(one, label=label)) == [count]
+    twice = {"kind": "binary", "predicate": "a", "min": 2, "by": "day"}
+    assert values(cohort(one, one[:3], label=twice)) == [True, False]
+
+
+def test_the_first_class_wins_and_the_one_named_first_of_equal_ones():
+    people = [
+        [(INDEX + TICK, "B"), (END, "A")],
+        [(END, "B"), (END, "A")],
+        [(END + TICK, "B")],
+    ]
+    for classes, expected in ((["a", "b"], ["b", "a", "none"]), (["b", "a"], ["b", "b", "none"])):
+        found = cohort(*people, label={"kind": "multiclass", "classes": classes})
+        assert values(found) == expected
+
+
+def test_many_labels():
+    found = cohort([(END, "A"), (END, "B")], [(END, "B")], [],
+                   label={"kind": "multilabel", "classes": ["a", "b"]})  # fmt: skip
+    assert values(found) == [2, 1, 0]
+    assert found.beside is not None
+    assert found.beside["a"].to_list() == [True, False, False]
+    assert found.beside["b"].to_list() == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("one", "length", "kind"),
+    [
+        ([(END, "A")], 2.0, 1),
+        ([(END + TICK, "A")], 2.0, 0),
+        ([(INDEX + DAY, "A"), (INDEX + DAY, "B")], 1.0, 1),  # of equal time the event itself
+        ([(INDEX + DAY, "B"), (END, "A")], 1.0, 2),
+        ([(INDEX + DAY, "V")], 1.0, 0),  # the record ends before the window
+        ([(END + DAY, "V")], 2.0, 0),
+        ([], 0.0, 0),  # it ended before the prediction
+    ],
+)
+def test_time_to_an_event(one: list[Any], length: float, kind: int):
+    found = cohort(one, label={"kind": "time_to_event", "predicate": "a", "competing": "b"})
+    assert values(found) == [length]
+    assert found.beside is not None
+    assert found.beside["event"].to_list() == [kind]
+
+
+def test_lengths_and_their_classes():
+    people = [[(INDEX + days * DAY, "A")] for days in (0.5, 1, 1.5, 2)]
+    moment = {"kind": "length", "to": "index -> a"}
+    assert values(cohort(*people, [], label=moment)) == [0.5, 1, 1.5, 2]
+    assert cohort(*people, [], label=moment).attrition[-1]["excluded"] == 1
+    hours = {**moment, "unit": "hours"}
+    assert values(cohort(*people, label=hours)) == [12, 24, 36, 48]
+    # An edge belongs to the class above it.
+    binned = cohort(*people, label={**moment, "bins": [1, 2]})
+    assert values(binned) == [0, 1, 1, 2]
+    assert binned.beside is not None
+    assert binned.beside["length"].to_list() == [0.5, 1, 1.5, 2]
+
+
+def test_values_and_sequences():
+    one = [(INDEX + DAY, "A"), (INDEX + DAY, "B"), (END, "A"), (END + DAY, "V")]
+    found = cohort(one, [(END, "B")], label={"kind": "value", "predicate": "a"})
+    assert values(found) == [1.5], "whoever has no value is left out"
+    either = {"a": {"exact": ["A", "B"]}, "visit": {"exact": ["V"]}}
+    label = {"kind": "sequence", "predicate": "a", "length_to": "index -> visit"}
+    found = cohort(one, [], label=label, predicates=either)
+    assert found.beside is not None
+    assert found.beside["codes"].to_list() == [["A", "B", "A"], []]
+    assert found.beside["length"].to_list() == [3.0, None]
+    found = cohort(one, label={**label, "distinct": True}, predicates=either)
+    assert found.beside is not None
+    assert found.beside["codes"].to_list() == [["A", "B"]]
+
+
+@pytest.mark.parametrize(
+    ("one", "kept"),
+    [
+        ([(END, "V")], "both"),  # seen to the very end
+        ([(END - TICK, "V")], "neither"),
+        ([(INDEX + TICK, "A")], "both"),  # settled, whatever comes later
+        ([(END, "MEDS_DEATH")], "censoring"),
+        ([(END + TICK, "MEDS_DEATH")], "both"),
+        ([(INDEX + TICK, "A"), (END, "MEDS_DEATH")], "both"),
+        ([(INDEX, "MEDS_DEATH")], "neither"),  # dead at the index date
+    ],
+)
+def test_who_dies_or_is_lost(one: list[Any], kept: str):
+    label = {"kind": "binary", "predicate": "a"}
+    for death, word in (("keep", "censoring"), ("exclude", "death")):
+        try:
+            found = cohort(one, label=label, censoring="exclude", death=death).labels.height
+        except DataError:
+            found = 0
+        assert found == (kept in ("both", word))
