@@ -144,3 +144,28 @@ def test_who_dies_or_is_lost(one: list[Any], kept: str):
         except DataError:
             found = 0
         assert found == (kept in ("both", word))
+
+
+def test_a_stay_goes_on_until_its_end():
+    """Who leaves at the very moment of the prediction is gone; who has not left yet is there."""
+    stay = {
+        "predicates": {"in": {"exact": ["V"]}, "out": {"exact": ["OUT"]}},
+        "episodes": {"start": "in", "stop": "out"},
+        "index": {"at": "start + 1d", "during": True},
+        "prediction": None,
+    }
+    people = [[(INDEX, "OUT")], [(INDEX + TICK, "OUT")], [(END, "A")]]
+    found = cohort(*people, label={"kind": "count", "predicate": "out"}, **stay)
+    assert found.labels["subject_id"].to_list() == [1, 2]
+    assert values(found) == [1, 0]
+
+
+def test_what_has_no_date_lies_before_all_else():
+    static = [Event(START, "V"), Event(None, "A"), Event(END, "V")]
+    counts = {}
+    for start in (None, "observation.start", "record_start - 100y"):
+        window = {"start": start, "end": "index"}
+        label = {"kind": "count", "predicate": "a", "window": window}
+        found = build_cohort(in_memory({1: static}), {**PLAIN, "label": label})
+        counts[start] = values(found)
+    assert counts == {None: [1], "observation.start": [1], "record_start - 100y": [0]}

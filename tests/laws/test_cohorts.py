@@ -20,7 +20,7 @@ from sequela.cohort.occurrences import Shard
 from sequela.errors import ConfigError, DataError
 
 # The default tier draws the same examples each time, the long one explores.
-EXAMPLES = 1500 if os.environ.get("SEQUELA_LAWS") == "explore" else 60
+EXAMPLES = 600 if os.environ.get("SEQUELA_LAWS") == "explore" else 60
 
 
 def parsed(values: dict[str, Any]) -> CohortDeclaration:
