@@ -199,6 +199,23 @@ def _inspect(
     run(path, source, words or [], as_json=json)
 
 
+@app.command("check")
+def _check(
+    task: Annotated[str, typer.Argument(help="A task or an experiment; see 'sequela list'.")],
+    data: Annotated[Path, typer.Argument(help="A data set.")],
+    words: _Words = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Suspects count as failures.")] = False,
+    out: Annotated[Path | None, typer.Option(help="A JSON file for what is found.")] = None,
+) -> None:
+    """Say whether anything leaks in a task on a data set; exit status 1 if so.
+
+    For example: sequela check onset PATH task.outcome=hypertension source=synthea
+    """
+    from sequela.cli.check import run
+
+    raise typer.Exit(run(task, data, words or [], strict=strict, out=out))
+
+
 @app.command("doctor")
 def _doctor(json: _Json = False) -> None:
     """Say what is installed, chosen and promised here."""

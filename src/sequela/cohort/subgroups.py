@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from sequela.cohort.history import known_at
 from sequela.events import BIRTH_CODE, EventData, has_code
 
 __all__ = ["DAYS_PER_YEAR", "SEX_PATTERN", "demographics", "subgroups"]
@@ -39,7 +40,7 @@ def demographics(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     Returns:
         A row for each label, in order: ``subject_id``, ``age`` (years at the prediction, null where
         no birth is recorded), ``sex`` ("female", "male", "other"; null where the record says
-        nothing, or several things). A birth or sex dated after the prediction is not seen.
+        nothing, or several things). What became known after the prediction is not seen.
     """
     subjects = labels.select("subject_id", "prediction_time").with_row_index("row")
     # Few of the distinct codes say a sex; patterns are tried on these alone.
@@ -50,17 +51,22 @@ def demographics(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
         .str.to_lowercase()
         .replace_strict(_SEXES, default="other", return_dtype=pl.String)
     )
+    seen = pl.col("known").is_null() | (pl.col("known") <= pl.col("prediction_time"))
     births = (
         events.lazy()
         .filter(has_code(BIRTH_CODE))
-        .group_by("subject_id")
+        .with_columns(known=known_at(events))
+        .join(subjects.lazy(), on="subject_id")
+        .filter(seen)
+        .group_by("row")
         .agg(pl.col("time").min().alias("birth"))
     )
     sexes = (
         events.lazy()
         .join(names.lazy(), on="code")
+        .with_columns(known=known_at(events))
         .join(subjects.lazy(), on="subject_id")
-        .filter(pl.col("time").is_null() | (pl.col("time") <= pl.col("prediction_time")))
+        .filter(seen)
         .group_by("row")
         .agg(pl.col("sex").unique())
         .select("row", sex=pl.when(pl.col("sex").list.len() == 1).then(pl.col("sex").list.first()))
@@ -69,7 +75,7 @@ def demographics(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     seconds = pl.when(since_birth >= pl.duration()).then(since_birth).dt.total_seconds()
     found = (
         subjects.lazy()
-        .join(births, on="subject_id", how="left")
+        .join(births, on="row", how="left")
         .join(sexes, on="row", how="left")
         .sort("row")
         .select("subject_id", age=seconds.cast(pl.Float64), sex="sex")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sequela import ingest, tasks
+from sequela import guard, ingest, tasks
 from sequela.batches.aggregates import aggregates
 from sequela.batches.groups import CodeGroups
 from sequela.cohort import parse_declaration
@@ -70,6 +70,7 @@ def prepare(experiment: Experiment) -> Prepared:
     _check_cases(labelled, title, todo)
     check_classes(targets, classes, title, todo, labelled.attrition)
     events = observed(data, declaration, labelled)
+    warned = guard.quick_check(data, declaration, events, labelled.labels)
     parents = parents_of(data) if settings.parents else None
     tables = (events, labelled.labels, labelled.subgroups)
     encoder = fit_encoder(settings, *tables, rows["train"], parents)
@@ -98,6 +99,7 @@ def prepare(experiment: Experiment) -> Prepared:
             *_facts(encoder),
             *said,
             *_several(labelled),
+            *(f"Check '{one.title}': {one.found}." for one in warned if one.status != "pass"),
         ),
     )
 
