@@ -18,7 +18,7 @@ from sequela import experiments, ingest, tasks
 from sequela.cli.tables import wide_console
 from sequela.cohort import parse_declaration
 from sequela.errors import ConfigError, LeakageError
-from sequela.events import PARTS, EventData, assign_splits, read_labels
+from sequela.events import PARTS, EventData, read_labels
 from sequela.experiments import SplitSettings
 from sequela.files import atomic_write
 from sequela.settings import checked, nearest, override
@@ -67,15 +67,16 @@ class CheckSettings(BaseModel):
 
 
 def _settings(task: str, words: Sequence[str]) -> CheckSettings:
-    """Those of a task, or of the experiment of that name or path, with the words applied."""
-    values: dict[str, Any] = {"task": {"name": task}}
-    if task not in tasks.names():
-        if task not in experiments.names() and not task.endswith((".yaml", ".yml")):
-            known = [*tasks.names(), *experiments.names()]
-            raise ConfigError(f"task '{task}'", got="no such task", todo=nearest(task, known))
+    """Those of an experiment, or else of the task of that name, with the words applied."""
+    if task in experiments.names() or task.endswith((".yaml", ".yml")):
         given = experiments.load(task).model_dump(exclude_none=True)
         shared = ("source", "reading", "task", "labels", "encoding", "split", "seed")
         values = {key: given[key] for key in shared if key in given}
+    elif task in tasks.names():
+        values = {"task": {"name": task}}
+    else:
+        known = [*tasks.names(), *experiments.names()]
+        raise ConfigError(f"task '{task}'", got="no such task", todo=nearest(task, known))
     return checked(CheckSettings, override(values, words, _TEXTS), "check")
 
 
@@ -89,12 +90,12 @@ class _Samples:
     def deal(self, labels: pl.DataFrame) -> pl.DataFrame | None:
         from sequela.train.dealing import deal
 
-        settings = self._settings
+        # Labels of other kinds are not spread over the parts as evenly as training would.
+        target = np.zeros(labels.height)
         if "boolean_value" in labels.columns:
-            part, _ = deal(self._data, labels, settings.split, settings.seed)
-        else:
-            groups = labels["subject_id"].to_numpy()
-            part = assign_splits(groups, None, settings.split.fractions, settings.seed)
+            target = labels["boolean_value"].to_numpy()
+        split, seed = self._settings.split, self._settings.seed
+        part, _ = deal(self._data, labels, target, split, seed)
         frame = pl.DataFrame({"subject_id": labels["subject_id"], "split": pl.Series(part)})
         self._parts = frame.filter(pl.col("split").is_in(list(PARTS))).unique()
         return self._parts
