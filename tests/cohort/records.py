@@ -183,7 +183,9 @@ index_rules = st.fixed_dictionaries(
         "most": st.sampled_from([1, 3, 2000]),
         "not_before": st.one_of(st.none(), st.none(), stay_bounds),
         "during": st.booleans(),
-        "select": st.sampled_from(["each", "each", "first", "last", "first_eligible"]),
+        "select": st.sampled_from(
+            ["each", "each", "first", "last", "first_eligible", "last_eligible"]
+        ),
     }
 )
 

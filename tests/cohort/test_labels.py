@@ -169,3 +169,46 @@ def test_what_has_no_date_lies_before_all_else():
         found = build_cohort(in_memory({1: static}), {**PLAIN, "label": label})
         counts[start] = values(found)
     assert counts == {None: [1], "observation.start": [1], "record_start - 100y": [0]}
+
+
+def test_sex_as_the_record_says_it_by_the_index_date():
+    people = {
+        1: [Event(START, "V"), Event(None, "GENDER//F")],
+        2: [Event(START, "V"), Event(None, "GENDER//M")],
+        3: [Event(START, "V")],
+        4: [Event(START, "V"), Event(END, "GENDER//F")],
+        5: [Event(START, "V"), Event(None, "GENDER//F"), Event(None, "GENDER//M")],
+    }
+    label = {"kind": "count", "predicate": "a"}
+    for rule, expected in (("include", [1]), ("exclude", [2, 3, 4, 5])):
+        declared = {**PLAIN, rule: [{"sex": ["female"]}], "label": label}
+        found = build_cohort(in_memory(people), declared)
+        assert found.labels["subject_id"].to_list() == expected
+        assert "sex female" in found.attrition[-1]["step"]
+
+
+def test_controls_of_the_same_site():
+    def person(site: str | None, moved: str | None = None, case: bool = False) -> list[Event]:
+        events = [Event(START, "V"), Event(END, "V")]
+        events += [Event(None, f"SITE//{site}")] if site else []
+        events += [Event(START, f"SITE//{moved}")] if moved else []
+        return [*events, Event(END, "A")] if case else events
+
+    people = {
+        1: person("N", case=True),
+        2: person("S"),
+        3: person("N"),
+        4: person("S", moved="N"),  # the last site that is known counts
+        5: person(None),
+        6: person(None, case=True),
+    }
+    people[7] = [*person("S"), Event(END, "SITE//N")]  # moves after the prediction
+    rule = {"ratio": 5, "site": "SITE//", "sex": False}
+    label = {"kind": "binary", "predicate": "a"}
+    found = build_cohort(in_memory(people), {**PLAIN, "label": label, "matching": rule})
+    assert found.beside is not None
+    sets = dict(found.beside.select("subject_id", "match_sets").rows())
+    assert sets == {1: [0], 3: [0], 4: [0], 5: [1], 6: [1]}
+    assert found.balance is not None
+    assert found.balance["variable"].to_list() == ["age", "sex", "calendar", "site"]
+    assert found.balance["difference"][3] == pytest.approx(0, abs=1e-9)

@@ -348,7 +348,7 @@ def test_matched_controls():
     assert cohort.attrition[-1]["step"] == "cases and their controls"
     assert cohort.attrition[-1]["samples"] == 16
     assert cohort.balance is not None
-    assert cohort.balance.row(0, named=True)["difference"] == 0
+    assert cohort.balance.row(0, named=True)["difference"] == pytest.approx(0, abs=1e-9)
     assert cohort.beside is not None
     assert cohort.beside["match_sets"].list.len().to_list() == [1] * 16
     # Whoever is scored later has no controls.

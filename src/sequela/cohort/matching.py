@@ -192,6 +192,9 @@ def _greedy(pairs: np.ndarray, used: np.ndarray) -> np.ndarray:
 def balance_table(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """How alike cases and controls are, before and after matching.
 
+    After matching, the controls of a case weigh as much together as the case, so that those with
+    many controls do not speak louder; cases without one are left out.
+
     Args:
         before: all samples, as :func:`match` takes them.
         after: as it returns them.
@@ -204,7 +207,7 @@ def balance_table(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
         where it cannot be told.
     """
     first, second = _covariates(before), _covariates(after)
-    weight = after["weight"].to_numpy().astype(float)
+    weight = _shares(after)
     rows = []
     for name, values in second.items():
         earlier = _compared(first[name], before, np.ones(before.height))
@@ -220,6 +223,20 @@ def balance_table(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     kinds |= {name: pl.Float64() for name in names[1:]}
     kinds |= {"difference_before": pl.Float64(), "difference": pl.Float64()}
     return pl.DataFrame(rows, schema=kinds, orient="row")
+
+
+def _shares(after: pl.DataFrame) -> np.ndarray:
+    """What each row weighs: 1 for a case with controls, its share of each set for a control."""
+    members = (
+        after.select("boolean_value", "match_sets").with_row_index("row").explode("match_sets")
+    )
+    controls = members.filter(~pl.col("boolean_value"))
+    sizes = controls.group_by("match_sets").agg(size=pl.len())
+    shared = members.join(sizes, on="match_sets", how="left", maintain_order="left")
+    share = pl.when("boolean_value").then(1.0).otherwise(1.0 / pl.col("size"))
+    share = pl.when(pl.col("size").is_not_null()).then(share).otherwise(0.0)
+    weights = shared.group_by("row", maintain_order=True).agg(share.sum().alias("weight"))
+    return weights["weight"].to_numpy()
 
 
 def _covariates(table: pl.DataFrame) -> dict[str, np.ndarray]:
@@ -241,7 +258,7 @@ def _compared(
 ) -> tuple[float | None, float | None, float | None]:
     """The means of cases and controls, and their standardised difference."""
     case = table["boolean_value"].to_numpy().astype(bool)
-    known = ~np.isnan(values)
+    known = ~np.isnan(values) & (weight > 0)
     sides = []
     for side in (case & known, ~case & known):
         if not side.any():
