@@ -34,6 +34,7 @@ from sequela.batches.tables import (
     arrange,
     check_tables,
     dated,
+    distinct,
     grid_width,
     target_of,
     training_rows,
@@ -338,7 +339,7 @@ class ValueEncoder:
         """The distinct codes of each step, sorted, of the events that are no measurement."""
         size, count = len(self.vocabulary), len(steps.time)
         encoded = steps.sorted(self.vocabulary.encode(events["code"]))[plain]
-        pairs = np.unique(steps.step[plain] * size + encoded)
+        pairs = distinct(steps.step[plain] * size + encoded)
         return (pairs % size).astype(np.int32), np.searchsorted(pairs // size, np.arange(count + 1))
 
     def knows(self, codes: pl.Series, parents: CodeGroups | None = None) -> int:

@@ -23,6 +23,7 @@ from sequela.batches.tables import (
     arrange,
     check_tables,
     dated,
+    distinct,
     grid_width,
     target_of,
     training_rows,
@@ -162,7 +163,7 @@ class VisitEncoder:
         steps = arrange(happened, labels, grid_width(self.grid), single=self.step == "event")
         size, count = len(self.vocabulary), len(steps.time)
         codes = steps.sorted(self.vocabulary.encode(happened["code"]))
-        pairs = np.unique(steps.step * size + codes)
+        pairs = distinct(steps.step * size + codes)
         samples = VisitSamples.from_flat(
             steps.features,
             steps.offsets,
