@@ -148,14 +148,16 @@ def _moments(
     number: np.ndarray, value: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each variable's clipped values, float64 [K] each."""
-    # In the order of the values, so that the sums do not depend on that of the rows.
-    order = np.lexsort((value, number))
-    number = number[order]
-    inside = np.clip(value[order], low[number], high[number])
-    count = np.maximum(np.bincount(number, minlength=len(low)), 1)
-    # About a value of the variable, so that equal values have exactly their own as the mean.
-    mean = low + np.bincount(number, inside - low[number], len(low)) / count
-    square = np.bincount(number, (inside - mean[number]) ** 2, len(low)) / count
+    order = np.argsort(number.astype(np.int16), kind="stable")
+    ends = np.cumsum(np.bincount(number, minlength=len(low)))
+    mean, square = np.zeros(len(low)), np.zeros(len(low))
+    for place in range(len(low)):
+        rows = order[ends[place - 1] if place else 0 : ends[place]]
+        # In the order of the values, so that the sums do not depend on that of the rows.
+        inside = np.clip(np.sort(value[rows]), low[place], high[place]) - low[place]
+        # About a value of the variable, so that equal values have exactly their own as the mean.
+        mean[place] = low[place] + inside.mean()
+        square[place] = ((inside - inside.mean()) ** 2).mean()
     return mean, np.where(square > 0, np.sqrt(square), 1.0)
 
 

@@ -321,11 +321,14 @@ class ValueEncoder:
         key = steps.step[measured] * width + number[measured]
         raw = steps.sorted(events["numeric_value"].to_numpy())[measured].astype(np.float64)
         value = self.scales.apply(number[measured], raw).astype(np.float64)
-        order = np.lexsort((value, key))  # sums in the order of the values, not of the rows
+        order = np.argsort(key, kind="stable")
         key, value = key[order], value[order]
         first = np.flatnonzero(np.diff(key, prepend=-1))
-        sums = np.add.reduceat(value, first) if len(first) else value
         counts = np.diff(np.append(first, len(key)))
+        # Sums in the order of the values, not of the rows; most cells hold a single one.
+        several = np.flatnonzero(np.repeat(counts > 1, counts))
+        value[several] = value[several][np.lexsort((value[several], key[several]))]
+        sums = np.add.reduceat(value, first) if len(first) else value
         offsets = np.searchsorted(key[first] // width, np.arange(count + 1))
         return (
             offsets,
