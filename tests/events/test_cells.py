@@ -8,7 +8,14 @@ import polars as pl
 import pytest
 
 from sequela.errors import SchemaError
-from sequela.events.cells import as_integers, as_numbers, as_times, refuse_unreadable, unreadable
+from sequela.events.cells import (
+    ISO_FORMATS,
+    as_integers,
+    as_numbers,
+    as_times,
+    refuse_unreadable,
+    unreadable,
+)
 
 
 def test_times_in_several_forms():
@@ -30,6 +37,24 @@ def test_times_in_several_forms():
     assert times.to_list() == list(read.values())
     assert times.name == "t"
     assert unreadable(column, times).to_list() == [False] * 7 + [True] * 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["19xx-01-01", "2020-1x-01", "20 0-01-01", "20-01-01", "+2020-01-01", "12020-01-01"]
+    + ["2020-01-01x", "2020-01-01 1x:00:00", "2020-02-30", "2020-01-01 10:00:00.5x", "1/2/2020"]
+    + ["2020-01-01 10", "06:00.1", "2020-01-01T25:00:00", "2020-01-01T10:00:00+05:00"],
+)
+def test_nothing_is_guessed(text: str):
+    assert as_times(pl.Series("t", [text])).to_list() == [None]
+    assert as_times(pl.Series("t", ["2020-01-01", text])).null_count() == 1
+
+
+def test_american_times():
+    column = pl.Series("t", ["5/7/2180 1:54", "12/31/2180", "1/2/80", "13/1/2020", "1/x/2020"])
+    forms = (*ISO_FORMATS, "%m/%d/%Y %H:%M", "%m/%d/%Y")
+    expected = [datetime(2180, 5, 7, 1, 54), datetime(2180, 12, 31), None, None, None]
+    assert as_times(column, forms).to_list() == expected
 
 
 def test_times_in_a_form_of_the_callers_and_none_at_all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -59,8 +60,37 @@ def as_times(column: pl.Series, formats: Sequence[str] = ISO_FORMATS) -> pl.Seri
     return frame.select(pl.when("inside").then("time").alias(column.name)).to_series()
 
 
+# What each letter of a form may stand for. Polars alone takes a year of two digits for one of the
+# first century, and 1.20 takes 2020-1x-01 for the first of January.
+_LETTERS = {
+    "Y": "[0-9]{4}",
+    **dict.fromkeys("mdHIMS", "[0-9]{1,2}"),
+    "y": "[0-9]{2}",
+    "j": "[0-9]{1,3}",
+    **dict.fromkeys("bBp", "[A-Za-z]+"),
+    ".f": r"(?:\.[0-9]+)?",
+}
+
+
+def _pattern(form: str) -> str | None:
+    """The texts that a form may stand for, as a regular expression; None if it is not known."""
+    pieces = []
+    end = 0
+    for found in re.finditer(r"%(\.?.)", form):
+        if found[1] not in _LETTERS:
+            return None
+        pieces += [re.escape(form[end : found.start()]), _LETTERS[found[1]]]
+        end = found.end()
+    return f"^{''.join(pieces)}{re.escape(form[end:])}$"
+
+
 def _parsed(text: pl.Series, form: str) -> pl.Series:
-    return text.str.to_datetime(form, time_unit="us", strict=False)
+    pattern = _pattern(form)
+    read = text.str.to_datetime(form, time_unit="us", strict=False)
+    if pattern is None or read.null_count() == len(read):
+        return read
+    frame = pl.DataFrame({"read": read, "fits": text.str.contains(pattern)})
+    return frame.select(pl.when("fits").then("read")).to_series()
 
 
 def as_numbers(column: pl.Series) -> pl.Series:
