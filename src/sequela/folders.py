@@ -18,7 +18,8 @@ LARGEST_TEXT = 1 << 28
 def files_below(path: Path | str, endings: Sequence[str], what: str) -> tuple[Path, list[Path]]:
     """The folder, and the files with one of these endings in it, sorted by path.
 
-    Letter case of endings does not count; hidden files and folders are passed over.
+    Letter case of endings does not count; hidden files and folders are passed over, and so are
+    links to folders inside (what they lead to is found where it lies).
 
     Args:
         path: a file, taken whatever its ending, or a folder.
@@ -38,18 +39,24 @@ def files_below(path: Path | str, endings: Sequence[str], what: str) -> tuple[Pa
     found = []
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links = [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
+        _refuse_outside(links, home)
         chosen = [name for name in sorted(names) if name.lower().endswith(tuple(endings))]
         found += [Path(folder, name) for name in chosen if not name.startswith(".")]
-    for file in found:
-        if file.is_symlink() and not file.resolve().is_relative_to(home):
-            raise DataError(
-                f"file {file}",
-                got="a link that leads out of the folder",
-                todo="Put the file itself there, or give the folder that it lies in.",
-            )
+    _refuse_outside([file for file in found if file.is_symlink()], home)
     if not found:
         raise DataError(f"folder {path}", got=f"no {' or '.join(endings)} file", wanted=what)
     return path, sorted(found)
+
+
+def _refuse_outside(links: Sequence[Path], home: Path) -> None:
+    for link in links:
+        if not link.resolve().is_relative_to(home):
+            raise DataError(
+                f"data {link}",
+                got="a link that leads out of the folder",
+                todo="Put the files themselves there, or give the folder that they lie in.",
+            )
 
 
 def recording_id(root: Path, file: Path) -> str:

@@ -146,6 +146,21 @@ def test_beats_are_cut_around_their_annotations():
     assert dropped == {"beat too near the start or the end": 2}
 
 
+def test_recordings_without_annotations_are_told():
+    marked = counting(4, name="a", marks=(Annotation(0.0, 2.0, "seizure"),))
+    signals, dropped = cut(together(marked, counting(4, name="b")), Windows(length=2), SEIZURE)
+    assert signals.label is not None
+    assert signals.label.tolist() == ["seizure", "background", "background", "background"]
+    assert signals.group_note.endswith("; 1 of 2 hold no annotation and count as background")
+    assert not dropped
+    beat = counting(4, name="a", marks=(Annotation(2.0, None, "N"),))
+    signals, dropped = cut(
+        together(beat, counting(4, name="b")), Beats(before=0.1, after=0.1), [["N"]]
+    )
+    assert len(signals) == 1
+    assert dropped == {"recording without an annotated beat": 1}
+
+
 def test_letter_case_counts_for_beats():
     marks = (Annotation(3.0, None, "a"), Annotation(4.0, None, "A"))
     signals, _ = cut(together(counting(marks=marks)), Beats(before=0.1, after=0.1), [["a"]])
@@ -213,6 +228,9 @@ def test_what_cannot_be_cut():
         cut(together(counting()), Windows(length=0.001))
     with pytest.raises(DataError, match="channel 'Oz'"):
         cut(together(counting()), Windows(length=1, channels=[["Oz"]]))
+    long = recording({"Cz": (1000.0, np.zeros(1))}, stretches=((0.0, 1e6),))
+    with pytest.raises(ConfigError, match=r"8.99e\+12 values.*32 GiB"):
+        cut(together(long), Windows(length=900, hop=0.1), [])
     endless = recording({"Cz": (1.0, np.zeros(1))}, stretches=((0.0, 1e13),))
     with pytest.raises(DataError, match="more than 10000000 windows"):
         cut(together(endless), Windows(length=10))

@@ -24,6 +24,9 @@ _BLOCK = 1 << 22
 # A recording of more windows than this is a damaged header, not a long night.
 _MOST_WINDOWS = 10_000_000
 
+# 32 GiB: what is cut has to fit into memory, and a mistaken hop must not fill it.
+_MOST_VALUES = 1 << 33
+
 
 class _Common(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -134,8 +137,8 @@ def cut(
     parts = [_Pieces(plan, recording, how, classes, dropped) for recording in usable]
     values = _joined(parts, len(plan.names))
     lengths = np.concatenate([one.lengths for one in parts])
-    annotated = any(one.annotated for one in parts)
-    label = np.concatenate([one.labels for one in parts]) if annotated else None
+    silent = sum(not one.annotated for one in parts)
+    labels = None if silent == len(parts) else np.concatenate([one.labels for one in parts])
     return SignalSet(
         values=values,
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
@@ -143,16 +146,31 @@ def cut(
         sampling_rate=plan.rate,
         channels=plan.names,
         subject=_subjects(parts),
-        label=label,
-        group_note=recordings.group_note,
+        label=labels,
+        group_note=_note(recordings.group_note, how, silent, len(parts)),
         units=plan.units,
         onset=np.concatenate([one.onsets for one in parts]),
     ), dropped
 
 
+def _note(note: str, how: Windows | Beats, silent: int, count: int) -> str:
+    # No annotation may mean that nothing happened, or that nobody looked.
+    if not isinstance(how, Windows) or not 0 < silent < count:
+        return note
+    return f"{note}; {silent} of {count} hold no annotation and count as {how.background}"
+
+
 def _joined(parts: list[_Pieces], width: int) -> np.ndarray:
     """The samples of all records, end to end; held once, for they may be most of the memory."""
-    values = np.empty((sum(len(one.starts) * one.size for one in parts), width), np.float32)
+    total = sum(len(one.starts) * one.size for one in parts)
+    if total * width > _MOST_VALUES:
+        raise ConfigError(
+            "the records",
+            got=f"{total * width:.3g} values",
+            wanted=f"at most {_MOST_VALUES:.3g}, which is 32 GiB",
+            todo="Choose a longer hop, fewer channels or fewer recordings.",
+        )
+    values = np.empty((total, width), np.float32)
     done = 0
     for one in parts:
         for block in one.blocks():
@@ -290,6 +308,7 @@ class _Pieces:
     def _beats(self, ahead: int, classes: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         known = {text for texts in classes for text in texts}
         beats = [one for one in self.annotations if one.text in known]
+        self._count("recording without an annotated beat", int(not beats))
         onset = np.array([one.onset for one in beats], dtype=np.float64)
         starts = np.rint(onset * self.plan.rate).astype(np.int64) - ahead
         labels = np.array([one.text for one in beats], dtype=np.str_)

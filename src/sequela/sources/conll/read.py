@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from sequela.errors import DataError
+from sequela.errors import ConfigError, DataError
 from sequela.folders import files_below, text_of
 from sequela.notes import Document, NoteSet, decoded
 from sequela.notes.documents import document
@@ -32,9 +32,12 @@ def read(path: Path | str, *, token: int = 1, tag: int = -1, whole: bool = False
         stood there), named by file and number.
 
     Raises:
+        ConfigError: a column of number 0.
         DataError: no such file; and, when it is read, a line without these columns or a tag of
             another form, by file and line.
     """
+    if token == 0 or tag == 0:
+        raise ConfigError("a column of source conll", got=0, wanted="1, 2 ... or -1, -2 ...")
     _, files = files_below(path, _ENDINGS, "a file of tokens and tags")
     # One number places a column from the left, counted from 1, or from the right.
     columns = [place - 1 if place > 0 else place for place in (token, tag)]
