@@ -87,9 +87,7 @@ def test_annotations_and_a_start_between_two_seconds(tmp_path, kind):
         marks,
         kind,
         starttime=datetime.time(4, 5, 6, 250_000),
-        recording=edfio.Recording(startdate=datetime.date(1931, 2, 3))
-        if False
-        else edfio.Recording(startdate=datetime.date(2001, 2, 3)),
+        recording=edfio.Recording(startdate=datetime.date(2001, 2, 3)),
     )
     one = read(path)[0]
     assert one.start == datetime.datetime(2001, 2, 3, 4, 5, 6, 250_000)
@@ -158,6 +156,15 @@ def test_cut_off_files_are_read_when_asked(tmp_path):
     one = read(path, partial=True)[0]
     assert one.stretches == ((0.0, 2.0),)
     assert np.isnan(one.read([0], 16, 24)).all()
+
+
+def test_a_continuous_file_need_not_tell_the_time_of_its_records(tmp_path):
+    path = made(tmp_path / "a.edf", [edfio.EdfAnnotation(1.5, None, "x")])
+    raw = path.read_bytes()
+    for number in (b"0", b"1", b"2"):
+        raw = raw.replace(b"+" + number + b"\x14\x14\x00", b"\x00" * 5)
+    path.write_bytes(raw)
+    assert [(mark.onset, mark.text) for mark in read(path)[0].annotations()] == [(1.5, "x")]
 
 
 def test_an_uncounted_file_is_counted(tmp_path):

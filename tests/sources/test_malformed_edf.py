@@ -137,6 +137,13 @@ DAMAGES: dict[str, tuple[Callable[[bytearray], None], str]] = {
     "a mark of negative duration": (swap(MARK, b"+0.5\x15-1\x14canary\x14"), "that is none"),
     "a mark that is not ended": (swap(b"canary4711\x14", b"canary4711x"), "that is none"),
     "a mark that is not UTF-8": (swap(b"canary", b"canar\xff"), "record 1 .*not UTF-8"),
+    "gaps without times": (
+        both(
+            main("reserved", b"EDF+D"),
+            lambda raw: raw.__setitem__(slice(256 + 32, 256 + 48), b"Marks".ljust(16)),
+        ),
+        "'reserved' in the header of .*a.edf: got an interrupted recording without times",
+    ),
     "a record without its time": (swap(b"+1\x14\x14", b"\x00"), "no time of the data record"),
     "a record that begins too early": (
         swap(b"+1\x14\x14", b"+0\x14\x14"),

@@ -15,10 +15,12 @@ import numpy as np
 import polars as pl
 
 from sequela import ingest, sources
+from sequela.cli.inspect_files import describe_notes, describe_recordings
 from sequela.errors import ConfigError, DataError
 from sequela.events import EventData, Extract
+from sequela.notes import NoteSet
 from sequela.settings import override
-from sequela.signals import SignalSet
+from sequela.signals import RecordingSet, SignalSet
 
 __all__ = ["describe_events", "describe_signals", "run"]
 
@@ -230,6 +232,9 @@ def _print(found: dict[str, Any], path: Path) -> None:
             )
     if found.get("amplitude"):
         table("amplitude", [{"channel": k, **v} for k, v in found["amplitude"].items()])
+    for title, rows in found.get("tables", {}).items():
+        if rows:
+            table(title, rows)
     if codes := found.get("codes"):
         rare = codes["rare"]
         title = (
@@ -265,8 +270,12 @@ def run(path: Path, source: str, words: Sequence[str], *, as_json: bool = False)
         found = describe_events(data, min_subjects=min_subjects)
     elif isinstance(data, SignalSet):
         found = describe_signals(data)
+    elif isinstance(data, RecordingSet):
+        found = describe_recordings(data, min_subjects=min_subjects)
+    elif isinstance(data, NoteSet):
+        found = describe_notes(data, min_subjects=min_subjects)
     else:
-        raise DataError(f"data {path}", got=type(data).__name__, wanted="events or signals")
+        raise DataError(f"data {path}", got=type(data).__name__, wanted="events, signals or notes")
     if as_json:
         print(json.dumps(found, indent=2))
     else:

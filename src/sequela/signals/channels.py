@@ -74,7 +74,8 @@ def _found(recording: Recording, names: Sequence[str]) -> int:
     raise DataError(
         f"channel {' or '.join(map(repr, names))} of recording {recording.id}",
         got=f"no such one among {len(recording.channels)} channels",
-        todo="Name the channel as the file does, or leave the recording out.",
+        todo="Name the channel as the file does ('sequela inspect' lists them), or leave the "
+        "recording out.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Readers of data sets: each room turns one publisher's files into events or signals.
+"""Readers of data sets: each room turns one publisher's files into events, signals or notes.
 
 A room is a folder with ``read.py``, ``README.md`` and ``example/``; nothing else knows it.
 """
@@ -33,7 +33,8 @@ def read(name: str, path: Path | str, **options: Any) -> Any:
         options: what the room's ``read`` takes beside the path.
 
     Returns:
-        ``EventData`` or ``SignalSet``, as the room says.
+        As the room says: ``EventData`` or ``Extract`` (events), ``SignalSet`` or ``RecordingSet``
+        (signals), ``NoteSet`` (notes).
 
     Raises:
         ConfigError: no such source, an option that it does not take, or one of the wrong type.

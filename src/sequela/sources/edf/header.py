@@ -255,11 +255,14 @@ def read_header(path: Path, partial: bool = False) -> Header:
         raise fields.bad("duration of a data record", "another number", wanted)
     kind = fields.text("reserved")
     is_plus = kind[:5] in ("EDF+C", "EDF+D", "BDF+C", "BDF+D")
+    if is_plus and kind[3:5] == "+D" and not any(one.is_annotation for one in signals):
+        wanted = "a track of annotations, which tells when each data record begins"
+        raise fields.bad("reserved", "an interrupted recording without times", wanted)
     code = fields.text("patient").split(" ")[0] if is_plus else ""
     header = Header(
         path=path,
         is_bdf=is_bdf,
-        continuous=kind[:5] not in ("EDF+D", "BDF+D"),
+        continuous=not (is_plus and kind[3:5] == "+D"),
         is_plus=is_plus and any(one.is_annotation for one in signals),
         start=_start(fields),
         patient_code=None if code in ("", "X") else code,

@@ -68,18 +68,19 @@ def _malformed(header: Header, record: int, got: str) -> DataError:
     )
 
 
-def _own_onset(header: Header, record: int, tracks: list[bytes]) -> float:
+def _own_onset(header: Header, record: int, tracks: list[bytes]) -> float | None:
     """When a data record begins: the first entry of its first track, with an empty text."""
     first = next(_lists(header, record, tracks[0]), None)
-    if first is None or not first[2] or first[2][0] != "":
-        raise _malformed(header, record, "no time of the data record itself")
-    return first[0]
+    return None if first is None or not first[2] or first[2][0] != "" else first[0]
 
 
 def first_onset(header: Header) -> float:
-    """Seconds, below 1, by which the first sample comes after the header's start time."""
+    """Seconds, below 1, by which the first sample comes after the header's start time.
+
+    0 where the first data record does not tell its time: some recorders leave it out.
+    """
     record, tracks = next(_tracks(header, 1))
-    return _own_onset(header, record, tracks)
+    return _own_onset(header, record, tracks) or 0.0
 
 
 def record_onsets(header: Header) -> list[float]:
@@ -91,6 +92,8 @@ def record_onsets(header: Header) -> list[float]:
     onsets: list[float] = []
     for record, tracks in _tracks(header, header.records):
         onset = _own_onset(header, record, tracks)
+        if onset is None:
+            raise _malformed(header, record, "no time of the data record itself")
         # A microsecond of slack: onsets are decimal numbers, durations may be thirds.
         if onsets and onset < onsets[-1] + header.duration - 1e-6:
             raise _malformed(header, record, "a time before the end of the record before it")
