@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sequela
-from sequela.errors import ConfigError
+from sequela.errors import ConfigError, DataError
 from sequela.signals import Beats, cut
 from sequela.sources.wfdb import read
 
@@ -72,6 +72,64 @@ def test_channels_of_two_rates(tmp_path):
     np.testing.assert_array_equal(one.read([0], 1, 8)[:, 0], np.arange(1, 8))
     np.testing.assert_array_equal(one.read([1], 1, 4)[:, 0], [8, 9, 10])
     assert str(one.start) == "2003-02-01 12:00:00"
+
+
+def segmented(folder: Path, layout: bool = True) -> Path:
+    """Two seconds of II, a second of nothing, two of II and V5, at 10 Hz."""
+    counts = np.arange(40, dtype="<i2")
+    (folder / "s1.hea").write_text("s1 1 10 20\ns1.dat 16 1(0)/mV 16 0 0 0 0 II\n")
+    (folder / "s1.dat").write_bytes(counts[:20].tobytes())
+    second = ["s2.dat 16 1(0)/mV 16 0 0 0 0 V5", "s2.dat 16 1(0)/mV 16 0 0 0 0 II"]
+    second = second if layout else second[1:]
+    both = np.stack([-counts[:20], 20 + counts[:20]], axis=1)
+    (folder / "s2.hea").write_text("\n".join([f"s2 {len(second)} 10 20", *second]) + "\n")
+    (folder / "s2.dat").write_bytes((both if layout else both[:, 1]).astype("<i2").tobytes())
+    names = ["s1 20", "~ 10", "s2 20"]
+    if layout:
+        (folder / "m_layout.hea").write_text(
+            "m_layout 2 10 0\n~ 0 1(0)/mV 0 0 0 0 0 II\n~ 0 1(0)/mV 0 0 0 0 0 V5\n"
+        )
+        names = ["m_layout 0", *names]
+    header = f"m/{len(names)} {2 if layout else 1} 10 50 12:00:00 01/02/2003\n"
+    (folder / "m.hea").write_text(header + "\n".join(names) + "\n")
+    return folder
+
+
+def test_segments_are_one_recording(tmp_path):
+    (one,) = read(segmented(tmp_path))
+    assert one.id == "m"
+    assert [channel.name for channel in one.channels] == ["II", "V5"]
+    assert one.stretches == ((0.0, 2.0), (3.0, 5.0))
+    assert str(one.start) == "2003-02-01 12:00:00"
+    samples = one.read([1, 0], -5, 60)
+    leads = np.full((65, 2), np.nan)
+    leads[5:25, 1], leads[35:55, 1] = np.arange(20), np.arange(20, 40)
+    leads[35:55, 0] = -np.arange(20)
+    np.testing.assert_array_equal(samples, leads)
+
+
+def test_segments_without_a_layout(tmp_path):
+    (one,) = read(segmented(tmp_path, layout=False))
+    np.testing.assert_array_equal(one.read([0], 15, 35)[:5, 0], np.arange(15, 20))
+    assert np.isnan(one.read([0], 20, 30)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("s2.hea", "s2 2 10 20", "s2 2 10 19", "s2.hea: got another length"),
+        ("s2.hea", "s2 2 10 20", "s2 2 20 20", "another length or sampling rate"),
+        ("s2.hea", "mV", "uV", "a channel, rate or unit that its record does not have"),
+        ("s2.hea", "V5", "V6", "a channel, rate or unit that its record does not have"),
+        ("m_layout.hea", "~ 0", "s1.dat 16", "line 2 of .*a channel with a file"),
+        ("m_layout.hea", "m_layout 2", "m_layout/2 2", "no list of channels"),
+    ],
+)
+def test_segments_that_do_not_fit(tmp_path, name, old, new, words):
+    path = segmented(tmp_path) / name
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DataError, match=words):
+        read(tmp_path)
 
 
 def test_a_header_without_a_length_is_counted(tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sequela.errors import DataError
 
-__all__ = ["Claims", "check_header"]
+__all__ = ["Claims", "check_header", "check_layout", "segments_of"]
 
 # Bytes of one sample in each format.
 _BYTES = {
@@ -85,6 +85,72 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     return kept
 
 
+def _announced(path: Path) -> tuple[int, re.Match[str], list[tuple[int, str]]]:
+    """Number and parts of the record line, and the lines below it."""
+    (number, first), *rest = _lines(path)
+    found = _RECORD.fullmatch(first)
+    if not found:
+        raise _bad(path, number, "no record line", "name, signals, sampling rate, samples")
+    what = "segments" if found["segments"] else "signals"
+    count = int(found[what].removeprefix("/"))
+    if len(rest) != count:
+        raise _bad(path, number, f"{count} {what} announced", f"{len(rest)}, one for each line")
+    return number, found, rest
+
+
+def _rate(path: Path, number: int, found: re.Match[str]) -> float:
+    rate = float(found["rate"]) if found["rate"] else _USUAL_RATE
+    if not 1e-6 < rate < 1e9:
+        raise _bad(path, number, "a sampling rate out of range", "hertz, above 0")
+    return rate
+
+
+def segments_of(path: Path) -> tuple[float, list[tuple[str, int]]] | None:
+    """The rate of a record of several segments, with the name and the frames of each segment.
+
+    The name ``~`` stands for a gap. None where the record has one segment.
+
+    Raises:
+        DataError: a line is malformed, a segment lies elsewhere or is missing, or their lengths do
+            not sum to that of the record.
+    """
+    number, found, rest = _announced(path)
+    if not found["segments"]:
+        return None
+    result = []
+    for place, line in rest:
+        words = line.split()
+        if len(words) != 2 or not re.fullmatch(r"\d{1,15}", words[1]):
+            raise _bad(path, place, "no segment line", "the name of a segment and its length")
+        name, frames = words[0], int(words[1])
+        if name != "~" and not re.fullmatch(r"[-\w]+", name):
+            raise _bad(path, place, "a segment elsewhere", "the name of a record beside the header")
+        if name == path.stem:
+            raise _bad(path, place, "a segment that is the record itself")
+        if name != "~" and not (path.parent / f"{name}.hea").is_file():
+            raise _bad(path, place, "a segment whose header is missing")
+        result.append((name, frames))
+    total = sum(frames for _, frames in result)
+    if found["samples"] and int(found["samples"]) != total:
+        raise _bad(path, number, f"{total} samples in the segments", "as many as the record says")
+    return _rate(path, number, found), result
+
+
+def check_layout(path: Path) -> int:
+    """Checks a header that only lists channels; gives their number.
+
+    Raises:
+        DataError: a line is malformed, or names a file.
+    """
+    number, found, rest = _announced(path)
+    if found["segments"] or not rest:
+        raise _bad(path, number, "no list of channels", "a layout header")
+    for place, line in rest:
+        if not re.fullmatch(r"~\s+\d{1,3}(?:x1)?(?:\s.*)?", line):
+            raise _bad(path, place, "a channel with a file, or of its own rate", "a layout line")
+    return len(rest)
+
+
 def check_header(path: Path) -> Claims:
     """Reads a header of one segment and checks that the files hold what it claims.
 
@@ -92,18 +158,10 @@ def check_header(path: Path) -> Claims:
         DataError: a line is malformed; a sample file lies elsewhere, is missing or cut off; several
             segments; an unknown format. Messages name file and line, never their content.
     """
-    (number, first), *rest = _lines(path)
-    found = _RECORD.fullmatch(first)
-    if not found:
-        raise _bad(path, number, "no record line", "name, signals, sampling rate, samples")
+    number, found, rest = _announced(path)
     if found["segments"]:
         raise _bad(path, number, "a record of several segments", "one segment")
-    count = int(found["signals"])
-    if len(rest) != count:
-        raise _bad(path, number, f"{count} signals announced", f"{len(rest)}, one for each line")
-    rate = float(found["rate"]) if found["rate"] else _USUAL_RATE
-    if not 1e-6 < rate < 1e9:
-        raise _bad(path, number, "a sampling rate out of range", "hertz, above 0")
+    rate = _rate(path, number, found)
     signals = [_signal(path, *line) for line in rest]
     declared = int(found["samples"]) if found["samples"] else 0
     frames = _frames(path, number, signals, declared)

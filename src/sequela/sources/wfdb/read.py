@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial as bound
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from sequela.errors import ConfigError, DataError, MissingDependencyError
+from sequela.errors import ConfigError, DataError
 from sequela.folders import files_below, recording_id, subject_of
-from sequela.signals import Annotation, Channel, Recording, RecordingSet
-from sequela.sources.wfdb.header import Claims, check_header
+from sequela.signals import Annotation, Recording, RecordingSet
+from sequela.sources.wfdb.header import check_header, segments_of
+from sequela.sources.wfdb.package import package, quietly
+from sequela.sources.wfdb.segments import channels_of, joined, samples
 
 __all__ = ["read"]
 
@@ -45,88 +44,52 @@ def read(path: Path | str, *, annotator: str = "atr", subject: str | None = None
     """
     if not annotator.isalnum():
         raise ConfigError("option 'annotator' of source wfdb", wanted="letters and digits")
-    _wfdb()
+    package()
     root, files = files_below(path, (".hea",), "a WFDB header")
-    recordings = [
-        _recording(check_header(file), recording_id(root, file), annotator, owner)
-        for file in files
-        for owner in [subject_of(root, file, subject)]
-    ]
+    several = {file: segments_of(file) for file in files}
+    pieces = {
+        file.parent / f"{name}.hea"
+        for file, found in several.items()
+        if found is not None
+        for name, _ in found[1]
+    }
+    recordings = []
+    for file, found in several.items():
+        if file not in pieces:
+            one = _single(file) if found is None else joined(file, *found)
+            recordings.append(_finished(one, root, file, annotator, subject))
     return RecordingSet(tuple(recordings), "one recording for each WFDB record")
 
 
-def _wfdb() -> Any:
-    try:
-        with warnings.catch_warnings():
-            # It uses what pandas will drop, and says so at import.
-            warnings.simplefilter("ignore")
-            import wfdb
-    except ImportError as error:
-        raise MissingDependencyError(
-            "reading WFDB files", wanted="wfdb", todo="pip install 'sequela[signals]'"
-        ) from error
-    return wfdb
-
-
-def _quietly(path: Path, call: Callable[[], Any]) -> Any:
-    """What the package gives; its own messages may quote the file and are not passed on."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call()
-    except Exception as error:
-        raise DataError(
-            f"file {path}",
-            got=f"something that wfdb cannot read ({type(error).__name__})",
-            todo="The file is damaged, or of another kind.",
-        ) from None
-
-
-def _recording(claims: Claims, name: str, annotator: str, subject: str | None) -> Recording:
-    record = str(claims.path.with_suffix(""))
-    header = _quietly(claims.path, lambda: _wfdb().rdheader(record))
-    units = header.units or []
-    names = header.sig_name or []
-    channels = tuple(
-        Channel(names[index] or f"signal {index + 1}", units[index] or "", claims.rate * size)
-        for index, size in enumerate(claims.per_frame)
-    )
+def _single(file: Path) -> Recording:
+    claims = check_header(file)
+    channels = channels_of(file, claims.rate, claims.per_frame)
     return Recording(
-        id=name,
+        id=file.stem,
         channels=channels,
         stretches=((0.0, claims.frames / claims.rate),) if channels else (),
-        samples=bound(_samples, claims),
-        notes=bound(_annotations, claims, annotator),
+        samples=bound(samples, claims),
+    )
+
+
+def _finished(
+    one: Recording, root: Path, file: Path, annotator: str, subject: str | None
+) -> Recording:
+    """With what stands beside the samples."""
+    header = quietly(file, lambda: package().rdheader(str(file.with_suffix(""))))
+    return replace(
+        one,
+        id=recording_id(root, file),
+        notes=bound(_annotations, file, float(header.fs), one.duration, annotator),
         start=header.base_datetime,
-        subject=subject,
+        subject=subject_of(root, file, subject),
     )
 
 
-def _samples(claims: Claims, channels: tuple[int, ...], first: int, last: int) -> np.ndarray:
-    """float32 [last - first, channels] of channels of one rate; NaN where none was recorded."""
-    values = np.full((last - first, len(channels)), np.nan, np.float32)
-    size = claims.per_frame[channels[0]]
-    begin, end = max(first // size, 0), min(math.ceil(last / size), claims.frames)
-    if begin >= end:
-        return values
-    record = str(claims.path.with_suffix(""))
-    read = _quietly(
-        claims.path,
-        lambda: _wfdb().rdrecord(
-            record, sampfrom=begin, sampto=end, channels=list(channels), smooth_frames=False
-        ),
-    )
-    columns = np.stack(read.e_p_signal, axis=1)
-    if columns.shape != ((end - begin) * size, len(channels)):
-        raise DataError(f"file {claims.path}", got="fewer samples than its header says")
-    target = begin * size - first
-    a, b = max(target, 0), min(target + len(columns), len(values))
-    values[a:b] = columns[a - target : b - target]
-    return values
-
-
-def _annotations(claims: Claims, annotator: str) -> tuple[Annotation, ...]:
-    path = claims.path.with_suffix(f".{annotator}")
+def _annotations(
+    header: Path, rate: float, duration: float, annotator: str
+) -> tuple[Annotation, ...]:
+    path = header.with_suffix(f".{annotator}")
     if not path.exists():
         return ()
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
@@ -146,7 +109,7 @@ def _annotations(claims: Claims, annotator: str) -> tuple[Annotation, ...]:
             )
     record = str(path.with_suffix(""))
     labels = ["symbol", "label_store"]
-    read = _quietly(path, lambda: _wfdb().rdann(record, annotator, return_label_elements=labels))
+    read = quietly(path, lambda: package().rdann(record, annotator, return_label_elements=labels))
     places = np.asarray(read.sample, dtype=np.int64)
     wrong = np.flatnonzero((places < 0) | (np.diff(places, prepend=0) < 0))
     if len(wrong):
@@ -156,19 +119,19 @@ def _annotations(claims: Claims, annotator: str) -> tuple[Annotation, ...]:
             wanted="annotations in order",
             todo="The file is damaged there.",
         )
-    onsets = places / (read.fs or claims.rate)
+    onsets = places / (read.fs or rate)
     # Codes that mean nothing to wfdb have no symbol.
     symbols = [
         symbol if isinstance(symbol, str) and symbol else f"[{code}]"
         for symbol, code in zip(read.symbol, read.label_store, strict=True)
     ]
-    return _with_rhythms(onsets, symbols, list(read.aux_note), claims)
+    return _with_rhythms(onsets, symbols, list(read.aux_note), duration)
 
 
 def _with_rhythms(
-    onsets: np.ndarray, symbols: list[str], asides: list[str], claims: Claims
+    onsets: np.ndarray, symbols: list[str], asides: list[str], duration: float
 ) -> tuple[Annotation, ...]:
-    stop = max(claims.frames / claims.rate, onsets[-1] if len(onsets) else 0.0)
+    stop = max(duration, onsets[-1] if len(onsets) else 0.0)
     result: list[Annotation] = []
     for onset, symbol, aside in zip(onsets[::-1], symbols[::-1], asides[::-1], strict=True):
         if symbol == _RHYTHM and aside.strip("\x00 "):
