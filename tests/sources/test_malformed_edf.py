@@ -112,6 +112,10 @@ DAMAGES: dict[str, tuple[Callable[[bytearray], None], str]] = {
     "no time in a record": (main("duration of a data record", b"0"), "seconds, from a millionth"),
     "negative time": (main("duration of a data record", b"-1"), "seconds, from a millionth"),
     "endless time": (main("duration of a data record", b"1e99"), "seconds, from a millionth"),
+    "a billion samples a second": (
+        both(main("duration of a data record", b"1e-6"), signal("label", b"EEG Pz")),
+        "too short a time",
+    ),
     "infinite time": (main("duration of a data record", b"1e999"), "an infinite number"),
     "time is NaN": (main("duration of a data record", b"nan"), "no number"),
     "samples are text": (
@@ -144,6 +148,7 @@ DAMAGES: dict[str, tuple[Callable[[bytearray], None], str]] = {
         ),
         "'reserved' in the header of .*a.edf: got an interrupted recording without times",
     ),
+    "a record centuries later": (swap(b"+2\x14\x14\x00", b"+99999999999\x14\x14\x00"), "centuries"),
     "a record without its time": (swap(b"+1\x14\x14", b"\x00"), "no time of the data record"),
     "a record that begins too early": (
         swap(b"+1\x14\x14", b"+0\x14\x14"),

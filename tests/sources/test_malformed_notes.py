@@ -44,6 +44,7 @@ LINES = {
     "an id with a line end": (one(id=f"{CANARY}\n"), "id of a document"),
     "an id twice": (one(id=CANARY) + "\n" + one(id=CANARY), "document 2: got an id that stood"),
     "a time of another form": (one(time=CANARY), "time of a document: got another form"),
+    "half a character in the id": (one(id="\ud800"), "id: got half a character"),
     "half a character": (f'{{"text": "{CANARY} \\ud800"}}', "half a character"),
     "deep lists": ('{"text": ' + "[" * 100_000, "no JSON"),
     "a number without end": ('{"text": ' + "9" * 10_000 + "}", "no JSON"),

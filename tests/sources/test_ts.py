@@ -36,6 +36,12 @@ def test_a_file_without_labels(tmp_path):
     assert signals.lengths.tolist() == [2, 1]
 
 
+def test_lines_that_say_nothing(tmp_path):
+    path = tmp_path / "a.ts"
+    path.write_text("@\n@whatever this is\n@data\n1,2\n")
+    assert len(read(path)) == 1
+
+
 def test_wrong_options(tmp_path):
     (tmp_path / "a_TRAIN.ts").write_text("@data\n1,2\n")
     with pytest.raises(ConfigError, match="all, train, test"):

@@ -64,6 +64,11 @@ class Document:
         """Checks the spans and puts them in order."""
         if not self.id or re.search(r"[\x00-\x1f]", self.id):
             raise DataError("id of a document", got="nothing, or control characters")
+        for name in ("id", "text", "subject", "part"):
+            # JSON can write half a character; no file can hold it.
+            if re.search("[\ud800-\udfff]", getattr(self, name) or ""):
+                wanted = "text in Unicode"
+                raise DataError(name, got="half a character (a lone surrogate)", wanted=wanted)
         for number, span in enumerate(self.spans, 1):
             if span.end > len(self.text):
                 raise DataError(
@@ -71,8 +76,6 @@ class Document:
                     got=f"characters {span.start} to {span.end}",
                     wanted=f"a place in a text of {len(self.text)} characters",
                 )
-        if any("\ud800" <= letter <= "\udfff" for letter in self.text):
-            raise DataError("text", got="half a character (a lone surrogate)", wanted="Unicode")
         object.__setattr__(self, "spans", tuple(sorted(self.spans)))
 
 

@@ -198,7 +198,12 @@ def _starts(texts: dict[str, np.ndarray], file: Path) -> np.ndarray:
 def _rate(table: _Table, described: Columns, file: Path) -> float:
     if table.times is None:
         return float(described.sampling_rate or 0)
-    steps = np.diff(table.times, prepend=np.nan)
+    with np.errstate(all="ignore"):
+        return _even_rate(table, table.times, file)
+
+
+def _even_rate(table: _Table, times: np.ndarray, file: Path) -> float:
+    steps = np.diff(times, prepend=np.nan)
     inside = np.ones(len(steps), dtype=bool)
     inside[table.starts] = False
     if not inside.any():

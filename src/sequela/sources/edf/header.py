@@ -46,6 +46,9 @@ PER_SIGNAL: dict[str, int] = {
 """The fields of each signal; the file holds the first field of all signals, then the second."""
 
 _BDF = b"\xffBIOSEMI"
+# Hertz; no recorder of the body is faster, and times stay exact in 64 bits.
+_HIGHEST_RATE = 1e7
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 
@@ -253,6 +256,10 @@ def read_header(path: Path, partial: bool = False) -> Header:
     if not 1e-6 <= duration <= 1e6 and not (duration == 0 and only_annotations):
         wanted = "seconds, from a millionth to a million"
         raise fields.bad("duration of a data record", "another number", wanted)
+    most = max(one.samples for one in signals)
+    if duration and most / duration > _HIGHEST_RATE:
+        wanted = f"{most} samples of a signal at {_HIGHEST_RATE:g} hertz at most"
+        raise fields.bad("duration of a data record", "too short a time", wanted)
     kind = fields.text("reserved")
     is_plus = kind[:5] in ("EDF+C", "EDF+D", "BDF+C", "BDF+D")
     if is_plus and kind[3:5] == "+D" and not any(one.is_annotation for one in signals):

@@ -21,6 +21,9 @@ _LIST = re.compile(
     re.DOTALL,
 )
 
+# Seconds from the first data record to the last.
+_LONGEST = 1e10
+
 # Bytes read at once.
 _BLOCK = 1 << 24
 
@@ -98,6 +101,8 @@ def record_onsets(header: Header) -> list[float]:
         if onsets and onset < onsets[-1] + header.duration - 1e-6:
             raise _malformed(header, record, "a time before the end of the record before it")
         onsets.append(onset)
+        if onset - onsets[0] > _LONGEST:
+            raise _malformed(header, record, "a time centuries after the first")
     return [onset - onsets[0] for onset in onsets]
 
 

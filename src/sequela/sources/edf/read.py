@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from datetime import timedelta
+from datetime import MAXYEAR, timedelta
 from functools import partial as bound
 from pathlib import Path
 
@@ -73,8 +73,8 @@ def _recording(header: Header, name: str, subject: str | None) -> Recording:
         if not header.continuous:
             onsets = record_onsets(header)
     start = header.start
-    if start is not None and offset:
-        start += timedelta(seconds=min(max(offset, 0.0), 1.0))
+    if start is not None and 0 < offset < 1 and start.year < MAXYEAR:
+        start += timedelta(seconds=offset)
     places = [index for index, one in enumerate(header.signals) if not one.is_annotation]
     channels = tuple(
         Channel(one.label, one.unit, one.samples / header.duration)
@@ -149,16 +149,17 @@ def _decoded(header: Header, channels: tuple[int, ...], low: int, high: int) -> 
     small = io.BytesIO(_counted(header.raw, high - low) + data).getvalue()
     reader = edfio.read_bdf if header.is_bdf else edfio.read_edf
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             signals = reader(small, header_encoding="latin-1").signals
-            columns = [signals[index].data for index in channels]
+            columns = np.stack([signals[index].data for index in channels], axis=1)
+            values = columns.astype(np.float32)
     except Exception as error:
         # edfio's own messages may quote the file.
         raise DataError(
             f"file {header.path}", got=f"data that edfio cannot read ({type(error).__name__})"
         ) from None
-    return np.stack(columns, axis=1).astype(np.float32)
+    return values
 
 
 def _counted(raw: bytes, records: int) -> bytes:

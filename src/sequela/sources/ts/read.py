@@ -167,7 +167,7 @@ def _ts(file: Path) -> Iterator[_Case]:
 
 
 def _described(file: Path, number: int, line: str, head: _Head) -> None:
-    word, *rest = line[1:].split()
+    word, *rest = line[1:].split() or [""]
     word = word.lower()
     if word in ("timestamps", "missing", "targetlabel", "classlabel", "univariate"):
         flag = _FLAG.get(rest[0].lower()) if rest else None

@@ -57,7 +57,8 @@ def samples(claims: Claims, channels: tuple[int, ...], first: int, last: int) ->
         raise DataError(f"file {claims.path}", got="fewer samples than its header says")
     target = begin * size - first
     a, b = max(target, 0), min(target + len(columns), len(values))
-    values[a:b] = columns[a - target : b - target]
+    with np.errstate(over="ignore"):
+        values[a:b] = columns[a - target : b - target]
     return values
 
 
