@@ -69,6 +69,16 @@ def swap(old: bytes, new: bytes) -> Callable[[bytearray], None]:
     return damage
 
 
+def over(old: bytes, new: bytes) -> Callable[[bytearray], None]:
+    """Writes over what stands there and the zeros behind it."""
+
+    def damage(raw: bytearray) -> None:
+        place = raw.index(old, 1024)
+        raw[place : place + len(new)] = new
+
+    return damage
+
+
 def cut(length: int) -> Callable[[bytearray], None]:
     def damage(raw: bytearray) -> None:
         del raw[length:]
@@ -148,7 +158,7 @@ DAMAGES: dict[str, tuple[Callable[[bytearray], None], str]] = {
         ),
         "'reserved' in the header of .*a.edf: got an interrupted recording without times",
     ),
-    "a record centuries later": (swap(b"+2\x14\x14\x00", b"+99999999999\x14\x14\x00"), "centuries"),
+    "a record centuries later": (over(b"+2\x14\x14\x00", b"+99999999999\x14\x14\x00"), "centuries"),
     "a record without its time": (swap(b"+1\x14\x14", b"\x00"), "no time of the data record"),
     "a record that begins too early": (
         swap(b"+1\x14\x14", b"+0\x14\x14"),
