@@ -148,6 +148,58 @@ def test_subjects_come_from_where_they_are_asked_for(tmp_path):
             subjects(wrong)
 
 
+def annotations_alone(path: Path, minute: int = 0, day: int = 3) -> None:
+    edfio.Edf(
+        [],
+        annotations=[edfio.EdfAnnotation(1.0, 1.0, "Sleep stage W")],
+        recording=edfio.Recording(startdate=datetime.date(2001, 2, day)),
+        starttime=datetime.time(4, minute, 0),
+    ).write(path)
+
+
+def night(path: Path) -> Path:
+    settings = {
+        "recording": edfio.Recording(startdate=datetime.date(2001, 2, 3)),
+        "starttime": datetime.time(4, 0, 0),
+    }
+    return made(path, [edfio.EdfAnnotation(2.0, None, "lights off")], **settings)
+
+
+def test_annotations_join_their_signals(tmp_path):
+    night(tmp_path / "SC4001E0-PSG.edf")
+    annotations_alone(tmp_path / "SC4001EC-Hypnogram.edf")
+    annotations_alone(tmp_path / "SC4002EC-Hypnogram.edf")
+    night(tmp_path / "other.edf")
+    assert len(read(tmp_path)) == 4
+    recordings = read(tmp_path, join=r"(SC4\d{3})")
+    found = {one.id: [(m.onset, m.text) for m in one.annotations()] for one in recordings}
+    assert found == {
+        "SC4001E0-PSG": [(1.0, "Sleep stage W"), (2.0, "lights off")],
+        "SC4002EC-Hypnogram": [(1.0, "Sleep stage W")],
+        "other": [(2.0, "lights off")],
+    }
+
+
+def test_joined_annotations_keep_their_clock(tmp_path):
+    night(tmp_path / "a-PSG.edf")
+    annotations_alone(tmp_path / "a-stages.edf", minute=1)
+    (one,) = read(tmp_path, join="(a)-")
+    assert [mark.onset for mark in one.annotations()] == [2.0, 61.0]
+    annotations_alone(tmp_path / "a-stages.edf", day=9)
+    with pytest.raises(DataError, match="a-stages: got a start more than two days"):
+        read(tmp_path, join="(a)-")
+
+
+def test_annotations_that_could_belong_to_two(tmp_path):
+    for name in ("a1", "a2"):
+        night(tmp_path / f"{name}.edf")
+    annotations_alone(tmp_path / "a3.edf")
+    with pytest.raises(DataError, match="a3: got 2 recordings that it could belong to"):
+        read(tmp_path, join="(a)")
+    with pytest.raises(ConfigError, match="one group"):
+        read(tmp_path, join="a")
+
+
 def test_cut_off_files_are_read_when_asked(tmp_path):
     path = made(tmp_path / "a.edf")
     path.write_bytes(path.read_bytes()[:-3])

@@ -15,6 +15,7 @@ from sequela.errors import DataError, MissingDependencyError
 from sequela.folders import files_below, recording_id, subject_of
 from sequela.signals import Channel, Recording, RecordingSet
 from sequela.sources.edf.header import MAIN, Header, read_header
+from sequela.sources.edf.join import joined
 from sequela.sources.edf.marks import first_onset, marks, record_onsets
 
 __all__ = ["read"]
@@ -25,7 +26,13 @@ _ENDINGS = (".edf", ".bdf", ".rec")
 _BLOCK = 1 << 24
 
 
-def read(path: Path | str, *, subject: str | None = None, partial: bool = False) -> RecordingSet:
+def read(
+    path: Path | str,
+    *,
+    subject: str | None = None,
+    join: str | None = None,
+    partial: bool = False,
+) -> RecordingSet:
     """Opens one file, or every .edf, .bdf and .rec file below a folder; reads headers only.
 
     Args:
@@ -34,6 +41,9 @@ def read(path: Path | str, *, subject: str | None = None, partial: bool = False)
             the name of a file's folder, anything else is a regular expression with one group that
             is looked for in the file's path below ``path``: ``(S\\d+)R`` finds S001 in
             ``S001R04.edf``. By default the subjects stay unknown.
+        join: a regular expression with one group, looked for in the path as well: where it finds
+            the same, a file of annotations alone belongs to the file of signals. ``(SC4\\d{3})``
+            joins ``SC4001E0-PSG.edf`` and ``SC4001EC-Hypnogram.edf``.
         partial: read the whole data records of files that are cut off or hold more than their
             header says.
 
@@ -43,17 +53,18 @@ def read(path: Path | str, *, subject: str | None = None, partial: bool = False)
     Raises:
         DataError: no such file, a wrong header field, a file of another length than it says, a
             damaged annotation; named by file and field or data record.
-        ConfigError: ``subject`` is none of these.
+        ConfigError: ``subject`` or ``join`` is none of these.
         MissingDependencyError: edfio is not installed.
     """
     _edfio()
     root, files = files_below(path, _ENDINGS, "an EDF or BDF file")
-    recordings = []
+    recordings, keys = [], []
     for file in files:
         header = read_header(file, partial)
         owner = header.patient_code if subject == "code" else subject_of(root, file, subject)
         recordings.append(_recording(header, recording_id(root, file), owner))
-    return RecordingSet(tuple(recordings), "one recording for each EDF file")
+        keys.append(subject_of(root, file, join))
+    return RecordingSet(joined(recordings, keys), "one recording for each EDF file of signals")
 
 
 def _edfio():
