@@ -64,7 +64,7 @@ def recording_id(root: Path, file: Path) -> str:
     return file.relative_to(root).with_suffix("").as_posix()
 
 
-def subject_of(root: Path, file: Path, how: str | None) -> str | None:
+def subject_of(root: Path, file: Path, how: str | None, option: str = "subject") -> str | None:
     """Whose recording a file is, as far as its place says.
 
     Args:
@@ -72,6 +72,7 @@ def subject_of(root: Path, file: Path, how: str | None) -> str | None:
         file: below it.
         how: None for unknown; "folder" for the name of the file's folder; otherwise a regular
             expression with one group that is looked for in the file's path below ``root``.
+        option: what the user calls ``how``, for the message.
 
     Returns:
         The subject, or None where the expression does not fit.
@@ -89,7 +90,7 @@ def subject_of(root: Path, file: Path, how: str | None) -> str | None:
         pattern = None
     if pattern is None or pattern.groups != 1:
         raise ConfigError(
-            "option 'subject'",
+            f"option '{option}'",
             got="neither a known word nor a regular expression with one group",
             wanted="for example folder, or (S[0-9]+)R",
         )

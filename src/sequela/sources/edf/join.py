@@ -30,13 +30,13 @@ def joined(recordings: Sequence[Recording], keys: Sequence[str | None]) -> tuple
         DataError: a key has annotations and two recordings with channels, or the starts lie more
             than two days apart.
     """
+    families: dict[str, list[Recording]] = {}
+    for one, key in zip(recordings, keys, strict=True):
+        if key is not None:
+            families.setdefault(key, []).append(one)
     result: list[Recording] = []
     for one, key in zip(recordings, keys, strict=True):
-        family = [
-            other
-            for other, its in zip(recordings, keys, strict=True)
-            if key is not None and its == key
-        ]
+        family = [] if key is None else families[key]
         with_channels = [other for other in family if other.channels]
         without = [other for other in family if not other.channels]
         if without and len(with_channels) > 1:

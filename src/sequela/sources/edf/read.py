@@ -63,7 +63,7 @@ def read(
         header = read_header(file, partial)
         owner = header.patient_code if subject == "code" else subject_of(root, file, subject)
         recordings.append(_recording(header, recording_id(root, file), owner))
-        keys.append(subject_of(root, file, join))
+        keys.append(subject_of(root, file, join, "join"))
     return RecordingSet(joined(recordings, keys), "one recording for each EDF file of signals")
 
 
