@@ -134,9 +134,9 @@ DAMAGES: dict[str, tuple[Callable[[bytearray], None], str]] = {
     ),
     "no samples": (signal("samples in a data record", b"0"), "of signal 2 .*1 or more"),
     "half a sample": (signal("samples in a data record", b"1.5"), "a whole number"),
-    "hundred million samples": (
-        signal("samples in a data record", b"99999999"),
-        "0 whole data records, wanted 3 records of 2000000",
+    "ten million samples": (
+        signal("samples in a data record", b"9999999"),
+        "0 whole data records, wanted 3 records of 200000",
     ),
     "digital text": (signal("digital minimum", SHORT), "'digital minimum' of signal 2"),
     "empty digital range": (signal("digital maximum", b"-99"), "above the digital minimum"),

@@ -91,8 +91,9 @@ def test_links_out_of_the_folder(name, tmp_path, capfd, caplog):
         (b"\x0a\x04\x0a\x04", "a file that does not end as it must"),
         # A skip of -9 samples (code 59, then the distance in two words).
         (b"\x0a\x04\x00\xec\xff\xff\xf7\xff\x01\x04\x00\x00", "annotation 2 of .*a time before"),
+        (b"\x0a\x04\xff\xfc\x00\x00", "breaks off within an annotation"),
     ],
-    ids=["empty", "a byte", "text", "cut", "out of order"],
+    ids=["empty", "a byte", "text", "cut", "out of order", "a long note"],
 )
 def test_damaged_annotations(raw, words, tmp_path, capfd, caplog):
     path = record(tmp_path)

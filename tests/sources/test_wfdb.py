@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sequela
@@ -122,7 +123,7 @@ def test_segments_without_a_layout(tmp_path):
         ("s2.hea", "mV", "uV", "a channel, rate or unit that its record does not have"),
         ("s2.hea", "V5", "V6", "a channel, rate or unit that its record does not have"),
         ("m_layout.hea", "~ 0", "s1.dat 16", "line 2 of .*a channel with a file"),
-        ("m_layout.hea", "m_layout 2", "m_layout/2 2", "no list of channels"),
+        ("m_layout.hea", "m_layout 2", "m_layout/2 2", "line 2 of .*no segment line"),
     ],
 )
 def test_segments_that_do_not_fit(tmp_path, name, old, new, words):
@@ -159,6 +160,60 @@ def test_codes_without_a_symbol_are_numbers(tmp_path):
     (tmp_path / "a1.atr").write_bytes(b"\x0a\x04\x0a\xd4\x00\x00")
     found = [(mark.onset, mark.text) for mark in read(tmp_path)[0].annotations()]
     assert found == [(0.2, "N"), (0.4, "[53]")]
+
+
+def written(path: Path, *marks: tuple[int, int, str]) -> None:
+    """An annotation file: steps in time, codes and notes."""
+    raw = b""
+    for step, code, note in marks:
+        raw += (code << 10 | step).to_bytes(2, "little")
+        if note:
+            raw += (63 << 10 | len(note)).to_bytes(2, "little") + note.encode()
+            raw += b"\x00" * (len(note) % 2)
+    path.write_bytes(raw + b"\x00\x00")
+
+
+def test_definitions_at_the_start_of_a_file(tmp_path):
+    for ending in ("hea", "dat"):
+        (tmp_path / f"a1.{ending}").write_bytes((EXAMPLE / f"a1.{ending}").read_bytes())
+    written(
+        tmp_path / "a1.atr",
+        (0, 22, "## time resolution: 100"),
+        (0, 22, "## annotation type definitions"),
+        (0, 22, "43 zz a thing of our own"),
+        (0, 22, "## end of definitions"),
+        (50, 43, ""),
+        (50, 1, ""),
+    )
+    found = [(mark.onset, mark.text) for mark in read(tmp_path)[0].annotations()]
+    assert found == [(0.5, "zz"), (1.0, "N")]
+
+
+def test_a_comment_that_stops_the_package_for_ever(tmp_path):
+    for ending in ("hea", "dat"):
+        (tmp_path / f"a1.{ending}").write_bytes((EXAMPLE / f"a1.{ending}").read_bytes())
+    written(tmp_path / "a1.atr", (0, 22, "## anything"), (50, 1, ""))
+    found = [(mark.onset, mark.text) for mark in read(tmp_path)[0].annotations()]
+    assert found == [(1.0, "N")]
+
+
+SYMBOLS = st.sampled_from(["N", "V", "+", "/", "?", '"', "|", "x"])
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 5000), SYMBOLS), min_size=1, max_size=12))
+@pytest.mark.filterwarnings("ignore")
+def test_annotations_are_those_of_the_package(steps):
+    samples = np.cumsum([step for step, _ in steps]) + 1
+    symbols = [symbol for _, symbol in steps]
+    with tempfile.TemporaryDirectory() as folder:
+        for ending in ("hea", "dat"):
+            Path(folder, f"a1.{ending}").write_bytes((EXAMPLE / f"a1.{ending}").read_bytes())
+        wfdb.wrann("a1", "atr", samples, symbols, fs=125, write_dir=folder)
+        whole = wfdb.rdann(str(Path(folder, "a1")), "atr")
+        marks = read(Path(folder))[0].annotations()
+    np.testing.assert_allclose([mark.onset for mark in marks], whole.sample / 125)
+    assert [mark.text for mark in marks] == whole.symbol == symbols
 
 
 # --- real files --------------------------------------------------------------------------------
