@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.ops import fuzz
-from tests.ops.test_native_cpp import FLAGS, ROOT, SETS
+from tests.ops.test_native_cpp import FLAGS, PARTS, ROOT, SETS
 
 from sequela.ops import native_call
 from sequela.ops.native import library
@@ -40,10 +40,11 @@ def test_found_a_workspace_or_an_output_that_does_not_fit():
     for wrong in (saved[:2], saved.double(), saved.to("meta"), saved[:0], saved[:, ::2]):
         with pytest.raises(RuntimeError, match="native: saved"):
             native_call.backward(layer, output, wrong, late, wanted)
+    rest = (*given, *[None] * 9, 0.0, 0.0, False, 0)
     for wrong in (saved[:2], saved[:1], saved.double()):
         with pytest.raises(RuntimeError, match="native: saved"):
             torch.ops.sequela.recurrent_backward(
-                "lstm", layer.sizes, False, wanted, *given, output, wrong, output, None, None
+                "lstm", layer.sizes, False, wanted, *rest, output, wrong, output, None, None, None
             )
 
 
@@ -58,10 +59,10 @@ def test_found_a_meta_tensor_among_real_ones(place):
 
 
 def _compile(folder: Path) -> Iterator[list[str]]:
-    """The commands that build the library with both sanitizers."""
-    flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g"]
+    """The commands that build the library with both sanitizers, the longest first."""
+    flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g1"]
     include = f"-I{ROOT / 'cpp/include'}"
-    for name, options in SETS.items():
+    for name, options in reversed(SETS.items()):
         for precision in ("float", "double"):
             table = f"sequela_{name}_{precision}"
             defines = [f"-DSEQUELA_TABLE={table}"]
@@ -69,10 +70,13 @@ def _compile(folder: Path) -> Iterator[list[str]]:
             source = str(ROOT / "cpp/kernels.cpp")
             target = ["-o", str(folder / f"{table}.o")]
             yield ["g++", *FLAGS, *flags, *options, *defines, "-c", source, *target]
-    for name in ("dispatch", "padded", "threads"):
+    options = [*SETS["avx512"], "-mavx512bf16", "-DSEQUELA_TABLE=sequela_avx512_bfloat"]
+    target = ["-o", str(folder / "bfloat.o")]
+    yield ["g++", *FLAGS, *flags, *options, "-c", str(ROOT / "cpp/bfloat.cpp"), *target]
+    for name in PARTS:
         target = ["-o", str(folder / f"{name}.o")]
-        source = str(ROOT / f"cpp/{name}.cpp")
-        yield ["g++", *FLAGS, *flags, include, "-c", source, *target]
+        source = str(ROOT / f"cpp/{name}")
+        yield ["g++", *FLAGS, *flags, "-DSEQUELA_BFLOAT", include, "-c", source, *target]
 
 
 def _build(folder: Path) -> Path:

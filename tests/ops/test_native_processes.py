@@ -15,7 +15,7 @@ import torch
 from tests.ops.test_native_recurrent import NAMES, SHAPES, everything, example
 
 from sequela.ops import native_recurrent as native
-from sequela.ops.native import _candidates, library
+from sequela.ops.native import _candidates, _torchs_openmp, library
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -198,3 +198,98 @@ print(time.process_time() - begin)
 
 def test_the_pool_rests_when_nothing_is_asked():
     assert float(child(IDLE)) < 0.02
+
+
+LENT = """
+import ctypes, os, signal, threading, torch
+from sequela.ops import native as found
+from tests.ops.test_native_recurrent import SHAPES, example, native_call
+
+call = example("lstm", *SHAPES["many rows"], dtype=torch.float32)
+given = [part.detach() for part in (call.data, *call.initial, *call.weights[:4])]
+late = [torch.ones(len(call.data), 48), torch.ones(36, 48), torch.ones(36, 48)]
+
+def kernels():
+    layer = native_call.checked("lstm", torch.tensor(call.sizes), False, *given)
+    output, h, c, saved = native_call.forward(layer, keep=True)
+    return [output, h, c, *native_call.backward(layer, output, saved, late, [True] * 7)]
+
+parallel = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+addresses = found._torchs_openmp()
+real, teams = parallel(addresses[0]), []
+
+@parallel
+def counted(*words):
+    teams.append(words[2])
+    real(*words)
+
+def lend(function):
+    lent = found._OpenMP(ctypes.cast(function, ctypes.c_void_p).value, *addresses[1:])
+    found.library().sequela_share_threads(ctypes.addressof(lent))
+
+def asks(wanted, count):
+    before = len(teams)
+    good = all(torch.equal(*pair) for pair in zip(kernels(), wanted, strict=True))
+    assert good and len(teams) - before == count, (good, len(teams) - before, count)
+
+def elsewhere():
+    torch.set_num_threads(2)  # the number is each thread's own
+    asks(wanted, 0)
+    done.append(1)
+
+torch.set_num_threads(1)
+wanted, done = kernels(), []
+lend(counted)
+asks(wanted, 0)
+torch.set_num_threads(2)
+asks(wanted, 2)  # forward and backward
+other = threading.Thread(target=elsewhere)
+other.start()
+other.join()
+assert done
+pid = os.fork()
+if not pid:
+    signal.alarm(60)
+    try:
+        asks(wanted, 0)
+        done = 0
+    finally:
+        os._exit(0 if done == 0 else 1)
+asks(wanted, 2)
+assert os.waitpid(pid, 0)[1] == 0
+found.library().sequela_share_threads(None)
+asks(wanted, 0)
+"""
+
+
+def has_a_lent_team() -> bool:
+    return _torchs_openmp() is not None
+
+
+@pytest.mark.skipif(not has_a_lent_team(), reason="torch does not compute with OpenMP here")
+def test_the_main_thread_works_on_torchs_team():
+    """Not so another thread, a forked child, or anyone once it is taken back: the same bits."""
+    child(LENT)
+
+
+LATE = """
+import os, signal, torch
+import sequela.nn
+from sequela.ops import native
+
+torch.set_num_threads(2)
+(torch.ones(1_000_000) * 2).sum()  # torch's own threads are there
+layer, x = sequela.nn.LSTM(3, 64), torch.randn(9, 24, 3)
+assert not native._load.cache_info().currsize, "the library is loaded already"
+pid = os.fork()
+if not pid:
+    signal.alarm(20)  # on a team whose threads did not live on it would wait for ever
+    with torch.no_grad():
+        layer(x)
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+def test_found_a_child_that_was_the_first_to_load_the_library():
+    child(LATE)

@@ -277,3 +277,20 @@ def test_a_long_step_lets_other_threads_run(monkeypatch):
     cell._packing.clear()
     assert torch.equal(cell(x), wanted)
     assert cell._packing._packed._most_rows == 0
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["strided", "negated"])
+def test_found_weights_that_are_copied_to_be_packed(kind):
+    # A change past torch's operators was looked for in the copy, and never found.
+    cell, _ = pair("gru", 3, 5)
+    weight = cell.weight_hh.detach().clone()
+    weight = weight.t().contiguous().t() if kind == "strided" else torch._neg_view(weight)
+    cell._parameters["weight_hh"] = weight
+    x, h = torch.randn(2, 3), torch.randn(2, 5)
+    before = cell(x, h)
+    weight.data.mul_(2)
+    found = cell(x, h)
+    assert not torch.equal(found, before)
+    with ops.force("reference"):
+        torch.testing.assert_close(found, cell(x, h))

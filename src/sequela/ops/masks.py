@@ -79,6 +79,9 @@ def draw(
         width: the units.
         rate: the probability of the first value.
         values: what is drawn: with probability ``rate`` the first, else the second.
+
+    Raises:
+        RuntimeError: something does not fit, or is out of range.
     """
     if not is_traced() and like.is_cpu and like.dtype in PRECISIONS and library() is not None:
         return _drawn_natively(like, seed, stream, rows, steps, width, rate, values)
@@ -95,6 +98,21 @@ def draw(
     return torch.where(below, first, second)
 
 
+def _check(seed: Tensor, stream: int, rows: Tensor, steps: Tensor, width: int, rate: float) -> None:
+    for name, part in (("rows", rows), ("steps", steps)):
+        if part.dtype is not torch.int64 or part.dim() != 1 or part.shape != rows.shape:
+            raise RuntimeError(
+                f"native: {name} must be int64 {list(rows.shape[:1])}, got {part.dtype} "
+                f"{list(part.shape)}"
+            )
+        if not part.is_cpu or part.layout is not torch.strided:
+            raise RuntimeError(f"native: {name} must be dense on the CPU, got {part.device}")
+    if seed.dtype is not torch.int64 or seed.numel() != 1:
+        raise RuntimeError(f"native: the seed must be int64 [1], got {seed.dtype}")
+    if not (0 <= stream <= _WORD and width >= 0 and 0 <= rate <= 1):
+        raise RuntimeError(f"native: out of range: stream {stream}, width {width} or rate {rate}")
+
+
 def _drawn_natively(
     like: Tensor,
     seed: Tensor,
@@ -108,15 +126,17 @@ def _drawn_natively(
     loaded = library()
     assert loaded is not None
     loaded.sequela_draw.argtypes = [ctypes.c_void_p] * 2
-    rows, steps = rows.contiguous(), steps.contiguous()
-    out = like.new_empty(rows.shape[0], width)
+    _check(seed, stream, rows, steps, width, rate)
+    rows, steps = (part.contiguous().resolve_neg() for part in (rows, steps))
+    (below, above), out = values, like.new_empty(rows.shape[0], width)
     described = _Masks(
         PRECISIONS[like.dtype],
         torch.get_num_threads(),
         stream,
         int(seed),
         rate,
-        *values,
+        below,
+        above,
         rows.shape[0],
         width,
         rows.data_ptr() or None,

@@ -7,11 +7,11 @@ nowhere else.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import os
 import sysconfig
+import threading
 from pathlib import Path
 
 import torch
@@ -63,26 +63,47 @@ class _OpenMP(ctypes.Structure):
 
 _OPENMP = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads", "omp_get_max_threads")
 
+_FORKED_WITHOUT_EXEC = 0x40  # PF_FORKNOEXEC of linux/sched.h
+_process = os.getpid()
+_sharing, _shared = threading.Lock(), set()
 
-def _torchs_openmp() -> ctypes.CDLL | None:
-    """The OpenMP runtime that torch computes with, where it is GNU's and loaded already."""
-    bundled = sorted(str(file) for file in Path(torch.__file__).parent.glob("lib/libgomp*"))
-    for name in (*bundled, "libgomp.so.1"):
-        with contextlib.suppress(OSError):
-            return ctypes.CDLL(name, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
-    return None
+
+def _is_forked() -> bool:
+    """Whether this process is a copy of another one, in which OpenMP's threads do not live on."""
+    try:
+        flags = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[6])
+    except (OSError, ValueError, IndexError):
+        return True
+    return os.getpid() != _process or bool(flags & _FORKED_WITHOUT_EXEC)
+
+
+def _torchs_openmp() -> list[int] | None:
+    """The addresses of :data:`_OPENMP` in the runtime that torch computes with."""
+    torchs = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+    if "OpenMP" not in torch.__config__.parallel_info():
+        return None
+    try:
+        # What is looked for in a library is looked for in those that it was linked with, too.
+        linked = ctypes.CDLL(str(torchs), mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+        found = [ctypes.cast(getattr(linked, name), ctypes.c_void_p).value for name in _OPENMP]
+    except (OSError, AttributeError):
+        return None
+    return [address or 0 for address in found]
 
 
 def _share_threads(loaded: ctypes.CDLL) -> None:
     """Lends torch's OpenMP team to the library: a second pool would fight its spinning threads."""
-    openmp = _torchs_openmp()
-    if openmp is None or "OpenMP" not in torch.__config__.parallel_info():
-        return
-    functions = [ctypes.cast(getattr(openmp, name), ctypes.c_void_p).value for name in _OPENMP]
-    loaded.sequela_share_threads.argtypes = [ctypes.c_void_p]
-    loaded.sequela_share_threads.restype = None
-    lent = _OpenMP(*functions)
-    loaded.sequela_share_threads(ctypes.addressof(lent))
+    # Once, and before anyone computes, whichever thread of Python was the first to load it.
+    with _sharing:
+        if loaded._handle in _shared:
+            return
+        _shared.add(loaded._handle)
+        loaded.sequela_share_threads.argtypes = [ctypes.c_void_p]
+        loaded.sequela_share_threads.restype = None
+        functions = None if _is_forked() else _torchs_openmp()
+        if functions is not None:
+            lent = _OpenMP(*functions)
+            loaded.sequela_share_threads(ctypes.addressof(lent))
 
 
 def library() -> ctypes.CDLL | None:

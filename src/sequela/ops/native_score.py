@@ -91,17 +91,28 @@ def _library() -> ctypes.CDLL:
     return loaded
 
 
-def _plain(part: Tensor) -> Tensor:
+def _plain(name: str, part: Tensor, dtype: torch.dtype) -> Tensor:
+    if part.dtype is not dtype or not part.is_cpu or part.layout is not torch.strided:
+        raise RuntimeError(
+            f"native: {name} must be a dense {dtype} tensor on the CPU, got {part.dtype}, "
+            f"{part.layout} on {part.device}"
+        )
     return part if part.is_contiguous() and not part.is_neg() else part.contiguous().resolve_neg()
 
 
+def _precision(name: str, part: Tensor) -> int:
+    found = _PRECISIONS.get(part.dtype)
+    if found is None:
+        raise RuntimeError(f"native: {name} must be float32 or float64, got {part.dtype}")
+    return found
+
+
 def _index(name: str, part: Tensor, count: int) -> Tensor:
-    if part.shape != (count,) or part.dtype is not torch.int64 or not part.is_cpu:
+    if part.shape != (count,) or part.dtype is not torch.int64:
         raise RuntimeError(
-            f"native: {name} must be int64 [{count}] on the CPU, got {part.dtype} "
-            f"{list(part.shape)} on {part.device}"
+            f"native: {name} must be int64 [{count}], got {part.dtype} {list(part.shape)}"
         )
-    return part.contiguous()
+    return _plain(name, part, torch.int64)
 
 
 def _done(code: int) -> None:
@@ -111,10 +122,10 @@ def _done(code: int) -> None:
         raise RuntimeError(f"native: {_REASONS.get(code, f'the library returned {code}')}")
 
 
-def _shaped(name: str, part: Tensor, *shape: int) -> Tensor:
+def _shaped(name: str, part: Tensor, dtype: torch.dtype, *shape: int) -> Tensor:
     if part.shape != shape:
         raise RuntimeError(f"native: {name} must have shape {list(shape)}, got {list(part.shape)}")
-    return _plain(part)
+    return _plain(name, part, dtype)
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -126,14 +137,15 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     given, wide = x.shape, weight.shape
     if len(given) != 2 or len(wide) != 2:
         raise RuntimeError(f"native: 2 dimensions wanted, got {len(given)} and {len(wide)}")
-    (rows, inner), outputs = given, wide[0]
-    x, weight = _plain(x), _shaped("weight", weight, outputs, inner)
+    (rows, inner), outputs, dtype = given, wide[0], x.dtype
+    precision = _precision("x", x)
+    x, weight = _plain("x", x, dtype), _shaped("weight", weight, dtype, outputs, inner)
     if bias is not None:
-        bias = _shaped("bias", bias, outputs)
-    result = torch.empty((rows, outputs), dtype=x.dtype)
+        bias = _shaped("bias", bias, dtype, outputs)
+    result = torch.empty((rows, outputs), dtype=dtype)
     _done(
         _library().sequela_linear(
-            _PRECISIONS[x.dtype],
+            precision,
             torch.get_num_threads(),
             rows,
             inner,
@@ -165,12 +177,13 @@ def pool(
     """
     if x.dim() != 2:
         raise RuntimeError(f"native: x must have 2 dimensions, got {x.dim()}")
-    x, rows = _plain(x), _index("rows", rows, x.shape[0])
+    precision = _precision("x", x)
+    x, rows = _plain("x", x, x.dtype), _index("rows", rows, x.shape[0])
     if weights is not None:
-        weights = _shaped("weights", weights, x.shape[0])
+        weights = _shaped("weights", weights, x.dtype, x.shape[0])
     call = _Pool(
         _POOLINGS[kind],
-        _PRECISIONS[x.dtype],
+        precision,
         torch.get_num_threads(),
         x.shape[0],
         count,
@@ -196,11 +209,11 @@ def bag(table: Tensor, places: Tensor, offsets: Tensor) -> Tensor:
     """
     if table.dim() != 2:
         raise RuntimeError(f"native: the table must have 2 dimensions, got {table.dim()}")
-    table = _plain(table)
+    precision, table = _precision("the table", table), _plain("the table", table, table.dtype)
     places = _index("places", places, places.numel())
     offsets = _index("offsets", offsets, offsets.numel())
     call = _Bag(
-        _PRECISIONS[table.dtype],
+        precision,
         torch.get_num_threads(),
         len(offsets),
         len(places),
@@ -228,13 +241,13 @@ def softmax(x: Tensor, rows: Tensor | None, count: int, *, logarithm: bool = Fal
     """
     if x.dim() != 1:
         raise RuntimeError(f"native: x must have 1 dimension, got {x.dim()}")
-    x = _plain(x)
+    precision, x = _precision("x", x), _plain("x", x, x.dtype)
     if rows is not None:
         rows = _index("rows", rows, len(x))
     result = torch.empty(x.shape, dtype=x.dtype)
     _done(
         _library().sequela_softmax(
-            _PRECISIONS[x.dtype],
+            precision,
             int(logarithm),
             len(x),
             count,
@@ -248,12 +261,12 @@ def softmax(x: Tensor, rows: Tensor | None, count: int, *, logarithm: bool = Fal
 
 def elementwise(function: str, x: Tensor) -> Tensor:
     """``exp``, ``sigmoid`` or ``tanh`` of every element; without a gradient."""
-    x = _plain(x)
+    precision, x = _precision("x", x), _plain("x", x, x.dtype)
     result = torch.empty(x.shape, dtype=x.dtype)
     _done(
         _library().sequela_elementwise(
             _FUNCTIONS[function],
-            _PRECISIONS[x.dtype],
+            precision,
             x.numel(),
             x.data_ptr() or None,
             result.data_ptr() or None,

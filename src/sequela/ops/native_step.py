@@ -83,6 +83,10 @@ class PackedWeights:
         x = none.new_empty(0, self.size)
         sizes = torch.zeros(0, dtype=torch.int64)
         self._layer: Layer = checked(cell, sizes, False, x, none, c0, *kept)
+        # A change of what had to be copied first would never show in the copy.
+        copied = zip(self._layer[6:10], kept, strict=True)
+        if any(part is not one for part, one in copied):
+            self._can_be_seen, self._seen = False, []
         self._described = describe(self._layer)
         self._pointer = ctypes.addressof(self._described)
         self._threads = torch.get_num_threads()

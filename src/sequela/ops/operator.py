@@ -104,6 +104,7 @@ def _layer(cell: str, sizes: Tensor, reverse: bool, given: Sequence[Any]) -> tup
 def _forward(cell: str, sizes: Tensor, reverse: bool, keep: bool, *given: Any) -> Any:
     given = _filled_up(given)
     if given[0] is not None and given[0].dtype is torch.bfloat16:
+        _check_bfloat16(given)
         return _forward_bfloat16(cell, sizes, reverse, given)
     layer, rows = _layer(cell, sizes, reverse, given)
     filled, hidden = layer.x.shape[0], _hidden(cell, given)
@@ -133,6 +134,12 @@ def _forward_bfloat16(cell: str, sizes: Tensor, reverse: bool, given: Sequence[A
     output, none = pad(found[0], (0, 0, 0, x.shape[0] - filled)), x.new_empty(0)
     c_n = found[2] if cell == "lstm" else none.clone()
     return output, found[1], c_n, x.new_empty(x.shape[0], 0), none
+
+
+def _check_bfloat16(parts: Sequence[Any]) -> None:
+    for part in parts:
+        if isinstance(part, Tensor) and part.dtype is not torch.bfloat16:
+            raise RuntimeError(f"native: all must be {torch.bfloat16} as x is, got {part.dtype}")
 
 
 def _as(dtype: torch.dtype, parts: Sequence[Any]) -> list[Any]:
@@ -225,6 +232,7 @@ def _split(rest: Sequence[Any]) -> tuple[Sequence[Any], int, Any, Any, Sequence[
 
 def _backward(cell: str, sizes: Tensor, reverse: bool, wanted: Sequence[bool], *rest: Any) -> Any:
     if rest[0].dtype is torch.bfloat16:
+        _check_bfloat16(rest)
         return _backward_bfloat16(cell, sizes, reverse, wanted, *_as(torch.float32, rest))
     given, samples, output, workspace, late = _split(rest)
     layer, rows = _layer(cell, sizes, reverse, given)
@@ -240,6 +248,8 @@ def _backward(cell: str, sizes: Tensor, reverse: bool, wanted: Sequence[bool], *
     else:
         workspace = native_call.forward(layer, keep=True)[-1]
     d_output, d_h_n, d_c_n, d_handed = late
+    if d_handed is not None and d_handed.shape[:2] != (handed_count(cell), rows):
+        raise RuntimeError(f"native: d_handed must be {[handed_count(cell), rows]} and H wide")
     late = [None if d_output is None else d_output[:filled], d_h_n]
     late += [d_c_n] if cell == "lstm" else []
     late += [] if d_handed is None else d_handed[:, :filled].unbind(0)

@@ -70,7 +70,7 @@ class Padding:
     """The lengths of a padded batch and the order in which its rows are packed.
 
     Args:
-        lengths: int64 ``[B]`` on the CPU, each from 0 to ``steps``; copied.
+        lengths: int64 ``[B]``, each from 0 to ``steps``; copied.
         steps: T.
         batch_first: whether padded data are ``[B, T, ...]`` or ``[T, B, ...]``.
 
@@ -80,10 +80,14 @@ class Padding:
         place: int64 ``[B]``, where each row of the batch stands; None where that is its number.
 
     Raises:
-        RuntimeError: a length is out of range.
+        RuntimeError: a length is out of range, or is not int64.
     """
 
     def __init__(self, lengths: Tensor, steps: int, batch_first: bool):
+        if lengths.dim() != 1 or lengths.dtype is not torch.int64:
+            raise RuntimeError(
+                f"native: lengths must be int64 [B], got {lengths.dtype} {list(lengths.shape)}"
+            )
         self.batch, self.steps, self.batch_first = lengths.shape[0], steps, batch_first
         batch = self.batch
         memory = torch.empty(3 + 3 * batch + steps, dtype=torch.int64)
@@ -98,7 +102,11 @@ class Padding:
         self._lengths = kept
 
     def gather(self, x: Tensor) -> Tensor:
-        """The valid steps of padded data ``[.., .., D]`` as packed rows ``[N, D]``."""
+        """The valid steps of padded data ``[.., .., D]`` as packed rows ``[N, D]``.
+
+        Raises:
+            RuntimeError: the data have another shape or lie elsewhere; so does :meth:`scatter`.
+        """
         if x.requires_grad and torch.is_grad_enabled():
             return _Gather.apply(self, x)  # pyrefly: ignore
         return self._gathered(x)
@@ -109,7 +117,17 @@ class Padding:
             return _Scatter.apply(self, rows)  # pyrefly: ignore
         return self._scattered(rows)
 
+    def _axes(self) -> tuple[int, int]:
+        return (self.batch, self.steps) if self.batch_first else (self.steps, self.batch)
+
     def _gathered(self, x: Tensor) -> Tensor:
+        axes = self._axes()
+        if x.dim() != 3 or x.shape[:2] != axes:
+            raise RuntimeError(
+                f"native: padded data must have shape [{axes[0]}, {axes[1]}, D], "
+                f"got {list(x.shape)}"
+            )
+        _check_memory("padded data", x)
         packed = x.new_empty(self.sizes.count, x.shape[2])
         if x.numel() and x.stride() == (0, 0, 0):  # the gradient of a sum: every step is the same
             x = x[:1, :1].contiguous().expand(x.shape)
@@ -119,9 +137,14 @@ class Padding:
         return packed
 
     def _scattered(self, rows: Tensor) -> Tensor:
+        if rows.dim() != 2 or rows.shape[0] != self.sizes.count:
+            raise RuntimeError(
+                f"native: packed rows must have shape [{self.sizes.count}, D], "
+                f"got {list(rows.shape)}"
+            )
+        _check_memory("packed rows", rows)
         rows = rows.contiguous().resolve_neg()
-        axes = (self.batch, self.steps) if self.batch_first else (self.steps, self.batch)
-        padded = rows.new_empty(*axes, rows.shape[1])
+        padded = rows.new_empty(*self._axes(), rows.shape[1])
         self._move(_library().sequela_scatter, padded, rows, padded)
         return padded
 
@@ -141,6 +164,14 @@ class Padding:
             self._lengths.data_ptr(),
         )
         done(function(ctypes.addressof(described), source.data_ptr(), target.data_ptr()))
+
+
+def _check_memory(name: str, part: Tensor) -> None:
+    if not part.is_cpu or part.layout is not torch.strided or part.is_complex():
+        raise RuntimeError(
+            f"native: {name} must be a dense real tensor on the CPU, got {part.dtype}, "
+            f"{part.layout} on {part.device}"
+        )
 
 
 class _Gather(torch.autograd.Function):
