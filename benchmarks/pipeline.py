@@ -224,6 +224,7 @@ def main() -> None:
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=chosen.folder, prefix="pipeline-"))
     rows = []
+    machine = _machine()  # of the start: the tree may move on while a long run lasts
     try:
         for part in chosen.parts.split(","):
             row = measure(part, folder, chosen.events, chosen.processes)
@@ -232,7 +233,7 @@ def main() -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if chosen.out:
-        chosen.out.write_text(json.dumps({"machine": _machine(), "rows": rows}, indent=2) + "\n")
+        chosen.out.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
