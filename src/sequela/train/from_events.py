@@ -110,6 +110,9 @@ def _check_cases(labelled: Labelled, title: str, todo: str) -> None:
     Raises:
         CohortError: too few patients with the outcome, or without.
     """
+    # Where there are several classes, check_classes has the say.
+    if "boolean_value" not in labelled.labels.columns:
+        return
     for outcome, words in ((True, "with"), (False, "without")):
         chosen = labelled.labels.filter(pl.col("boolean_value") == outcome)
         found = chosen["subject_id"].n_unique()
