@@ -169,3 +169,30 @@ def test_inductor(name):
     for batch, steps in SIZES:
         x, lengths = inputs(layer, batch, steps), torch.randint(0, steps + 1, (batch,))
         assert_the_same_training(function, layer, x, lengths=lengths)
+
+
+@pytest.mark.parametrize("name", ["LSTMCell", "GRUCell", "RNNCell"])
+def test_a_compiled_cell(name):
+    torch.manual_seed(3)
+    cell = getattr(sequela.nn, name)(D, H)
+    function = compiled(cell)
+    for batch in (4, 7):
+        x = torch.randn(batch, D)
+        results = []
+        for call in (function, cell):
+            found = call(x)
+            found = found if isinstance(found, tuple) else (found,)
+            loss = sum(part.square().sum() for part in found)
+            results.append([*found, *torch.autograd.grad(loss, list(cell.parameters()))])
+        torch.testing.assert_close(results[0], results[1])
+
+
+@torch.no_grad()
+def test_pooling_breaks_the_graph_and_still_computes():
+    pool, x = sequela.nn.Pool("mean", D, batch_first=True), torch.randn(4, 6, D)
+    lengths = torch.tensor([6, 0, 2, 1])
+    with pytest.raises((torch._dynamo.exc.Unsupported, torch._dynamo.exc.UserError)):
+        compiled(pool)(x, lengths)
+    torch.compiler.reset()
+    broken = torch.compile(pool, backend="aot_eager")
+    torch.testing.assert_close(broken(x, lengths), pool(x, lengths))
