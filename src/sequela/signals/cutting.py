@@ -19,7 +19,7 @@ from sequela.signals.resampling import resampled
 __all__ = ["Beats", "Cut", "Windows", "cut"]
 
 # Values read at once; a block holds at least one record.
-_BLOCK = 1 << 22
+_BLOCK = 1 << 19
 
 # A recording of more windows than this is a damaged header, not a long night.
 _MOST_WINDOWS = 10_000_000
