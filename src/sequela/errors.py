@@ -36,6 +36,7 @@ __all__ = [
     "SequelaError",
     "TrainingError",
     "nearest",
+    "nearest_column",
 ]
 
 
@@ -125,3 +126,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."
+
+
+def nearest_column(name: str, columns: Iterable[str]) -> str:
+    """What to do about a column that a user's table lacks: the nearest of its own, or a hint.
+
+    The columns are never listed: in a table without a line of names they are a patient's values.
+    """
+    close = difflib.get_close_matches(name, sorted(columns), n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return "The names of the columns stand in the first line; correct them, or the name asked for."

@@ -136,3 +136,10 @@ def test_tables_are_found_in_either_case(tmp_path: Path):
     assert find_table(tmp_path, "labevents") == tmp_path / "LABEVENTS.csv.gz"
     assert find_table(tmp_path, "ADMISSIONS") == tmp_path / "admissions.csv"
     assert find_table(tmp_path, "patients") is None
+
+
+def test_a_table_without_names_does_not_show_its_first_row(save):
+    with pytest.raises(SchemaError) as told:
+        Delimited.open(save(f"17,{CANARY},1950\n18,other,1951\n"), required=("subject_id",))
+    assert CANARY.lower() not in str(told.value).lower()
+    assert "first line" in str(told.value)

@@ -19,9 +19,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from sequela.errors import DataError, SchemaError
+from sequela.errors import DataError, SchemaError, nearest_column
 from sequela.events.files import existing
-from sequela.settings import nearest
 
 __all__ = ["Delimited", "find_table"]
 
@@ -110,7 +109,9 @@ class Delimited:
             f"column '{column}' of {self.name}",
             got=f"{found} columns of this name" if found else "no such column",
             wanted="each name once" if found else None,
-            todo="Rename all but one." if found else nearest(column, filter(None, self.columns)),
+            todo="Rename all but one."
+            if found
+            else nearest_column(column, filter(None, self.columns)),
         )
 
     def frames(

@@ -15,11 +15,10 @@ import meds
 import polars as pl
 import pyarrow as pa
 
-from sequela.errors import DataError, SchemaError
+from sequela.errors import DataError, SchemaError, nearest_column
 from sequela.events.cells import as_times
 from sequela.events.files import from_arrow
 from sequela.events.times import refuse_far_times
-from sequela.settings import nearest
 
 __all__ = [
     "AVAILABLE",
@@ -100,7 +99,7 @@ def conform(
                 f"column '{name}' of {where}",
                 got="no such column",
                 wanted="the MEDS columns subject_id, time, code",
-                todo=nearest(name, frame.columns) if frame.columns else None,
+                todo=nearest_column(name, frame.columns),
             )
     time = _times(frame["time"], where)
     columns = [
@@ -159,7 +158,7 @@ def _value_name(present: list[str], where: str, value_column: str | None) -> str
             f"column '{value_column}' of {where}",
             got="no such column",
             wanted="the column that value_column names",
-            todo=nearest(value_column, present) if present else None,
+            todo=nearest_column(value_column, present),
         )
     return value_column
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sequela.errors import DataError, SchemaError, nearest
+from sequela.errors import DataError, SchemaError, nearest_column
 from sequela.events import Drops, Extract, Table
 from sequela.events.cells import as_integers
 from sequela.events.rows import Change, TextTable, rows_table
@@ -82,7 +82,7 @@ def _check(name: str, table: TextTable) -> None:
             raise SchemaError(
                 f"column '{column}' of table {name}",
                 got="no such column",
-                todo=nearest(column, table.columns) if table.columns else None,
+                todo=nearest_column(column, table.columns),
             )
 
 
