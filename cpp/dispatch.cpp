@@ -79,7 +79,9 @@ int32_t check_sizes(const sequela_layer &layer) {
   if (layer.cell < 0 || layer.cell > SEQUELA_GRU_BEFORE || layer.precision < 0 ||
       layer.precision > 1)
     return SEQUELA_BAD_CELL;
-  if (layer.H > kMost || layer.D > kMost || layer.P > kMost) return SEQUELA_BAD_SIZE;
+  const int64_t sizes[] = {layer.N, layer.B, layer.H, layer.D, layer.P};
+  for (int64_t size : sizes)
+    if (size < 0 || size > kMost) return SEQUELA_BAD_SIZE;  // before one is added to it
   const int64_t width = layer.H + 64, input = layer.D + 64;  // padding to whole vectors included
   if (layer.P < 0 || layer.P > kMost || !fits(layer.N + 1, layer.P + 64, 8) ||
       !fits(layer.B + 1, layer.P + 64, 8) || (layer.H <= kMost && !fits(width, layer.P + 64, 8)))

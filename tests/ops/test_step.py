@@ -294,3 +294,11 @@ def test_found_weights_that_are_copied_to_be_packed(kind):
     assert not torch.equal(found, before)
     with ops.force("reference"):
         torch.testing.assert_close(found, cell(x, h))
+
+
+@torch.no_grad()
+def test_found_an_upper_layer_that_reads_more_than_there_is():
+    layer = nn.GRU(3, 5, num_layers=2).eval()
+    layer._parameters["weight_ih_l1"] = torch.zeros(15, 6)
+    with pytest.raises(RuntimeError):
+        layer.stepper(2)(torch.zeros(2, 3))

@@ -112,12 +112,15 @@ def quick_stack(
     top = state[-1][0]
     if not (_may_be_quick() and top.is_cpu):
         return None
-    packed = []
-    for row, packing in zip(weights, packings):  # noqa: B905
+    packed, size = [], x.shape[-1]
+    for row, packing, part in zip(weights, packings, state):  # noqa: B905
         one = packing.get(cell, row)
         if one is None or one.dtype is not top.dtype:
             return None
+        if one.size != size or one.hidden != part[0].shape[1]:
+            return None  # a layer above reads as many numbers as it has columns
         packed.append(one)
+        size = one.hidden
     rows = top.shape[0]
     if not is_plain(x, rows, packed[0].size, top.dtype):
         x = x.contiguous().resolve_neg()
