@@ -30,8 +30,11 @@ def maybe_spoilt(draft: Draft, name: str, part: torch.Tensor, below: int) -> Any
         return part
     wrong = spoilt_places(draft.rng, part, below)
     # Of meta tensors torch makes meta tensors, whatever the numbers would be.
-    certain = not any(what.startswith(("elsewhere", "resized x")) for what in draft.done)
+    odd = ("elsewhere", "resized x", "other_type", "more_axes", "huge_view")
+    certain = not any(what.startswith(odd) for what in draft.done)
     draft.refuse(f"{name} {wrong if len(part) < 9 else type(wrong)}", certain)
+    if not certain:
+        draft.valid = None  # two wrongs may fit each other
     return wrong
 
 
@@ -127,6 +130,7 @@ def bag(draft: Draft) -> Call:
     if rng.random() < 0.15:
         # What the library refuses torch may compute in its own way.
         draft.refuse("wrong offsets", certain=not by_ops)
+        draft.valid = None if by_ops else False
         wrong = [offsets + 1, offsets.flip(0) + 1, offsets.int(), offsets.double(), offsets - 1]
         wrong += [offsets * 0 + HUGE[2], offsets[None], "x", offsets.to("meta")]
         offsets = rng.choice(wrong)
@@ -152,7 +156,7 @@ def softmax(draft: Draft) -> Call:
         logarithm, count = rng.random() < 0.5, shape[0]
         if not by_ops and rng.random() < 0.1:
             count = rng.choice([-1, 0, HUGE[1], HUGE[2], shape[0] * shape[1] + 1, "x"])
-            draft.refuse(f"{count} rows")
+            draft.refuse(f"{count} rows", certain=not draft.done)
         parts = draft.parts
 
         def dense():
