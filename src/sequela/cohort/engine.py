@@ -218,10 +218,8 @@ def _table(samples: Samples, labelled: Labelled | None) -> pl.DataFrame:
         return table
     rows = samples.moments["row"]
     beside = labelled.beside[rows] if labelled.beside.width else labelled.beside
-    return pl.concat(
-        [table, labelled.value[rows].to_frame(), *([beside] if beside.width else [])],
-        how="horizontal",
-    )
+    table = table.hstack([labelled.value[rows]])
+    return table.hstack(beside) if beside.width else table
 
 
 def _observed(samples: Samples) -> tuple[np.ndarray, np.ndarray]:

@@ -56,7 +56,7 @@ def sample_pairs(
     """
     pairs = labels.select(_KEYS)
     if windows is not None:
-        pairs = pl.concat([pairs, windows.select(_WINDOW)], how="horizontal")
+        pairs = pairs.hstack(windows.select(_WINDOW))
     lot = generator(seed, "guard", "pairs")
     rows = np.sort(lot.permutation(labels.height)[:most])
     return pairs[rows]
