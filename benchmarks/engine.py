@@ -103,11 +103,11 @@ def source_commit() -> str | None:
 
 def stamp() -> dict[str, Any]:
     """What was measured, and on what."""
-    library = Path(native.__file__).with_name("libsequela.so")
+    loaded = native.library()
     return {
         "commit": source_commit(),
         "machine": {key: value for key, value in machine().items() if key != "threads"},
-        "library": sha256(library)[:12] if library.exists() else None,
+        "library": None if loaded is None else sha256(Path(loaded._name))[:12],
         "instruction_set": native_call.instruction_set(),
         "flags": {"peak": " ".join(FLAGS), "isa": os.environ.get("SEQUELA_ISA")},
         "versions": versions(),
