@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from sequela.nn import GRU, LSTM, RNN
 from sequela.nn.embed import CodeBag
 from sequela.nn.heads import Classify, Head, Pool
+from sequela.recipes.cells import CellName, recurrent
 from sequela.recipes.sizes import at_least, probability
 
 __all__ = ["OnsetGRU"]
@@ -60,7 +60,7 @@ class OnsetGRU(nn.Module):
         layers: int = 1,
         dropout: float = 0.0,
         pooling: str = "last",
-        cell: Literal["gru", "gru_before", "lstm", "rnn"] = "gru",
+        cell: CellName = "gru",
         classes: int = 2,
     ) -> None:
         super().__init__()
@@ -69,15 +69,12 @@ class OnsetGRU(nn.Module):
         at_least(0, step_size=step_size, static_size=static_size)
         probability(dropout=dropout)
         self.embedding = CodeBag(vocabulary_size, embedding_size, code_pooling)
-        kind = {"gru": GRU, "gru_before": GRU, "lstm": LSTM, "rnn": RNN}[cell]
-        extra: dict[str, Any] = {"reset_after": False} if cell == "gru_before" else {}
-        self.recurrent = kind(
+        self.recurrent = recurrent(
+            cell,
             self.embedding.output_size + step_size,
             hidden_size,
-            num_layers=layers,
-            # torch warns about dropout between layers where there is only one.
-            dropout=dropout if layers > 1 else 0.0,
-            **extra,
+            layers,
+            dropout,
         )
         pool = Pool(pooling, hidden_size)
         self.head = Head(pool, Classify(pool.output_size + static_size, classes, dropout=dropout))

@@ -20,14 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from sequela.nn import GRU, LSTM, RNN
 from sequela.nn.embed import CodeBag
 from sequela.nn.heads import Classify, Head, Pool
+from sequela.recipes.cells import CellName, recurrent
 from sequela.recipes.sizes import at_least, probability
 
 __all__ = ["ValuesGRU"]
-
-_CELLS = {"gru": GRU, "gru_before": GRU, "lstm": LSTM, "rnn": RNN}
 
 
 class ValuesGRU(nn.Module):
@@ -65,7 +63,7 @@ class ValuesGRU(nn.Module):
         input_dropout: float = 0.0,
         dropout: float = 0.0,
         pooling: str = "last",
-        cell: Literal["gru", "gru_before", "lstm", "rnn"] = "gru",
+        cell: CellName = "gru",
         classes: int = 2,
     ) -> None:
         super().__init__()
@@ -76,14 +74,12 @@ class ValuesGRU(nn.Module):
         coded = vocabulary_size > 0 and embedding_size > 0
         self.embedding = CodeBag(vocabulary_size, embedding_size, code_pooling) if coded else None
         self.input_dropout = nn.Dropout(input_dropout)
-        extra: dict[str, Any] = {"reset_after": False} if cell == "gru_before" else {}
-        self.recurrent = _CELLS[cell](
+        self.recurrent = recurrent(
+            cell,
             step_size + (self.embedding.output_size if self.embedding else 0),
             hidden_size,
-            num_layers=layers,
-            # torch warns about dropout between layers where there is only one.
-            dropout=dropout if layers > 1 else 0.0,
-            **extra,
+            layers,
+            dropout,
         )
         pool = Pool(pooling, hidden_size)
         self.head = Head(pool, Classify(pool.output_size + static_size, classes, dropout=dropout))
