@@ -347,12 +347,15 @@ class Reader:
             self.holds(sample, one, True) for one in self.declared.exclude
         )
 
-    def selected(self) -> list[Sample]:
+    def selected(self, newest: Time | None = None) -> list[Sample]:
+        """The samples that stay in; an index after the newest moment of the data is none yet."""
         select = self.declared.index.select
         samples = self.samples()
         if select in ("first", "last"):
             samples = samples[:1] if select == "first" else samples[-1:]
         samples = [sample for sample in samples if self.eligible(sample)]
+        if newest is not None:
+            samples = [sample for sample in samples if sample.moments["index"] <= newest]
         if select.endswith("_eligible"):
             samples = samples[:1] if select.startswith("first") else samples[-1:]
         return samples

@@ -116,7 +116,7 @@ def test_the_observation_equals_the_specification(
     newest = max(time for reader in everyone.values() if (time := _newest(reader)))
     expected = []
     for number, reader in everyone.items():
-        due = [one for one in reader.selected() if one.moments["index"] <= newest]
+        due = reader.selected(newest)
         expected += [(number, one.moments["index"], reader.observed(one)) for one in due]
     assert cohort.labels.rows() == [row[:2] for row in expected]
     for place, (_, _, events) in enumerate(expected):
