@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+from sequela.nn.attention import AdditiveAttention, LocationAttention, MultiplicativeAttention
 from sequela.nn.cells import GRUCell, LSTMCell, RNNCell
 from sequela.nn.convert import flip_update_gate, from_concatenated, from_transposed
-from sequela.nn.embed import CodeBag
+from sequela.nn.embed import CodeBag, DecayedValues
 from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
 from sequela.nn.keras import from_keras
 from sequela.nn.linear import Linear
 from sequela.nn.onnx import from_onnx, from_onnx_node, to_onnx
 from sequela.nn.recurrent import GRU, LSTM, RNN, GRUStates, LSTMStates, RNNStates
 from sequela.nn.stepper import Stepper
+from sequela.nn.timed import DecayGRU, TimeLSTM
 from sequela.nn.torch_layers import accelerate, from_torch, to_torch
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdditiveAttention",
     "Classify",
     "CodeBag",
+    "DecayGRU",
+    "DecayedValues",
     "GRUCell",
     "GRUStates",
     "Head",
     "LSTMCell",
     "LSTMStates",
     "Linear",
+    "LocationAttention",
+    "MultiplicativeAttention",
     "PerStep",
     "Pool",
     "RNNCell",
     "RNNStates",
     "Regress",
     "Stepper",
+    "TimeLSTM",
     "accelerate",
     "flip_update_gate",
     "from_concatenated",

@@ -1,4 +1,4 @@
-"""Codes to vectors: what all the codes of a visit together are for a model."""
+"""What a visit is for a model: its codes together as one vector, its values as of their age."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from sequela.errors import ConfigError
-from sequela.ops.reduce import bag_sum, row_max
+from sequela.ops.reduce import bag_sum, exp, row_max
 
-__all__ = ["CodeBag"]
+__all__ = ["CodeBag", "DecayedValues", "codes_of_steps", "decay"]
 
 _POOLINGS = ("sum", "mean", "max", "multi_hot")
+
+
+def codes_of_steps(codes: Tensor, code_offsets: Tensor) -> Tensor:
+    """Int64 ``[N]``, how many codes each step has; arguments as of :meth:`CodeBag.forward`."""
+    ends = torch.cat([code_offsets[1:], code_offsets.new_full((1,), len(codes))])
+    return ends[: len(code_offsets)] - code_offsets
 
 
 class CodeBag(nn.Module):
@@ -64,8 +70,7 @@ class CodeBag(nn.Module):
         """
         if self.weight is not None and self.pooling == "sum":
             return bag_sum(self.weight, codes, code_offsets)
-        ends = torch.cat([code_offsets[1:], code_offsets.new_full((1,), len(codes))])
-        counts = ends[: len(code_offsets)] - code_offsets
+        counts = codes_of_steps(codes, code_offsets)
         if self.weight is not None and self.pooling == "mean":
             return bag_sum(self.weight, codes, code_offsets) / counts.clamp(min=1)[:, None]
         step = torch.repeat_interleave(counts, output_size=len(codes))
@@ -75,6 +80,56 @@ class CodeBag(nn.Module):
         hot[step, codes] = 1.0
         return hot
 
+    def single(self, codes: Tensor) -> Tensor:
+        """``[M, size]``, the vector of each code by itself; not with ``multi_hot``."""
+        assert self.weight is not None
+        return self.weight[codes]
+
     def extra_repr(self) -> str:
         """The sizes, for ``print(model)``."""
         return f"{self.vocabulary_size}, {self.size}, pooling={self.pooling}"
+
+
+def decay(rate: Tensor) -> Tensor:
+    """``exp(-max(0, rate))``, element by element: 1 keeps everything, 0 nothing.
+
+    Che et al., Sci. Rep. 8 (2018) 6085, equation 3.
+
+    Args:
+        rate: any shape, float32 or float64.
+    """
+    return exp(-torch.relu(rate))
+
+
+class DecayedValues(nn.Module):
+    """Values where they were measured, else the last ones, on their way to the training mean.
+
+    With the mask m, the gap d since a variable was seen and x (the last value seen where nothing
+    was measured), standardised so that the training mean is 0 (Che et al., Sci. Rep. 8 (2018) 6085,
+    equation 5)::
+
+        g = exp(-max(0, w * d + b))                one rate for each variable
+        u = m * x + (1 - m) * (g * x + (1 - g) * 0)
+
+    Args:
+        variables: K.
+
+    Attributes:
+        rate: ``[2, K]``, w and b; .01 at first, since a rate of 0 would pass no gradient.
+    """
+
+    def __init__(self, variables: int) -> None:
+        super().__init__()
+        if variables < 1:
+            raise ConfigError("values", got=f"{variables} variables", wanted="at least one")
+        self.variables = variables
+        self.rate = nn.Parameter(torch.full((2, variables), 0.01))
+
+    def forward(self, values: Tensor, mask: Tensor, gaps: Tensor) -> Tensor:
+        """``u [N, K]`` from three of that shape."""
+        slope, shift = self.rate
+        return mask * values + (1 - mask) * (decay(slope * gaps + shift) * values)
+
+    def extra_repr(self) -> str:
+        """The size, for ``print(model)``."""
+        return f"{self.variables}"

@@ -7,91 +7,18 @@ initial state that a recurrent layer returns for it. Lengths are data: an all-ze
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from sequela.errors import ConfigError, DataError
 from sequela.nn.linear import Linear
+from sequela.nn.ragged import Ragged, ragged_of, valid_steps
 from sequela.ops.reduce import row_max, row_softmax, row_sum, tanh
 
 __all__ = ["Classify", "Head", "PerStep", "Pool", "Regress"]
 
 _POOLINGS = ("last", "mean", "max", "attention")
-
-
-@dataclass(frozen=True)
-class _Ragged:
-    """``data`` ``[N, F]``, all valid steps, those of one row in order of time; ``rows`` ``[N]``."""
-
-    data: Tensor
-    rows: Tensor
-    count: int
-
-    def lengths(self) -> Tensor:
-        return torch.bincount(self.rows, minlength=self.count)
-
-    def at(self, edge: str) -> Tensor:
-        """``[B, F]``, the first or the last step of each row; zeros where a row has none."""
-        number = torch.arange(len(self.rows), device=self.rows.device)
-        reduction = "amax" if edge == "last" else "amin"
-        chosen = number.new_zeros(self.count).scatter_reduce(
-            0, self.rows, number, reduction, include_self=False
-        )
-        present = self.lengths().nonzero().squeeze(1)
-        # index_copy, not a product with 0: a NaN elsewhere must not reach an empty row.
-        return self.data.new_zeros(self.count, self.data.shape[1]).index_copy(
-            0, present, self.data[chosen[present]]
-        )
-
-
-def _from_packed(sequence: PackedSequence) -> _Ragged:
-    data, sizes = sequence.data, sequence.batch_sizes
-    first = sizes.cumsum(0) - sizes
-    member = torch.arange(len(data)) - torch.repeat_interleave(first, sizes, output_size=len(data))
-    member = member.to(data.device)
-    order = sequence.sorted_indices
-    if order is None:
-        return _Ragged(data, member, int(sizes[0]) if len(sizes) else 0)
-    return _Ragged(data, order[member], len(order))
-
-
-def _valid(sequence: Tensor, lengths: Tensor | None, batch_first: bool) -> Tensor:
-    """Bool ``[B, T]``, or ``[T, B]`` as the sequence is: true on steps that are there."""
-    if sequence.dim() != 3:
-        raise DataError(
-            "a padded sequence", got=f"shape {list(sequence.shape)}", wanted="three dimensions"
-        )
-    batch, time = sequence.shape[:2] if batch_first else (sequence.shape[1], sequence.shape[0])
-    if lengths is None:
-        lengths = torch.full((batch,), time)
-    lengths = torch.as_tensor(lengths)
-    if lengths.shape != (batch,) or lengths.is_floating_point() or lengths.is_complex():
-        raise DataError(
-            "lengths",
-            got=f"{lengths.dtype} of shape {list(lengths.shape)}",
-            wanted=f"whole numbers of shape [{batch}], one for each sequence",
-        )
-    if batch and not bool(((lengths >= 0) & (lengths <= time)).all()):
-        raise DataError("lengths", got="a number out of range", wanted=f"0 to {time}, the padded T")
-    lengths = lengths.to(sequence.device)
-    valid = torch.arange(time, device=sequence.device)[None, :] < lengths[:, None]
-    return valid if batch_first else valid.T
-
-
-def _ragged(
-    sequence: Tensor | PackedSequence, lengths: Tensor | None, batch_first: bool
-) -> _Ragged:
-    if isinstance(sequence, PackedSequence):
-        if lengths is not None:
-            raise DataError("lengths", got="lengths beside a PackedSequence, which has its own")
-        return _from_packed(sequence)
-    valid = _valid(sequence, lengths, batch_first)
-    batch_axis = 0 if batch_first else 1
-    # Row by row or time by time: either way the steps of one row stand in order of time.
-    return _Ragged(sequence[valid], valid.nonzero()[:, batch_axis], sequence.shape[batch_axis])
 
 
 class Pool(nn.Module):
@@ -153,7 +80,7 @@ class Pool(nn.Module):
         Raises:
             DataError: shapes or lengths do not fit.
         """
-        ragged = _ragged(sequence, lengths, self.batch_first)
+        ragged = ragged_of(sequence, lengths, self.batch_first)
         if ragged.data.shape[-1] != self.size:
             raise DataError(
                 "the steps to pool", got=f"width {ragged.data.shape[-1]}", wanted=f"{self.size}"
@@ -164,27 +91,27 @@ class Pool(nn.Module):
         self, sequence: Tensor | PackedSequence, lengths: Tensor | None = None
     ) -> Tensor:
         """``p`` ``[N]`` for the valid steps, in packed order (or the order of the padded mask)."""
-        return self._weights(_ragged(sequence, lengths, self.batch_first))
+        return self._weights(ragged_of(sequence, lengths, self.batch_first))
 
-    def _last(self, ragged: _Ragged) -> Tensor:
+    def _last(self, ragged: Ragged) -> Tensor:
         last = ragged.at("last")
         if self.directions == 1:
             return last
         half = self.size // 2
         return torch.cat([last[:, :half], ragged.at("first")[:, half:]], dim=1)
 
-    def _mean(self, ragged: _Ragged) -> Tensor:
+    def _mean(self, ragged: Ragged) -> Tensor:
         total = row_sum(ragged.data, ragged.rows, ragged.count)
         return total / ragged.lengths().clamp(min=1)[:, None]
 
-    def _max(self, ragged: _Ragged) -> Tensor:
+    def _max(self, ragged: Ragged) -> Tensor:
         return row_max(ragged.data, ragged.rows, ragged.count)
 
-    def _weights(self, ragged: _Ragged) -> Tensor:
+    def _weights(self, ragged: Ragged) -> Tensor:
         scores = self.context(tanh(self.projection(ragged.data))).squeeze(1)
         return row_softmax(scores, ragged.rows, ragged.count)
 
-    def _attention(self, ragged: _Ragged) -> Tensor:
+    def _attention(self, ragged: Ragged) -> Tensor:
         return row_sum(ragged.data, ragged.rows, ragged.count, self._weights(ragged))
 
     def extra_repr(self) -> str:
@@ -270,7 +197,7 @@ class PerStep(nn.Module):
         answers = self.output(sequence)
         if lengths is None:
             return answers
-        valid = _valid(sequence, lengths, self.batch_first)
+        valid = valid_steps(sequence, lengths, self.batch_first)
         return torch.where(valid if answers.dim() == 2 else valid[:, :, None], answers, 0.0)
 
 
