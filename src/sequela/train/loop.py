@@ -24,14 +24,15 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sequela import seeds
-from sequela.batches import Batch, EpochSampler, Samples, balanced_weights
+from sequela.batches import EpochSampler, Samples, balanced_weights
 from sequela.errors import Interrupted, OutputError, TrainingError
 from sequela.lock import locked
 from sequela.train import checkpoint
 from sequela.train.deterministic import deterministic, limited_threads, seed_device
+from sequela.train.each import Losses, Opaque
 from sequela.train.fingerprint import check_same, fingerprint
 from sequela.train.leftovers import remove_leftovers
-from sequela.train.losses import objective, sample_losses
+from sequela.train.losses import objective
 from sequela.train.optimise import clip, learning_rate, load_state, make_optimiser, state_tensors
 from sequela.train.processes import run_in_processes, single_process
 from sequela.train.progress import Progress, SilentProgress, make_progress
@@ -45,22 +46,6 @@ from sequela.train.tuning import Tuning, choose_metric, is_better
 __all__ = ["fit", "run_process"]
 
 
-class _Opaque:
-    """Hides a batch from Fabric, which would walk through it and cannot rebuild a frozen one."""
-
-    def __init__(self, batch: Batch):
-        self.batch = batch
-
-
-class _Forward(nn.Module):
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, opaque: _Opaque) -> Tensor:
-        return self.model(opaque.batch)
-
-
 class _Run:
     """One process's share of a run."""
 
@@ -71,7 +56,7 @@ class _Run:
         self.fingerprint = fingerprint(model, job.train, job.tuning, settings) if keeps else {}
         model.to(fabric.device)
         self.optimiser = make_optimiser(model, settings)
-        self.forward, self.stepper = fabric.setup(_Forward(model), self.optimiser)
+        self.forward, self.stepper = fabric.setup(Losses(model, job.aim), self.optimiser)
         weights = balanced_weights(job.train.target) if settings.balance == "sampler" else None
         self.sampler = EpochSampler(
             job.train.lengths,
@@ -211,7 +196,7 @@ class _Run:
         mine = indices[self.fabric.global_rank :: world]
         idle = len(mine) == 0  # it still has to meet the others in the backward pass
         batch = self.job.train.batch(indices[:1] if idle else mine).to(self.fabric.device)
-        losses = sample_losses(self.forward(_Opaque(batch)), batch.target, self.job.aim)
+        losses = self.forward(Opaque(batch))
         return losses.sum() * (0.0 if idle else world / len(indices))
 
     def _mean(self, value: Tensor) -> float:
@@ -357,7 +342,8 @@ def fit(
 
     Args:
         model: ``forward(batch)`` gives logits ``[B]`` (yes/no) or ``[B, C]`` (classes), or numbers
-            ``[B]`` (regression), in batch order.
+            ``[B]`` (regression), in batch order. It may have ``losses(batch, loss)`` of its own,
+            ``[B]``, made of ``loss(output, target)``; the tuning part is judged by ``forward``.
         train: the training part.
         tuning: the part that chooses the best epoch and stops early. Never the held-out part.
         settings: the defaults of :class:`TrainingSettings` when None.
