@@ -15,15 +15,40 @@ from typing import Any
 from torch import nn
 
 from sequela.errors import ConfigError, nearest
+from sequela.recipes.conv_rnn import ConvRNN
+from sequela.recipes.dipole import Dipole
+from sequela.recipes.gru_d import GRUD
+from sequela.recipes.lstm_deep_supervision import LSTMDeepSupervision
 from sequela.recipes.onset_gru import OnsetGRU
+from sequela.recipes.retain import Retain
 from sequela.recipes.seizure_bilstm import SeizureBiLSTM
+from sequela.recipes.t_lstm import TLSTM
 from sequela.recipes.values_gru import ValuesGRU
 
-__all__ = ["OnsetGRU", "SeizureBiLSTM", "ValuesGRU", "arguments", "build", "names"]
+__all__ = [
+    "GRUD",
+    "TLSTM",
+    "ConvRNN",
+    "Dipole",
+    "LSTMDeepSupervision",
+    "OnsetGRU",
+    "Retain",
+    "SeizureBiLSTM",
+    "ValuesGRU",
+    "arguments",
+    "build",
+    "names",
+]
 
 _RECIPES: dict[str, type[nn.Module]] = {
+    "conv_rnn": ConvRNN,
+    "dipole": Dipole,
+    "gru_d": GRUD,
+    "lstm_deep_supervision": LSTMDeepSupervision,
     "onset_gru": OnsetGRU,
+    "retain": Retain,
     "seizure_bilstm": SeizureBiLSTM,
+    "t_lstm": TLSTM,
     "values_gru": ValuesGRU,
 }
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}

@@ -15,7 +15,13 @@ _LAYERS: dict[str, Any] = {"gru": GRU, "gru_before": GRU, "lstm": LSTM, "rnn": R
 
 
 def recurrent(
-    cell: CellName, input_size: int, hidden_size: int, layers: int, dropout: float
+    cell: CellName,
+    input_size: int,
+    hidden_size: int,
+    layers: int,
+    dropout: float,
+    *,
+    bidirectional: bool = False,
 ) -> Any:
     """Stacked layers of a cell.
 
@@ -25,8 +31,10 @@ def recurrent(
         hidden_size: H.
         layers: on top of each other.
         dropout: in training, between them.
+        bidirectional: in both directions, side by side.
     """
     extra = {"reset_after": False} if cell == "gru_before" else {}
     # torch warns about dropout between layers where there is only one.
     between = dropout if layers > 1 else 0.0
-    return _LAYERS[cell](input_size, hidden_size, num_layers=layers, dropout=between, **extra)
+    extra |= {"bidirectional": bidirectional, "dropout": between}
+    return _LAYERS[cell](input_size, hidden_size, num_layers=layers, **extra)

@@ -1,0 +1,124 @@
+"""An LSTM that is asked at every step, and learns from every step.
+
+Lipton, Kale, Elkan, Wetzel: Learning to diagnose with LSTM recurrent neural networks. ICLR 2016
+("target replication"); Harutyunyan et al.: Multitask learning and benchmarking with clinical time
+series data. Scientific Data 6 (2019) 96 ("deep supervision"). For step t with the features x_t (a
+visit's times, or values, masks and gaps), the codes C_t and the static features s of a patient:
+
+    u_t = [x_t, sum over v in C_t of E[v]]
+    h_t = LSTM(u_t, h_{t-1})                       h_0 = 0
+    y_t = w . [h_t, s] + b                         the logit at step t, from what is known by then
+    loss = r / T * sum over t of loss(y_t, y) + (1 - r) loss(y_T, y)
+
+The answer is y_T; a patient without steps is judged by s, and his loss is loss(y_0, y). The model
+is causal: y_t never sees a later step, so that it is the score of a running stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from sequela.nn import Classify, CodeBag
+from sequela.nn.ragged import Ragged, ragged_of, repacked
+from sequela.ops.reduce import row_sum
+from sequela.recipes.cells import CellName, recurrent
+from sequela.recipes.sizes import at_least, probability
+
+__all__ = ["LSTMDeepSupervision"]
+
+
+class LSTMDeepSupervision(nn.Module):
+    """One logit for each patient, or one at each step; the loss counts all of them.
+
+    Args:
+        step_size: F, the width of a step's features; at least 1.
+        static_size: S, the width of the static features; may be 0.
+        vocabulary_size: V, the unknown code (index 0) included; 0 for samples without codes.
+        embedding_size: the width of a code's vector; 0 leaves the codes out.
+        hidden_size: H.
+        layers: stacked recurrent layers, all of them forward.
+        replication: r, the share of the steps' mean loss; .5 in Lipton's experiments.
+        input_dropout: in training, of the features of a step.
+        dropout: in training, between the layers and before the output.
+        cell: "lstm" (the papers), "gru", "gru_before" or "rnn".
+        classes: 2 gives one logit, more give one for each.
+
+    Raises:
+        ConfigError: a size or probability out of range.
+    """
+
+    def __init__(
+        self,
+        step_size: int,
+        static_size: int,
+        vocabulary_size: int = 0,
+        embedding_size: int = 8,
+        hidden_size: int = 64,
+        layers: int = 1,
+        replication: float = 0.5,
+        input_dropout: float = 0.0,
+        dropout: float = 0.0,
+        cell: CellName = "lstm",
+        classes: int = 2,
+    ) -> None:
+        super().__init__()
+        at_least(1, step_size=step_size, hidden_size=hidden_size, layers=layers)
+        at_least(0, static_size=static_size, vocabulary_size=vocabulary_size)
+        at_least(0, embedding_size=embedding_size)
+        probability(replication=replication, input_dropout=input_dropout, dropout=dropout)
+        coded = vocabulary_size > 0 and embedding_size > 0
+        self.embedding = CodeBag(vocabulary_size, embedding_size) if coded else None
+        self.input_dropout, self.replication = nn.Dropout(input_dropout), replication
+        width = step_size + (embedding_size if coded else 0)
+        self.recurrent = recurrent(cell, width, hidden_size, layers, dropout)
+        self.output = Classify(hidden_size + static_size, classes, dropout=dropout)
+
+    def forward(self, batch: Any) -> Tensor:
+        """Logits ``[B]`` (``[B, classes]``) after the last step, in the order of the batch.
+
+        Args:
+            batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
+                and ``static`` ``[B, S]``.
+        """
+        return self._last(batch, ragged_of(self._states(batch)))
+
+    def step_logits(self, batch: Any) -> PackedSequence:
+        """Logits ``[N]`` (``[N, classes]``) at each step, packed as the steps are."""
+        packed = self._states(batch)
+        return repacked(packed, self._each(batch, ragged_of(packed)))
+
+    def losses(self, batch: Any, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """The loss of each patient ``[B]``, in the order of the batch.
+
+        Args:
+            batch: as in ``forward``, with ``target`` ``[B]``.
+            loss: of logits and targets, one number for each.
+        """
+        states = ragged_of(self._states(batch))
+        last = loss(self._last(batch, states), batch.target)
+        each = loss(self._each(batch, states), batch.target[states.rows])
+        lengths = states.lengths()
+        mean = row_sum(each[:, None], states.rows, states.count)[:, 0] / lengths.clamp(min=1)
+        share = self.replication * (lengths > 0)
+        return share * mean + (1 - share) * last
+
+    def _states(self, batch: Any) -> PackedSequence:
+        dtype = self.output.linear.weight.dtype
+        x = batch.steps.data.to(dtype)
+        if self.embedding is not None:
+            codes = self.embedding(batch.codes, batch.code_offsets)
+            x = torch.cat([x, codes.to(dtype)], dim=1)
+        return self.recurrent(repacked(batch.steps, self.input_dropout(x)))[0]
+
+    def _last(self, batch: Any, states: Ragged) -> Tensor:
+        static = batch.static.to(states.data.dtype)
+        return self.output(torch.cat([states.at("last"), static], dim=1))
+
+    def _each(self, batch: Any, states: Ragged) -> Tensor:
+        static = batch.static.to(states.data.dtype)[states.rows]
+        return self.output(torch.cat([states.data, static], dim=1))

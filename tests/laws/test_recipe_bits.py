@@ -1,0 +1,89 @@
+"""Same patient, same bits, for every recipe: whatever the company, its size and its order."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.laws import test_same_bits as laws
+
+from sequela import recipes
+from sequela.batches import RaggedSamples
+from sequela.ops.native import library
+from sequela.train import outputs
+
+pytestmark = [
+    pytest.mark.skipif(library() is None, reason="the native library is not built here"),
+]
+
+MOST, CODES, STEP, STATIC = 61, 20, 8, 2
+SIZES = {"step_size": STEP, "static_size": STATIC, "vocabulary_size": CODES}
+LONG = os.environ.get("SEQUELA_LAWS") == "explore"
+law = settings(max_examples=700 if LONG else 3, deadline=None)
+
+#: What each recipe may be built with beside its sizes and the width of its layers.
+OPTIONS = {
+    "conv_rnn": {"stride": [1, 2], "cell": ["gru", "lstm"], "pooling": ["mean", "last+max"]},
+    "dipole": {"attention": ["location", "general", "concat"]},
+    "gru_d": {"gaps": ["hours", "log"], "pooling": ["last", "attention"]},
+    "lstm_deep_supervision": {"layers": [1, 2], "cell": ["lstm", "gru_before"]},
+    "onset_gru": {"code_pooling": ["sum", "max"]},
+    "retain": {},
+    "seizure_bilstm": {"pooling": ["mean", "attention"]},
+    "t_lstm": {"pooling": ["last", "mean"], "code_pooling": ["sum", "mean"]},
+    "values_gru": {"code_pooling": ["sum", "multi_hot"]},
+}
+WIDTHS = ("hidden_size", "visit_size", "code_size", "attention_size", "filters")
+
+
+def patients(seed: int) -> RaggedSamples:
+    """Some without a step, some steps without a code; features from 0 up, as gaps are."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(0, 9, MOST)
+    count = int(lengths.sum())
+    per_step = random.integers(0, 5, count)
+    return RaggedSamples.from_flat(
+        np.abs(random.normal(size=(count, STEP))).astype(np.float32),
+        np.concatenate([[0], np.cumsum(lengths)]),
+        static=random.normal(size=(MOST, STATIC)).astype(np.float32),
+        codes=random.integers(0, CODES, int(per_step.sum())),
+        code_offsets=np.concatenate([[0], np.cumsum(per_step)]),
+        vocabulary_size=CODES,
+    )
+
+
+def build(name: str, width: int, classes: int, **options):
+    known = recipes.arguments(name)
+    sizes = {key: value for key, value in SIZES.items() if key in known}
+    widths = {key: width for key in WIDTHS if key in known}
+    return recipes.build(name, **sizes, **widths, classes=classes, **options)
+
+
+def test_no_recipe_is_forgotten():
+    assert sorted(OPTIONS) == recipes.names()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", recipes.names())
+@law
+@given(data=st.data())
+def test_a_score_has_the_same_bits_in_any_company(name, data):
+    options = {key: data.draw(st.sampled_from(may)) for key, may in OPTIONS[name].items()}
+    seed = data.draw(st.integers(0, 9999))
+    dtype = data.draw(st.sampled_from([torch.float32, torch.float64]))
+    width, classes = data.draw(st.sampled_from([1, 4, 17])), data.draw(st.integers(2, 3))
+    model = laws.made(seed, dtype, build, name, width, classes, **options)
+    samples = patients(seed)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        whole = outputs(model, samples, MOST)
+        indices = np.random.default_rng(seed).integers(0, MOST, data.draw(st.integers(1, 90)))
+        batch_size, threads = data.draw(st.integers(1, MOST)), data.draw(st.integers(1, 3))
+        laws.assert_same_bits(model, samples, whole, indices, batch_size, threads)
+    finally:
+        torch.set_num_threads(before)
