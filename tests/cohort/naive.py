@@ -295,9 +295,9 @@ class Reader:
         if rule.every is None:
             return [Sample(self.number, {**sample.moments, "index": first})]
         until = self.bound(sample, rule.until) if rule.until else sample.moments.get("stop")
-        until = until or sample.moments.get("record_end")
+        last = None if until else sample.moments.get("record_end")
         found = []
-        while until and first < until and len(found) < rule.most:
+        while len(found) < rule.most and ((until and first < until) or (last and first <= last)):
             found.append(Sample(self.number, {**sample.moments, "index": first}))
             first += rule.every
         return found

@@ -212,3 +212,23 @@ def test_controls_of_the_same_site():
     assert found.balance is not None
     assert found.balance["variable"].to_list() == ["age", "sex", "calendar", "site"]
     assert found.balance["difference"][3] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_grid_of_a_stay_without_end_goes_on_to_the_latest_event_included():
+    """Whoever is asked at the moment of the latest event is asked; a stay that ended is over."""
+    hour = dt.timedelta(hours=1)
+    grid = {
+        "episodes": {"start": "visit", "stop": "b"},
+        "index": {"at": "start", "every": "1h", "until": "stop", "during": True},
+        "label": {"kind": "binary", "predicate": "a"},
+    }
+    people = {1: (2 * hour, "A"), 2: (2 * hour - TICK, "A"), 3: (2 * hour, "B"), 4: (TICK, "A")}
+    events = {
+        number: [Event(START, "V"), Event(START + after, code)]
+        for number, (after, code) in people.items()
+    }
+    found = build_cohort(in_memory(events), {**PLAIN, **grid}, known=False)
+    hours: dict[int, list[int]] = {}
+    for number, time in found.labels.select("subject_id", "prediction_time").rows():
+        hours.setdefault(number, []).append((time - START) // hour)
+    assert hours == {1: [0, 1, 2], 2: [0, 1], 3: [0, 1], 4: [0]}

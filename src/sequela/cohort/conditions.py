@@ -92,7 +92,8 @@ class Index(_Strict):
     Args:
         at: the first of an episode.
         every: the time between further ones, as long as they lie before ``until``; null for one.
-        until: the end of the grid, not included; the end of the record where the sample lacks it.
+        until: the end of the grid, not included. Where the sample lacks it, the grid goes on to the
+            latest event of the record, included: at that moment the stay may well go on.
         most: how many an episode may have, so that a stay without end is no flood.
         not_before: no index date before this moment.
         during: of stays: only while they go on, ``start <= index < stop``, or without a known stop.

@@ -246,7 +246,10 @@ def _grid(episodes: Samples, rule: Index) -> Samples:
         return episodes.with_moment("index", first)
     step = microseconds(rule.every)
     until = episodes.moment(rule.until) if rule.until else episodes.moments["stop"]
-    until = np.where(until == MISSING, episodes.moments["record_end"], until)
+    # Whether a stay without end goes on is not known to whoever is asked at its latest event, so
+    # that moment belongs to the grid.
+    end = episodes.moments["record_end"]
+    until = np.where(until == MISSING, np.where(end == MISSING, end, end + 1), until)
     known = (first != MISSING) & (until != MISSING) & (until > first)
     # The number of steps that lie before the end, which is not included.
     length = np.where(known, until, 0) - np.where(known, first, 0)
