@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import meds
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from sequela.errors import DataError, SchemaError
 from sequela.events import COLUMNS, align
+from sequela.events.files import read_columns
 from sequela.events.schema import to_arrow
 
 NOON = dt.datetime(2020, 1, 2, 12)
@@ -61,11 +63,19 @@ def test_any_zone_of_arrow_becomes_utc(zone: str):
     assert align(near_meds(time=times), "x")["time"].to_list() == [None, NOON, NOON]
 
 
-@pytest.mark.parametrize("name", ["time", "other"])
-def test_a_doubled_column_is_named(name: str):
-    table = near_meds(other=pa.array([1, 2, 3]))
-    with pytest.raises(SchemaError, match=f"column '{name}' of x: got 2 columns of this name"):
+@pytest.mark.parametrize("name", ["time", "canary4711"])
+def test_a_doubled_column_is_named_by_its_place_where_its_name_may_be_a_cell(name: str):
+    table = near_meds(canary4711=pa.array([1, 2, 3]))
+    shown = "column 'time'" if name == "time" else f"column {table.num_columns}"
+    with pytest.raises(SchemaError, match=f"^{shown} of x: got 2 columns of this name"):
         align(table.append_column(name, table[name]), "x")
+
+
+def test_a_table_without_a_line_of_names_is_refused_without_its_cells(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text("canary4711,2020-01-02,canary4711\n7,2020-01-03,x\n")
+    with pytest.raises(SchemaError, match=r"^column 1 of a\.csv: got 2 columns of this name"):
+        read_columns(path)
 
 
 def test_dates_and_text_times():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import polars as pl
@@ -103,30 +103,37 @@ def read_columns(path: Path, names: Iterable[str] | None = None) -> pl.DataFrame
         SchemaError: a column has no plain type, or its name stands twice.
     """
     present = column_names(path)
-    wanted = present if names is None else [name for name in present if name in set(names)]
+    asked = set() if names is None else set(names)
+    wanted = present if names is None else [name for name in present if name in asked]
     try:
         if path.suffix == ".csv":
             written = [_CSV_TWICE.sub("", name) for name in present]
-            _refuse_twice([name for name in written if name in wanted], path.name)
+            _refuse_twice([name for name in written if name in wanted], path.name, asked)
             return pl.read_csv(path, columns=wanted, infer_schema=False)
         with pq.ParquetFile(path) as file:
             table = file.read(columns=wanted)
             table.validate(full=True)
     except _DAMAGE as error:
         raise _unreadable(path, error) from error
-    return from_arrow(table, path.name)
+    return from_arrow(table, path.name, asked)
 
 
-def from_arrow(table: pa.Table, where: str) -> pl.DataFrame:
+def from_arrow(table: pa.Table, where: str, asked: Collection[str] = ()) -> pl.DataFrame:
     """An Arrow table as a polars frame; what its schema says beside the types is dropped.
 
     Times with a zone become those of UTC.
+
+    Args:
+        table: as read.
+        where: what it is called in messages.
+        asked: the names that the caller knows. Others are never shown: where a table began without
+            a line of names, they are the cells of a patient.
 
     Raises:
         SchemaError: two columns have one name, or a column has a type that polars does not know.
         DataError: a time lies outside the years 1 to 9999.
     """
-    _refuse_twice(table.schema.names, where)
+    _refuse_twice(table.schema.names, where, asked)
     # Polars panics on metadata that is not UTF-8, and nothing here needs metadata.
     bare = pa.schema([pa.field(field.name, plain_time_type(field.type)) for field in table.schema])
     try:
@@ -142,12 +149,14 @@ def from_arrow(table: pa.Table, where: str) -> pl.DataFrame:
         raise SchemaError(where, got=f"types {', '.join(types)}", wanted="plain types") from error
 
 
-def _refuse_twice(names: list[str], where: str) -> None:
+def _refuse_twice(names: list[str], where: str, asked: Collection[str]) -> None:
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is not None:
-        raise SchemaError(
-            f"column '{twice}' of {where}",
-            got=f"{names.count(twice)} columns of this name",
-            wanted="each name once",
-            todo="Rename or remove all but one.",
-        )
+    if twice is None:
+        return
+    shown = f"column '{twice}'" if twice in asked else f"column {names.index(twice) + 1}"
+    raise SchemaError(
+        f"{shown} of {where}",
+        got=f"{names.count(twice)} columns of this name",
+        wanted="each name once",
+        todo="Rename or remove all but one; the names stand in the first line.",
+    )

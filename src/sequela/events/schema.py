@@ -91,7 +91,8 @@ def conform(
         DataError: a subject or code is missing, a value is infinite, a time lies outside the years
             1 to 9999, or an event is known before it happens.
     """
-    frame = table if isinstance(table, pl.DataFrame) else from_arrow(table, where)
+    known = {*COLUMNS, *VALUE_COLUMNS, value_column or ""}
+    frame = table if isinstance(table, pl.DataFrame) else from_arrow(table, where, known)
     value_name = _value_name(frame.columns, where, value_column)
     for name in ("subject_id", "time", "code"):
         if name not in frame.columns:
