@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sequela.errors import OutputError
 
-__all__ = ["atomic_write", "publish_directory", "sha256", "translated"]
+__all__ = ["atomic_write", "publish_directory", "replace_directory", "sha256", "translated"]
 
 _REASONS = {
     errno.ENOSPC: ("no space left on the disk", "Free some space or choose another place."),
@@ -109,9 +109,13 @@ def publish_directory(final: Path | str, *, replace: bool = False) -> Iterator[P
         OutputError: ``final`` exists, the disk is full, or the place cannot be written.
     """
     final = Path(final)
-    if final.exists() and not replace:
+    with translated(final):
+        there = final.exists()
+    if there and not replace:
         raise OutputError(
-            f"folder {final}", got="it exists already", todo="Choose another name or remove it."
+            f"folder {final}",
+            got="one that exists already",
+            todo="Choose another name or remove it.",
         )
     with translated(final):
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +123,7 @@ def publish_directory(final: Path | str, *, replace: bool = False) -> Iterator[P
     try:
         yield temporary
         with translated(final):
-            _publish(temporary, final)
+            replace_directory(temporary, final)
     except OSError as error:
         # The caller may also read; only what concerns the new folder is a fault of writing.
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
@@ -131,7 +135,13 @@ def publish_directory(final: Path | str, *, replace: bool = False) -> Iterator[P
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _publish(temporary: Path, final: Path) -> None:
+def replace_directory(temporary: Path, final: Path) -> None:
+    """Gives a whole folder its name; a folder that had the name before is removed.
+
+    Args:
+        temporary: the folder, beside ``final``; all that is in it is on the disk before it moves.
+        final: its name from now on.
+    """
     for folder, _, names in os.walk(temporary):
         for name in names:
             with open(Path(folder, name), "rb") as file:

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from tests.cli.command import call
 
+import sequela
 from sequela import seeds
 
 CANARY = "canary4711"
@@ -268,3 +269,49 @@ def test_a_bundle_with_a_flipped_byte(records, tmp_path, capsys):
         assert "model" in capsys.readouterr().err
         path.write_bytes(whole)
     assert not (tmp_path / "scores.parquet").exists()
+
+
+LONG = "x" * 300
+DEEP = "/".join(["deep"] * 1500)
+
+
+@pytest.mark.parametrize("long", [LONG, DEEP], ids=["name", "path"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "onset", "data=EVENTS", "out=LONG"],
+        ["train", "onset", "data=LONG"],
+        ["train", "onset", "data=EVENTS", "labels=LONG"],
+        ["train", "LONG.yaml"],
+        ["train", "onset", "data=EVENTS", "out=LONG", "--resume"],
+        ["label", "mortality", "data=EVENTS", "out=LONG"],
+        ["label", "LONG.yaml", "data=EVENTS"],
+        ["check", "mortality", "EVENTS", "--out", "LONG"],
+        ["check", "mortality", "LONG"],
+        ["ingest", "synthea", "SYNTHEA", "--out", "LONG"],
+        ["ingest", "synthea", "LONG"],
+        ["simulate", "LONG", "--subjects", "1"],
+        ["predict", "LONG", "data=EVENTS", "out=a.parquet"],
+        ["predict", "LONG", "data=EVENTS", "out=LONG.parquet"],
+        ["evaluate", "LONG", "data=EVENTS"],
+        ["inspect", "LONG"],
+        ["report", "LONG"],
+        ["demo", "--out", "LONG"],
+    ],
+    ids=" ".join,
+)
+def test_a_path_that_is_too_long(words, long, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rooms = Path(sequela.__file__).parent
+    events = str(rooms / "tasks" / "mortality" / "example" / "events.csv")
+    raw = str(rooms / "sources" / "synthea" / "example")
+    given = [
+        word.replace("EVENTS", events).replace("SYNTHEA", raw).replace("LONG", long)
+        for word in words
+    ]
+    assert call(*given) in (1, 2)
+    said = capsys.readouterr().err
+    assert said.startswith("sequela: ")
+    assert "internal error" not in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -27,7 +27,7 @@ def test_labels_and_account(tmp_path, capsys):
     assert account == (EXAMPLE / "expected_attrition.csv").read_text()
     # What is there stays there.
     assert call("label", "readmission", *words) == 1
-    assert "it exists already" in capsys.readouterr().err
+    assert "got one that exists already" in capsys.readouterr().err
 
 
 def test_settings_and_json(capsys):

@@ -28,10 +28,26 @@ def records(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(records, tmp_path_factory) -> Path:
-    """A finished run, small."""
+    """A finished run, small, which nobody else could enter while it was judged."""
+    from sequela import lock
+    from sequela.errors import OutputError
+    from sequela.train import experiment
+
     out = tmp_path_factory.mktemp("runs") / "one"
+    refused, judge = [], experiment.judge
+
+    def judged(*arguments):
+        if lock.fcntl is not None:
+            with pytest.raises(OutputError, match="another run at work"), lock.locked(out):
+                pass
+        refused.append(out)
+        return judge(*arguments)
+
     words = ["train", "heart_failure", f"data={records}", f"out={out}", "training.epochs=1"]
-    assert call(*words, "evaluation.replicates=100") == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "judge", judged)
+        assert call(*words, "evaluation.replicates=100") == 0
+    assert refused
     return out
 
 
@@ -132,6 +148,34 @@ def test_a_demo_takes_the_place_of_a_demo_only(finished, capsys, tmp_path):
     assert call("demo", "--out", ".") == 2
 
 
+def test_an_old_demo_stays_until_the_new_one_is_whole(finished, tmp_path, monkeypatch):
+    import shutil
+
+    from sequela import simulate
+    from sequela.train import experiment
+
+    def made(given, command):
+        assert (out / "old.txt").exists()
+        shutil.copytree(finished, given.out)
+
+    def broken(given, command):
+        raise DataError("the new demo")
+
+    out = tmp_path / "demo"
+    for folder in (out, tmp_path / "demo-records"):
+        folder.mkdir()
+        (folder / "DEMO").write_text("")
+        (folder / "old.txt").write_text("")
+    monkeypatch.setattr(simulate, "cohort", lambda folder, **_: folder.mkdir())
+    for run, status in ((broken, 1), (made, 0)):
+        monkeypatch.setattr(experiment, "run", run)
+        assert call("demo", "--out", out, "--subjects", 500) == status
+        assert (out / "old.txt").exists() == (status == 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo", "demo-records"]
+    assert (out / "report.html").is_file()
+    assert (tmp_path / "demo-records" / "DEMO").is_file()
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -227,6 +271,20 @@ def test_predict_writes_meds_predictions(finished, records, tmp_path, capsys):
     assert frame["predicted_boolean_probability"].is_between(0, 1).all()
     assert call("predict", finished / "model", *words) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("classes", "columns"),
+    [
+        (["seizure", "eyes open"], ["score_seizure", "score_eyes_open"]),
+        (["a b", "a-b"], ["score_0", "score_1"]),
+        (["?", "x"], ["score_0", "score_1"]),
+    ],
+)
+def test_columns_of_scores_need_no_quotes(classes, columns):
+    from sequela.cli.predict import columns_of
+
+    assert columns_of(classes) == columns
 
 
 def test_predict_where_the_outcome_is_not_known_yet(finished, records, tmp_path):

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from sequela.errors import ConfigError, OutputError
-from sequela.files import atomic_write
+from sequela.files import atomic_write, replace_directory, translated
+from sequela.lock import locked
 
 __all__ = ["SUBJECTS", "run"]
 
@@ -26,21 +27,29 @@ def _is_of_a_demo(folder: Path) -> bool:
         return (folder / _MARK).is_file()
 
 
-def _clear(*folders: Path) -> None:
-    # Only what an earlier demo left is removed, never a run or a data set of the user's; all are
-    # looked at before the first is touched.
-    there = [folder for folder in folders if folder.exists()]
-    for folder in there:
-        if not _is_of_a_demo(folder):
+def _refuse_others(*folders: Path) -> None:
+    """Only what an earlier demo made is ever replaced, never a run or a data set of the user's."""
+    for folder in folders:
+        with translated(folder):
+            there = folder.exists()
+        if there and not _is_of_a_demo(folder):
             raise OutputError(
                 f"folder {folder}", got="something that is no demo", todo="Choose another --out."
             )
-    for folder in there:
-        shutil.rmtree(folder)
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        if folder.exists():
+            with locked(folder):  # another demo may be at work in it
+                shutil.rmtree(folder)
 
 
 def run(out: Path, *, subjects: int | None, seed: int) -> None:
-    """Simulates, trains, judges, reports; prints what to type for one's own data."""
+    """Simulates, trains, judges, reports; prints what to type for one's own data.
+
+    An earlier demo stays until the new one is whole.
+    """
     from sequela import experiments, simulate
     from sequela.cli.tables import print_evaluation
     from sequela.cli.train import report_of
@@ -49,21 +58,28 @@ def run(out: Path, *, subjects: int | None, seed: int) -> None:
     start = time.perf_counter()
     if not out.name:
         raise ConfigError(f"--out '{out}'", wanted="the name of a new folder")
-    records = out.with_name(f"{out.name}-records")
-    _clear(out, records)
+    records, new, new_records = (
+        out.with_name(f"{out.name}-{part}") for part in ("records", "new", "new-records")
+    )
+    _refuse_others(out, records, new, new_records)
+    _remove(new, new_records)
     count = SUBJECTS if subjects is None else subjects
     print(f"simulating {count:,} patients whose true risk of heart failure is known", flush=True)
-    simulate.cohort(records, subjects=count, seed=seed)
-    atomic_write(records / _MARK, "Made by sequela demo; the next demo replaces this folder.\n")
-    words = [f"data={records}", f"out={out}", f"seed={seed}"]
+    simulate.cohort(new_records, subjects=count, seed=seed)
+    mark = "Made by sequela demo; the next demo replaces this folder.\n"
+    atomic_write(new_records / _MARK, mark)
+    words = [f"data={new_records}", f"out={new}", f"seed={seed}"]
     experiment = experiments.load("heart_failure", words)
     training.run(experiment, command=_COMMAND)
-    print_evaluation(out)
-    _print_best(out)
-    report = report_of(out)
+    print_evaluation(new)
+    _print_best(new)
+    report = report_of(new)
+    for made, place in ((new_records, records), (new, out)):
+        with translated(place):
+            replace_directory(made, place)
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     if report is not None:
-        print(f"report:  {report}")
+        print(f"report:  {out / report.name}")
     print(f"model:   {out / 'model'}")
     print("your own data (MEDS):")
     print("  sequela inspect PATH")

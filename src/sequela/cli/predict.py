@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from sequela.cli.words import paths
 from sequela.errors import ConfigError, OutputError
+from sequela.files import atomic_write, translated
 
-__all__ = ["run"]
+__all__ = ["columns_of", "run"]
 
 
 def run(model: Path, words: Sequence[str]) -> None:
@@ -22,8 +24,10 @@ def run(model: Path, words: Sequence[str]) -> None:
     out = given["out"]
     if out.suffix != ".parquet":
         raise ConfigError(f"out {out}", wanted="a file that ends in .parquet")
-    if out.exists():
-        raise OutputError(f"file {out}", got="it exists already", todo="Choose another name.")
+    with translated(out):
+        there = out.exists()
+    if there:
+        raise OutputError(f"file {out}", got="one that exists already", todo="Choose another name.")
     from sequela.train.apply import apply
 
     applied = apply(model, given["data"], given.get("labels"), known_outcome=False)
@@ -51,10 +55,15 @@ def _write_meds(out: Path, applied) -> None:
     write_predictions(out, frame)
 
 
+def columns_of(classes: Sequence[str]) -> list[str]:
+    """Names that need no quotes in any tool; numbers where two classes would share one."""
+    names = [f"score_{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')}" for name in classes]
+    distinct = len(set(names)) == len(names) and "score_" not in names
+    return names if distinct else [f"score_{k}" for k in range(len(classes))]
+
+
 def _write_table(out: Path, applied) -> None:
     import polars as pl
-
-    from sequela.files import atomic_write
 
     scores = applied.scores
     if scores.ndim == 1:
@@ -62,7 +71,8 @@ def _write_table(out: Path, applied) -> None:
         if applied.threshold is not None:
             columns["flagged"] = scores >= applied.threshold
     else:
-        columns = {f"score {name}": scores[:, k] for k, name in enumerate(applied.classes)}
+        names = columns_of(applied.classes)
+        columns = {name: scores[:, k] for k, name in enumerate(names)}
     frame = applied.keys.with_columns(
         **{name: pl.Series(values) for name, values in columns.items()}
     )

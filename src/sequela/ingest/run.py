@@ -116,14 +116,16 @@ def ingest(
         raise ConfigError("shard_events and processes", wanted="1 or more")
     named = origin and [origin[0], dict(origin[2])]
     identity = input_identity(extract, shards=shard_events, ids=keep_ids, origin=named)
-    if out.exists():
+    with translated(out):
+        there = out.exists()
+    if there:
         summary = _made_before(out, identity)
         if summary is not None:
             return summary
         if not replace:
             raise OutputError(
                 f"folder {out}",
-                got="it exists already and is not made from this input",
+                got="one that exists already and is not made from this input",
                 todo="Choose another name, or replace it (--replace).",
             )
     hidden = out.parent / f".{out.name[:80]}.ingest"

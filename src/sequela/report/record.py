@@ -126,10 +126,15 @@ def read_run(folder: Path | str) -> RunRecord:
         DataError: a file is missing or damaged; the message names it.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    try:
+        is_folder, there = folder.is_dir(), folder.exists()
+    except OSError as error:
+        todo = "Check the path."
+        raise DataError(f"run folder {folder}", got=error.strerror, todo=todo) from error
+    if not is_folder:
         raise DataError(
             f"run folder {folder}",
-            got="a file" if folder.exists() else "no such folder",
+            got="a file" if there else "no such folder",
             wanted="the folder of a run",
             todo="Give the folder that `sequela train` printed.",
         )

@@ -16,6 +16,7 @@ from torch import nn
 from sequela import bundle, evaluate, recipes, seeds, tasks
 from sequela.errors import ConfigError
 from sequela.experiments import Experiment
+from sequela.lock import locked
 from sequela.settings import checked
 from sequela.train import from_events, from_signals
 from sequela.train.deterministic import limited_threads
@@ -175,6 +176,11 @@ def run(
 
     Returns:
         The run folder.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        DataError: the data cannot be used.
+        OutputError: the folder exists, cannot be written, or another run is at work in it.
     """
     settings = _settings(experiment)
     folder = choose_folder(experiment.out, experiment.name, resume=resume)
@@ -191,26 +197,28 @@ def run(
     model = build_model(experiment, prepared.sizes)
     choose_metric(settings.metric, prepared.kind, prepared.parts["tuning"].target)
     open_folder(folder, _description(experiment, prepared, command), resume=resume)
-    write_json(folder / "cohort.json", _cohort(prepared))
     reading = round(time.perf_counter() - start, 1)
-    say(_parts_line(prepared))
-    with limited_threads(settings.threads):
+    # Nobody else goes on with this run before it is judged; training has a lock of its own, since
+    # it can be called alone.
+    with locked(folder), limited_threads(settings.threads):
+        write_json(folder / "cohort.json", _cohort(prepared))
+        say(_parts_line(prepared))
         history, scores = _train(experiment, settings, prepared, model, folder, resume)
         trained = time.perf_counter()
         say("judging on the held-out part, beside the baselines")
         evaluation = judge(prepared, scores, experiment.evaluation, experiment.seed)
-    seconds = {
-        "reading": reading,
-        "training": round(history.seconds, 1),  # of all legs of a resumed run
-        "judging": round(time.perf_counter() - trained, 1),
-    }
-    write_scores(folder / "scores.parquet", prepared, scores, experiment.seed)
-    if experiment.evaluation.predictions:
-        threshold = evaluation["threshold"]["value"]
-        write_meds_predictions(folder / "predictions.parquet", prepared, scores, threshold)
-    _save_bundle(folder / "model", experiment, prepared, history, evaluation, model)
-    write_json(folder / "seconds.json", seconds)
-    write_json(folder / "evaluation.json", evaluation)
+        seconds = {
+            "reading": reading,
+            "training": round(history.seconds, 1),  # of all legs of a resumed run
+            "judging": round(time.perf_counter() - trained, 1),
+        }
+        write_scores(folder / "scores.parquet", prepared, scores, experiment.seed)
+        if experiment.evaluation.predictions:
+            threshold = evaluation["threshold"]["value"]
+            write_meds_predictions(folder / "predictions.parquet", prepared, scores, threshold)
+        _save_bundle(folder / "model", experiment, prepared, history, evaluation, model)
+        write_json(folder / "seconds.json", seconds)
+        write_json(folder / "evaluation.json", evaluation)
     return folder
 
 

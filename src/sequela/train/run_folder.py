@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sequela.errors import ConfigError, OutputError
-from sequela.files import atomic_write, publish_directory
+from sequela.files import atomic_write, publish_directory, translated
 from sequela.lock import locked
 from sequela.train.leftovers import remove_leftovers
 
@@ -44,9 +44,11 @@ def choose_folder(out: Path | None, name: str, *, resume: bool) -> Path:
             "--resume", got="no run", todo="Write out=FOLDER of the run to go on with."
         )
     if out is not None:
-        if out.exists() and not resume:
+        with translated(out):
+            there = out.exists()
+        if there and not resume:
             _refuse(out)
-        if resume and not out.exists():
+        if resume and not there:
             raise ConfigError(
                 f"folder {out}",
                 got="no run to go on with",
@@ -63,7 +65,7 @@ def _refuse(folder: Path) -> None:
     begun = (folder / _EXPERIMENT).is_file()
     raise OutputError(
         f"{'folder' if folder.is_dir() else 'file'} {folder}",
-        got="it exists already",
+        got="one that exists already",
         todo="Choose another out=, or add --resume to go on with the run in it."
         if begun
         else "Choose another out=.",
@@ -126,7 +128,8 @@ def open_folder(folder: Path, description: dict[str, Any], *, resume: bool) -> N
         remove_leftovers(folder.parent, [folder.name])
     if folder.exists():
         _check_same(folder, description)
-        with locked(folder / "checkpoints"):  # another run may be writing just now
+        # Another run may be training or judging there just now.
+        with locked(folder), locked(folder / "checkpoints"):
             remove_leftovers(folder, _WRITTEN)
         return
     # Published whole: a folder without its experiment.json could never be resumed.
