@@ -20,6 +20,7 @@ from sequela.errors import LeakageError
 from sequela.guard.finding import failed, passed, suspected
 from sequela.guard.outcome import once_only, outcome_codes
 from sequela.guard.overlap import Histories, same_histories
+from sequela.guard.records import BeforeBirth
 from sequela.guard.single import single_features
 from sequela.guard.statistics import auroc, rank_chance, share_chance
 
@@ -221,3 +222,17 @@ def test_what_is_refused():
         "todo": "Stop.",
         "details": [{"n": 1}],
     }
+
+
+def test_events_before_birth_are_told_in_counts():
+    born = START - 40 * 365 * 24 * HOUR
+    early = {1: born - HOUR, 2: born - 48 * HOUR, 3: START}
+    people = {
+        number: [Event(born, "MEDS_BIRTH"), Event(time, "DX//1")] for number, time in early.items()
+    }
+    found = BeforeBirth()
+    for shard in in_memory(people).shards():
+        found.add(shard)
+    assert found.finding().status == "suspect"
+    assert found.finding().details == ({"births": 3, "with_events": 1},)
+    assert BeforeBirth().finding().status == "pass"

@@ -30,7 +30,13 @@ from sequela.guard.machine import (
 )
 from sequela.guard.outcome import companions, outcome_in_window
 from sequela.guard.overlap import Histories, same_histories
-from sequela.guard.records import AdmissionDiagnoses, AfterDeath, Availability, PredictionTimes
+from sequela.guard.records import (
+    AdmissionDiagnoses,
+    AfterDeath,
+    Availability,
+    BeforeBirth,
+    PredictionTimes,
+)
 from sequela.guard.single import BOUND, single_features
 from sequela.seeds import generator
 
@@ -232,9 +238,9 @@ def check(
         DataError: nobody is left.
     """
     declared = _general(declaration)
-    histories, died = Histories(), AfterDeath()
+    histories, died, born = Histories(), AfterDeath(), BeforeBirth()
     bills, available = AdmissionDiagnoses(min_subjects), Availability(min_subjects)
-    broken = _survey(data, [histories, died, bills, available])
+    broken = _survey(data, [histories, died, born, bills, available])
     if broken is not None:
         return [broken]
     found = [passed("readable", "each subject in one file and at most one part, times in order")]
@@ -245,7 +251,7 @@ def check(
     if callable(parts):
         parts = parts(labels)
     found += _of_records(data, labels, parts, histories, jaccard)
-    found += [died.finding(), bills.finding(), available.finding()]
+    found += [one.finding() for one in (died, born, bills, available)]
     found += time_machine(data, declared, None if cohort else labels, pairs=pairs, seed=seed)
     rows = _some(labels, samples, seed)
     found += _of_samples(

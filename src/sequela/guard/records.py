@@ -10,7 +10,7 @@ from sequela.cohort.history import known_at
 from sequela.events import BIRTH_CODE, DEATH_CODE, has_code
 from sequela.guard.finding import Finding, failed, passed, suspected
 
-__all__ = ["AdmissionDiagnoses", "AfterDeath", "Availability", "PredictionTimes"]
+__all__ = ["AdmissionDiagnoses", "AfterDeath", "Availability", "BeforeBirth", "PredictionTimes"]
 
 _DAY = dt.timedelta(days=1)
 
@@ -148,6 +148,33 @@ class AfterDeath:
             f"{self._late} of {self._dead} subjects who died have events more than a day later",
             "Correct the dates of death, or leave such events out: they tell who died.",
             [{"deaths": self._dead, "with_events": self._late}],
+        )
+
+
+class BeforeBirth:
+    """Whether anything is dated before the birth of its subject; taken in shard by shard."""
+
+    def __init__(self) -> None:
+        self._born = self._early = 0
+
+    def add(self, shard: pl.DataFrame) -> None:
+        """Takes in a shard of aligned events."""
+        births = shard.filter(has_code(BIRTH_CODE)).drop_nulls("time")
+        birth = births.group_by("subject_id").agg(birth=pl.col("time").min())
+        early = shard.join(birth, on="subject_id").filter(pl.col("time") < pl.col("birth") - _DAY)
+        self._born += birth.height
+        self._early += early["subject_id"].n_unique()
+
+    def finding(self) -> Finding:
+        """``events_before_birth``."""
+        check = "events_before_birth"
+        if not self._early:
+            return passed(check, f"{self._born} births, no event more than a day before one")
+        return suspected(
+            check,
+            f"{self._early} of {self._born} subjects have events more than a day before birth",
+            "Correct the dates of birth, or of such events: their ages are wrong or missing.",
+            [{"births": self._born, "with_events": self._early}],
         )
 
 
