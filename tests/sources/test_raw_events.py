@@ -76,6 +76,18 @@ def test_synthea_without_what_is_needed(tmp_path: Path):
     assert "CANARY" not in str(caught.value)
 
 
+def test_an_age_below_zero_gives_no_birth_and_is_counted(tmp_path: Path):
+    shutil.copytree(example("mimic4"), tmp_path / "in")
+    before = ingest.ingest(sources.read("mimic4", tmp_path / "in"), tmp_path / "before")
+    path = tmp_path / "in" / "hosp" / "patients.csv"
+    path.write_text(path.read_text().replace("101,F,21,", "101,F,-4711,"))
+    summary = ingest.ingest(sources.read("mimic4", tmp_path / "in"), tmp_path / "out")
+    assert summary.dropped == {**before.dropped, ("patients", "born empty"): 1}
+    assert summary.events == before.events - 1
+    births = ingest.opened("meds", tmp_path / "out").read().filter(pl.col("code") == "MEDS_BIRTH")
+    assert 101 not in births["subject_id"]
+
+
 # --- real data -----------------------------------------------------------------------------------
 
 

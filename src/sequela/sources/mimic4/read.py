@@ -22,6 +22,7 @@ _DATASET = {
 }
 _FOLDERS = ("hosp", "icu", "core")
 _KEY = "hadm_id"
+_OLDEST = 130
 
 
 def read(path: Path | str) -> Extract:
@@ -97,9 +98,10 @@ def _of_patients(admissions: Delimited) -> Change:
     known = stays.drop_nulls("subject_id").group_by("subject_id", maintain_order=True).agg(first)
 
     def change(rows: pl.DataFrame) -> pl.DataFrame:
-        year = as_integers(rows["anchor_year"]) - as_integers(rows["anchor_age"])
-        born = pl.format("{}-01-01", year).alias("born")
-        rows = rows.with_columns(born)
+        numbers = {name: as_integers(rows[f"anchor_{name}"]) for name in ("age", "year")}
+        age = pl.when(pl.col("age").is_between(0, _OLDEST)).then("age")
+        born = pl.format("{}-01-01", pl.col("year") - age)
+        rows = rows.with_columns(pl.DataFrame(numbers).select(born=born)["born"])
         return rows.join(known, on="subject_id", how="left", maintain_order="left")
 
     return change

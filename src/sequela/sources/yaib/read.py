@@ -69,7 +69,7 @@ def read(path: Path | str, end_hour: int = 30) -> Extract:
         codes=lambda: pl.DataFrame(
             {
                 "code": [f"YAIB//{name}" for name in variables],
-                "description": [f"{name}, mean of an hour" for name in variables],
+                "description": [f"{name}, of an hour" for name in variables],
             },
             schema={"code": pl.String(), "description": pl.String()},
         ),
@@ -80,6 +80,7 @@ def read(path: Path | str, end_hour: int = 30) -> Extract:
         notes=(
             "Stays have no dates: each begins on 2000-01-01 at 00:00.",
             f"The tables do not say when a stay ends: it is put at hour {end_hour}.",
+            "The outcome is death in the unit; what came after it is not known.",
         ),
     )
 
