@@ -83,6 +83,32 @@ def test_the_first_readable_time_counts_and_nothing_is_known_before_it_happens()
     assert not lost
 
 
+def test_a_day_without_its_hour_is_known_when_it_is_over():
+    rule = Rule("X", time=("t", "u"), available=("k", "l"), dates=("u", "l"))
+    nothing = [None] * 5
+    columns = {
+        "t": ["2020-01-01", *nothing[1:]],  # the hour is known: midnight
+        "u": [None, "2020-01-01", "2020-01-01 08:00:00", "2020-01-01", "2020-01-01"],
+        "k": [None, None, None, "2020-01-01 09:00:00", None],
+        "l": [None, None, None, None, "2020-01-03"],
+    }
+    events, lost = apply([rule], subject_id=["1"] * 5, **columns)
+    day, hour = dt.timedelta(1), dt.timedelta(hours=1)
+    assert events["time"].to_list() == [DAY, DAY, DAY + 8 * hour, DAY, DAY]
+    known = [None, DAY + day, None, DAY + 9 * hour, DAY + 3 * day]
+    assert events["available_time"].to_list() == known
+    assert not lost
+
+
+def test_what_is_awaited_is_not_known_before_somebody_says_when():
+    rule = Rule("X", time=("t",), available=("k",), awaited=True)
+    events, lost = apply(
+        [rule], subject_id=["1"] * 3, t=["2020-01-02"] * 3, k=["2020-01-03", None, "2020-01-01"]
+    )
+    assert events["available_time"].to_list() == [DAY + dt.timedelta(2), None]
+    assert lost == {"k empty": 1}
+
+
 def test_values():
     rules = [Rule("N", number="n", text="w"), Rule("M", number="n"), Rule("W", text="w")]
     events, _ = apply(rules, subject_id=["1", "1"], n=["5", "<5"], w=["five", "few"])

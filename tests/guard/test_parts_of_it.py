@@ -20,7 +20,7 @@ from sequela.errors import LeakageError
 from sequela.guard.finding import failed, passed, suspected
 from sequela.guard.outcome import once_only, outcome_codes
 from sequela.guard.overlap import Histories, same_histories
-from sequela.guard.records import BeforeBirth
+from sequela.guard.records import BeforeBirth, PredictionTimes
 from sequela.guard.single import single_features
 from sequela.guard.statistics import auroc, rank_chance, share_chance
 
@@ -236,3 +236,17 @@ def test_events_before_birth_are_told_in_counts():
     assert found.finding().status == "suspect"
     assert found.finding().details == ({"births": 3, "with_events": 1},)
     assert BeforeBirth().finding().status == "pass"
+
+
+def test_a_death_that_is_dated_by_its_day_happens_when_that_day_is_over():
+    day = dt.timedelta(days=1)
+    death = pl.DataFrame(
+        {"subject_id": [1, 1], "time": [START, START], "code": ["X", "MEDS_DEATH"]}
+        | {"available_time": [START, START + day]}
+    )
+    for hours, status in ((12, "pass"), (24, "pass"), (25, "fail")):
+        times = PredictionTimes(
+            pl.DataFrame({"subject_id": [1], "prediction_time": [START + hours * HOUR]})
+        )
+        times.add(death)
+        assert times.findings()[0].status == status

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sequela import ingest, sources
+from sequela import ingest, sources, tasks
+from sequela.cohort import build_cohort
 from sequela.errors import DataError, SchemaError
 from sequela.events import Extract
 
@@ -86,6 +87,52 @@ def test_an_age_below_zero_gives_no_birth_and_is_counted(tmp_path: Path):
     assert summary.events == before.events - 1
     births = ingest.opened("meds", tmp_path / "out").read().filter(pl.col("code") == "MEDS_BIRTH")
     assert 101 not in births["subject_id"]
+
+
+def changed(source: str, folder: Path, **cells: tuple[str, str]) -> Path:
+    """The example with one text in place of another in some tables."""
+    shutil.copytree(example(source), folder)
+    for name, (old, new) in cells.items():
+        (file,) = (one for one in folder.rglob("*.csv") if one.stem.lower() == name)
+        content = file.read_text()
+        assert old in content
+        file.write_text(content.replace(old, new))
+    return folder
+
+
+# The day of death becomes that of an earlier discharge; the later stay is somebody else's.
+AT_HOME = {
+    "mimic3": {
+        "patients": ("2165-08-12 00:00:00,2165-08-12", "2164-11-01 00:00:00,2164-11-01"),
+        "admissions": ("2,101,9002", "2,103,9002"),
+    },
+    "mimic4": {"patients": ("2126-02-01", "2125-03-04")},
+}
+
+
+@pytest.mark.parametrize("source", AT_HOME)
+def test_a_death_at_home_on_the_day_of_the_discharge_is_none_in_hospital(
+    source: str, tmp_path: Path
+):
+    data = ingest.opened(source, changed(source, tmp_path / "in", **AT_HOME[source]))
+    found = build_cohort(data, tasks.declaration("mortality", after="24h"))
+    assert not found.labels.filter(pl.col("subject_id") == 101)["boolean_value"].any()
+    # And somebody who leaves the hospital alive can be asked about.
+    alive = build_cohort(data, tasks.declaration("readmission")).labels["subject_id"]
+    assert 101 in alive.to_list()
+
+
+def test_what_is_billed_for_a_stay_without_an_end_is_not_known_at_its_start(tmp_path: Path):
+    for source, stay, codes in (
+        ("mimic3", ",2164-11-01 17:15:00", 2),
+        ("mimic4", ",2125-03-04 12:00:00", 2),
+    ):
+        folder = changed(source, tmp_path / source, admissions=(stay, ","))
+        extract = sources.read(source, folder)
+        summary = ingest.ingest(extract, tmp_path / f"{source}.meds")
+        events = ingest.opened("meds", tmp_path / f"{source}.meds").read()
+        assert with_code(events, "ICD9CM//") + with_code(events, "ICD10CM//") == 0
+        assert summary.dropped[("diagnoses_icd", "stay_end empty")] == codes
 
 
 # --- real data -----------------------------------------------------------------------------------

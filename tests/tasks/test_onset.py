@@ -145,6 +145,11 @@ def test_a_changed_outcome_keeps_the_rest_of_its_set_but_not_its_name(overrides)
     assert again["name"] == "heart_failure"
 
 
+def test_codes_below_others_change_an_outcome_too():
+    changed = tasks.declaration("onset", **{"outcome.descendants": ["SNOMED//1"]})["outcome"]
+    assert changed["name"] == "heart_failure_changed"
+
+
 def test_other_words_do_not_change_an_outcome():
     worded = tasks.declaration("onset", outcome={"title": "weak heart"})["outcome"]
     assert (worded["name"], worded["title"]) == ("heart_failure", "weak heart")

@@ -61,6 +61,10 @@ class Rule:
             where a question mark follows the name, else the row has no code and is dropped.
         time: columns; the first filled one is the time. None for a static fact.
         available: columns; the first filled one says when the event became known, if that is later.
+        dates: those of the columns above that hold a day without its hour. What is dated by one,
+            and of which nothing else says when it became known, is known when that day is over.
+        awaited: an event of which nothing says when it became known is dropped and counted; else it
+            is taken as known when it happened.
         number: the column of the value. A cell that is no number becomes the event's text.
         text: the column of the text; it is used where there is no number.
         optional: no time means no event (a date of death); else such a row is dropped and counted.
@@ -70,6 +74,8 @@ class Rule:
     code: str
     time: tuple[str, ...] = ()
     available: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    awaited: bool = False
     number: str | None = None
     text: str | None = None
     optional: bool = False
@@ -121,7 +127,12 @@ def _apply(
         rows = rows.filter(rule.when)
     code = rows.with_columns(code_of(rule.code).alias("code"))["code"]
     times = _first_time(rows, rule.time, formats)
-    known = _first_time(rows, rule.available, formats)
+    known = _first_time(rows, rule.available, formats, rule.dates)
+    unreadable = _unreadable_time(rows, rule.available, known)
+    if rule.dates:
+        over = _first_time(rows, rule.time, formats, rule.dates)
+        both = pl.DataFrame([known.alias("a"), over.alias("b")])
+        known = both.select(pl.coalesce(pl.all())).to_series()
     events = rows.select(
         "\0row",
         pl.col("\0subject").alias("subject_id"),
@@ -129,7 +140,7 @@ def _apply(
         code.alias("code"),
         *_values(rows, rule),
         known.alias(AVAILABLE),
-        ~_unreadable_time(rows, rule.available, known).alias("\0known"),
+        ~unreadable.alias("\0known"),
         ~_unreadable_time(rows, rule.time, times).alias("\0timed"),
     )
     # Were it taken as known at once, what was written down later would leak.
@@ -146,6 +157,9 @@ def _apply(
         events = events.filter(timed)
     else:
         events = drops.keep(events, timed, table, f"{names} empty")
+    if rule.awaited:
+        names = " or ".join(rule.available)
+        events = drops.keep(events, pl.col(AVAILABLE).is_not_null(), table, f"{names} empty")
     later = pl.when(pl.col(AVAILABLE) > pl.col("time")).then(pl.col(AVAILABLE))
     return events.with_columns(later.alias(AVAILABLE))
 
@@ -171,13 +185,26 @@ def code_of(code: str) -> pl.Expr:
     return pl.concat_str(pieces, ignore_nulls=False)
 
 
-def _first_time(rows: pl.DataFrame, names: Iterable[str], formats: Sequence[str]) -> pl.Series:
-    read = [as_times(rows[name], formats).alias(str(n)) for n, name in enumerate(names)]
+def _first_time(
+    rows: pl.DataFrame, names: Iterable[str], formats: Sequence[str], dates: Iterable[str] = ()
+) -> pl.Series:
+    """The first filled column; of ``dates``, the end of the day."""
+    read = [as_times(rows[name], formats) for name in names]
+    read = [_over(day) if name in dates else day for name, day in zip(names, read, strict=True)]
+    read = [column.alias(str(number)) for number, column in enumerate(read)]
     if not read:
         return pl.Series("time", [None], pl.Datetime("us")).new_from_index(0, rows.height)
     if len(read) == 1:
         return read[0]
     return pl.DataFrame(read).select(pl.coalesce(pl.all())).to_series()
+
+
+def _over(days: pl.Series) -> pl.Series:
+    # A cell that does tell the hour is taken at its word.
+    whole = days.dt.truncate("1d") == days
+    frame = pl.DataFrame([days.alias("day"), whole.alias("whole")])
+    after = pl.when("whole").then(pl.col("day").dt.offset_by("1d")).otherwise("day")
+    return frame.select(after).to_series()
 
 
 def _unreadable_time(rows: pl.DataFrame, names: Iterable[str], times: pl.Series) -> pl.Series:
@@ -322,6 +349,8 @@ def looked_up(other: TextTable, key: str, columns: dict[str, str]) -> Callable[[
         table = pl.concat([pl.DataFrame(schema=kinds), *held]).unique(key, keep="first")
 
         def change(rows: pl.DataFrame) -> pl.DataFrame:
+            if key not in rows.columns:
+                return rows
             rows = rows.with_columns(pl.col(key).str.strip_chars())
             return rows.join(table.drop_nulls(key), on=key, how="left", maintain_order="left")
 

@@ -179,9 +179,10 @@ class BeforeBirth:
 
 
 def _deaths(shard: pl.DataFrame) -> pl.DataFrame:
-    """``subject_id`` and ``death``, the first one of each subject that has one."""
+    """``subject_id`` and ``death``, the first of each, and ``told``, when it was known."""
     dated = shard.filter(has_code(DEATH_CODE) & pl.col("time").is_not_null())
-    return dated.group_by("subject_id").agg(death=pl.col("time").min())
+    dated = dated.with_columns(told=known_at(dated))
+    return dated.group_by("subject_id").agg(death=pl.col("time").min(), told=pl.col("told").min())
 
 
 class PredictionTimes:
@@ -206,7 +207,7 @@ class PredictionTimes:
         rows = self._labels.join(last, on="subject_id").join(
             _deaths(shard), on="subject_id", how="left"
         )
-        self._dead += rows.filter(pl.col("death") < pl.col("moment")).height
+        self._dead += rows.filter(pl.col("told") < pl.col("moment")).height
         self._after += rows.filter(pl.col("last") < pl.col("moment")).height
 
     def findings(self) -> list[Finding]:

@@ -19,7 +19,7 @@ __all__ = ["declaration", "names", "outcomes"]
 
 _FOLDER = Path(__file__).parent
 
-_CODES = ("exact", "prefix", "regex")
+_CODES = ("exact", "prefix", "regex", "descendants")
 
 
 def names() -> list[str]:

@@ -10,8 +10,9 @@ import polars as pl
 
 from sequela.errors import DataError
 from sequela.events import Delimited, Drops, Extract, Table, find_table
+from sequela.events.cells import as_times
 from sequela.events.rows import Change, described, looked_up, parents, rows_table
-from sequela.sources.mimic3.rules import DESCRIBED, FAULTY, RULES, STAY
+from sequela.sources.mimic3.rules import DESCRIBED, FAULTY, ORDERED, RULES, STAY
 
 __all__ = ["read"]
 
@@ -90,6 +91,9 @@ def _table(name: str, files: dict[str, Delimited], drops: Drops) -> Table:
     extra: tuple[str, ...] = ()
     if name == "patients":
         prepare = partial(_of_patients, files["admissions"])
+    elif name == "prescriptions":
+        prepare = partial(_of_prescriptions, files["admissions"])
+        extra = (_KEY,)
     elif named & set(STAY):
         prepare = looked_up(files["admissions"], _KEY, STAY)
         extra = (_KEY,)
@@ -108,6 +112,24 @@ def _of_patients(admissions: Delimited) -> Change:
     first = [pl.col(name).drop_nulls().first() for name in columns[2:]]
     known = stays.drop_nulls("subject_id").group_by("subject_id", maintain_order=True).agg(first)
     return lambda rows: rows.join(known, on="subject_id", how="left", maintain_order="left")
+
+
+def _of_prescriptions(admissions: Delimited) -> Change:
+    """Adds when each was ordered at the latest: when its day, or its stay if earlier, was over."""
+    join = looked_up(admissions, _KEY, STAY)()
+
+    def change(rows: pl.DataFrame) -> pl.DataFrame:
+        rows = join(rows)
+        ends = (
+            rows["stay_end"] if "stay_end" in rows.columns else rows["startdate"].clear(len(rows))
+        )
+        times = pl.DataFrame({"begun": as_times(rows["startdate"]), "left": as_times(ends)})
+        over = pl.col("begun").dt.truncate("1d").dt.offset_by("1d")
+        left = pl.when(pl.col("left") >= pl.col("begun")).then("left")
+        known = times.select(pl.min_horizontal(over, left)).to_series()
+        return rows.with_columns(known.dt.strftime("%Y-%m-%d %H:%M:%S").alias(ORDERED))
+
+    return change
 
 
 def _without_faulty(name: str, column: str, cell: str, reason: str, drops: Drops) -> Change:

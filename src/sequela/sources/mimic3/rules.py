@@ -7,10 +7,13 @@ import polars as pl
 from sequela.events import BIRTH_CODE, DEATH_CODE
 from sequela.events.rows import Rule
 
-__all__ = ["DESCRIBED", "FAULTY", "RULES", "STAY"]
+__all__ = ["DESCRIBED", "FAULTY", "ORDERED", "RULES", "STAY"]
 
 #: What a row gets from its admission, for tables that have no time or are coded at discharge.
 STAY = {"stay_start": "admittime", "stay_end": "dischtime"}
+
+#: The column of a prescription that says when it was ordered at the latest.
+ORDERED = "ordered"
 
 # Written down while the stay lasts, but without a time of result: known when it ends.
 _AT_END = ("stay_end",)
@@ -22,7 +25,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("GENDER//{gender}", when=pl.col("gender").is_not_null()),
         Rule("RACE//{ethnicity}", when=pl.col("ethnicity").is_not_null()),
         Rule(BIRTH_CODE, time=("dob",)),
-        Rule(DEATH_CODE, time=("deathtime", "dod"), optional=True),
+        Rule(DEATH_CODE, time=("deathtime", "dod"), dates=("dod",), optional=True),
     ),
     "admissions": (
         Rule("ED_REGISTRATION", time=("edregtime",), optional=True),
@@ -38,10 +41,18 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("TRANSFER//{eventtype?}//{curr_careunit?}", time=("intime",), optional=True),
     ),
     "services": (Rule("SERVICE//{curr_service}", time=("transfertime",)),),
-    "diagnoses_icd": (Rule("ICD9CM//{icd9_code}", time=("stay_start",), available=_AT_END),),
-    "procedures_icd": (Rule("ICD9PROC//{icd9_code}", time=("stay_start",), available=_AT_END),),
-    "drgcodes": (Rule("DRG//{drg_type}//{drg_code}", time=("stay_start",), available=_AT_END),),
-    "cptevents": (Rule("CPT//{cpt_cd}", time=("chartdate", "stay_start"), available=_AT_END),),
+    "diagnoses_icd": (
+        Rule("ICD9CM//{icd9_code}", time=("stay_start",), available=_AT_END, awaited=True),
+    ),
+    "procedures_icd": (
+        Rule("ICD9PROC//{icd9_code}", time=("stay_start",), available=_AT_END, awaited=True),
+    ),
+    "drgcodes": (
+        Rule("DRG//{drg_type}//{drg_code}", time=("stay_start",), available=_AT_END, awaited=True),
+    ),
+    "cptevents": (
+        Rule("CPT//{cpt_cd}", time=("chartdate", "stay_start"), available=_AT_END, awaited=True),
+    ),
     "labevents": (
         Rule("LAB//{itemid}//{valueuom?}", time=("charttime",), number="valuenum", text="value"),
     ),
@@ -50,9 +61,12 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "MICROBIOLOGY//{spec_itemid}//{org_itemid?}//{ab_itemid?}//{interpretation?}",
             time=("charttime", "chartdate"),
             available=_AT_END,
+            dates=("chartdate",),
         ),
     ),
-    "prescriptions": (Rule("DRUG//{drug}", time=("startdate",), number="dose_val_rx"),),
+    "prescriptions": (
+        Rule("DRUG//{drug}", time=("startdate",), available=(ORDERED,), number="dose_val_rx"),
+    ),
     "inputevents_cv": (
         Rule(
             "INPUT//{itemid}//{amountuom?}",

@@ -37,7 +37,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("GENDER//{gender}", when=pl.col("gender").is_not_null()),
         Rule("RACE//{race}", when=pl.col("race").is_not_null()),
         Rule(BIRTH_CODE, time=("born",)),
-        Rule(DEATH_CODE, time=("deathtime", "dod"), optional=True),
+        Rule(DEATH_CODE, time=("deathtime", "dod"), dates=("dod",), optional=True),
     ),
     "admissions": (
         Rule("ED_REGISTRATION", time=("edregtime",), optional=True),
@@ -51,11 +51,17 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "transfers": (Rule("TRANSFER//{eventtype?}//{careunit?}", time=("intime",), optional=True),),
     "services": (Rule("SERVICE//{curr_service}", time=("transfertime",)),),
-    "diagnoses_icd": (Rule(_ICD, time=("stay_start",), available=_AT_END),),
-    "procedures_icd": (Rule(_ICD, time=("chartdate", "stay_start"), available=_AT_END),),
-    "drgcodes": (Rule("DRG//{drg_type}//{drg_code}", time=("stay_start",), available=_AT_END),),
+    "diagnoses_icd": (Rule(_ICD, time=("stay_start",), available=_AT_END, awaited=True),),
+    "procedures_icd": (
+        Rule(_ICD, time=("chartdate", "stay_start"), available=_AT_END, awaited=True),
+    ),
+    "drgcodes": (
+        Rule("DRG//{drg_type}//{drg_code}", time=("stay_start",), available=_AT_END, awaited=True),
+    ),
     "hcpcsevents": (
-        Rule("HCPCS//{hcpcs_cd}", time=("chartdate", "stay_start"), available=_AT_END),
+        Rule(
+            "HCPCS//{hcpcs_cd}", time=("chartdate", "stay_start"), available=_AT_END, awaited=True
+        ),
     ),
     "labevents": (
         Rule(
@@ -67,9 +73,18 @@ RULES: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     "microbiologyevents": (
-        Rule(_MICROBIOLOGY, time=("charttime", "chartdate"), available=("storetime", "storedate")),
+        Rule(
+            _MICROBIOLOGY,
+            time=("charttime", "chartdate"),
+            available=("storetime", "storedate", "stay_end"),
+            dates=("chartdate", "storedate"),
+        ),
     ),
-    "omr": (Rule("OMR//{result_name}", time=("chartdate",), number="result_value"),),
+    "omr": (
+        Rule(
+            "OMR//{result_name}", time=("chartdate",), dates=("chartdate",), number="result_value"
+        ),
+    ),
     "prescriptions": (Rule("DRUG//{drug}", time=("starttime",), number="dose_val_rx"),),
     "emar": (Rule("EMAR//{medication}//{event_txt?}", time=("charttime",), available=_STORED),),
     "inputevents": (
