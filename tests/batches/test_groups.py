@@ -31,6 +31,7 @@ def test_a_map_from_a_file(tmp_path: Path):
         (f"code,group\n{CANARY},\n", "row 1: got an empty cell"),
         (f"code,group\nA,B\n  ,{CANARY}\n", "row 2: got an empty cell"),
         (f"code,group\nA,B,{CANARY},D\n", "got no table"),
+        (f'code,group\nA,"{CANARY}\n', "got no table"),
         (b"code,group\n\xff" + CANARY.encode() + b",B\n", "got no table"),
         ("", "got no table"),
     ],

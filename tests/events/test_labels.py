@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import traceback
 from pathlib import Path
 
 import meds
@@ -55,6 +56,18 @@ def test_other_types_and_csv(tmp_path: Path):
     assert read_labels(tmp_path / "l.parquet").rows() == [(1, NOON, False), (2, NOON, True)]
     labels().write_csv(tmp_path / "l.csv")
     assert read_labels(tmp_path / "l.csv").rows() == [(1, NOON, False), (2, NOON, True)]
+    zoned = "subject_id,prediction_time,boolean_value\n1,2020-01-02T14:00:00+02:00,true\n"
+    (tmp_path / "z.csv").write_text(zoned)
+    assert read_labels(tmp_path / "z.csv").rows() == [(1, NOON, True)]
+
+
+@pytest.mark.parametrize("column", ["subject_id", "prediction_time", "boolean_value"])
+def test_no_traceback_quotes_a_cell(tmp_path: Path, column: str):
+    table = labels().with_columns(pl.lit("CANARY7391").alias(column))
+    table.write_parquet(tmp_path / "l.parquet")
+    with pytest.raises(SchemaError, match=f"column '{column}'") as caught:
+        read_labels(tmp_path / "l.parquet")
+    assert "CANARY" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,9 @@ class CodeGroups:
             raise DataError(where, got="more than 64 MiB", wanted="a table of codes and groups")
         try:
             frame = pl.read_csv(path, infer_schema=False)
-        except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError):
             # polars quotes the cell it stumbled over, which must not be repeated.
-            raise DataError(where, got="no table", wanted="CSV in UTF-8") from error
+            raise DataError(where, got="no table", wanted="CSV in UTF-8") from None
         frame = frame.rename({name: name.strip().lower() for name in frame.columns}, strict=False)
         for name in ("code", "group"):
             if name not in frame.columns:

@@ -210,7 +210,8 @@ class EventData:
 def _cast(frame: pl.DataFrame, kinds: Mapping[str, pl.DataType], where: str) -> pl.DataFrame:
     try:
         return frame.select(pl.col(name).cast(kind) for name, kind in kinds.items())
-    except pl.exceptions.PolarsError as error:
+    except pl.exceptions.PolarsError:
         got = ", ".join(f"{name} of type {frame[name].dtype}" for name in kinds)
         wanted = ", ".join(f"{name} of type {kind}" for name, kind in kinds.items())
-        raise SchemaError(where, got=got, wanted=wanted) from error
+        # The cause quotes cells, and a traceback shows the cause.
+        raise SchemaError(where, got=got, wanted=wanted) from None

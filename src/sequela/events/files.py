@@ -66,6 +66,7 @@ def tables_in(path: Path) -> list[Path]:
 
 
 def _unreadable(path: Path, error: BaseException) -> DataError:
+    # Raised without its cause, which may quote a cell.
     kind = "CSV" if path.suffix == ".csv" else "Parquet"
     return DataError(
         f"file {path}",
@@ -89,7 +90,7 @@ def column_names(path: Path) -> list[str]:
     except FileNotFoundError as error:
         raise DataError(f"file {path}", got="no such file", todo="Check the path.") from error
     except _DAMAGE as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error) from None
 
 
 def read_columns(path: Path, names: Iterable[str] | None = None) -> pl.DataFrame:
@@ -114,7 +115,7 @@ def read_columns(path: Path, names: Iterable[str] | None = None) -> pl.DataFrame
             table = file.read(columns=wanted)
             table.validate(full=True)
     except _DAMAGE as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error) from None
     return from_arrow(table, path.name, asked)
 
 
@@ -144,9 +145,9 @@ def from_arrow(table: pa.Table, where: str, asked: Collection[str] = ()) -> pl.D
         return pl.DataFrame(plain)
     except DataError:
         raise
-    except (pl.exceptions.PolarsError, pa.ArrowException, ValueError) as error:
+    except (pl.exceptions.PolarsError, pa.ArrowException, ValueError):
         types = sorted({str(field.type) for field in table.schema})
-        raise SchemaError(where, got=f"types {', '.join(types)}", wanted="plain types") from error
+        raise SchemaError(where, got=f"types {', '.join(types)}", wanted="plain types") from None
 
 
 def _refuse_twice(names: list[str], where: str, asked: Collection[str]) -> None:

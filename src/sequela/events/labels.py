@@ -109,11 +109,11 @@ def _label_file(file: Path) -> pl.DataFrame:
 
 
 def _label_column(column: pl.Series, kind: pl.DataType, where: str) -> pl.Series:
-    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
-        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     try:
         if column.dtype == pl.String and kind == pl.Datetime("us"):
-            return column.str.to_datetime(time_unit="us")
+            column = column.str.to_datetime(time_unit="us")
+        if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
+            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         if column.dtype == pl.String and kind == pl.Boolean():
             truth = column.str.to_lowercase()
             return truth.replace_strict({"true": True, "false": False}, return_dtype=pl.Boolean)
@@ -126,10 +126,11 @@ def _label_column(column: pl.Series, kind: pl.DataType, where: str) -> pl.Series
                 )
             return column.cast(pl.Boolean())
         return column.cast(kind)
-    except pl.exceptions.PolarsError as error:
+    except pl.exceptions.PolarsError:
+        # The cause quotes cells, and a traceback shows the cause.
         raise SchemaError(
             f"column '{column.name}' of {where}", got=f"the type {column.dtype}", wanted=f"{kind}"
-        ) from error
+        ) from None
 
 
 def write_labels(path: Path | str, labels: pl.DataFrame) -> Path:

@@ -275,5 +275,5 @@ def _numbers(column: pl.Series, where: str) -> pl.Series:
 def _texts(column: pl.Series, where: str) -> pl.Series:
     try:
         return column.cast(pl.String())
-    except pl.exceptions.PolarsError as error:
-        raise _type_error(column, where, "text or nothing") from error
+    except pl.exceptions.PolarsError:
+        raise _type_error(column, where, "text or nothing") from None
