@@ -5,12 +5,15 @@ from __future__ import annotations
 from sequela.nn.attention import AdditiveAttention, LocationAttention, MultiplicativeAttention
 from sequela.nn.cells import GRUCell, LSTMCell, RNNCell
 from sequela.nn.convert import flip_update_gate, from_concatenated, from_transposed
+from sequela.nn.decoder import Decoder
 from sequela.nn.embed import CodeBag, DecayedValues
+from sequela.nn.encoder import Encoder
 from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
 from sequela.nn.keras import from_keras
 from sequela.nn.linear import Linear
 from sequela.nn.onnx import from_onnx, from_onnx_node, to_onnx
 from sequela.nn.recurrent import GRU, LSTM, RNN, GRUStates, LSTMStates, RNNStates
+from sequela.nn.search import beam_search
 from sequela.nn.stepper import Stepper
 from sequela.nn.timed import DecayGRU, TimeLSTM
 from sequela.nn.torch_layers import accelerate, from_torch, to_torch
@@ -24,6 +27,8 @@ __all__ = [
     "CodeBag",
     "DecayGRU",
     "DecayedValues",
+    "Decoder",
+    "Encoder",
     "GRUCell",
     "GRUStates",
     "Head",
@@ -40,6 +45,7 @@ __all__ = [
     "Stepper",
     "TimeLSTM",
     "accelerate",
+    "beam_search",
     "flip_update_gate",
     "from_concatenated",
     "from_keras",

@@ -1,0 +1,202 @@
+"""A decoder: one token after the other, each chosen in the light of those before it.
+
+Tokens are numbered 0 to V - 1; number V ends a sequence, and V + 1 (never answered) begins one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sequela.errors import ConfigError, DataError
+from sequela.nn.attention import Attention, Memory
+from sequela.nn.cells import GRUCell
+from sequela.nn.linear import Linear
+from sequela.nn.search import Hypotheses, beam_search
+from sequela.ops.reduce import tanh
+
+__all__ = ["Decoder", "DecoderState", "sequence_losses"]
+
+
+class DecoderState(NamedTuple):
+    """What a decoder carries from token to token; the first axis of each is the row.
+
+    Args:
+        hidden: ``[R, H]``.
+        coverage: ``[R, T]``, the sum of the attention so far to each step of the memory.
+    """
+
+    hidden: Tensor
+    coverage: Tensor
+
+
+class Decoder(nn.Module):
+    """A GRU over the tokens so far, with attention to a memory.
+
+    ``first=True`` asks with the state before the token is read (Bahdanau, Cho, Bengio 2015)::
+
+        c_t = attend(s_{t-1});  s_t = GRU([E[y_{t-1}], c_t], s_{t-1});  a_t = W [s_t, c_t] + b
+
+    ``first=False`` asks with the state after it (Luong, Pham, Manning 2015)::
+
+        s_t = GRU(E[y_{t-1}], s_{t-1});  c_t = attend(s_t);  a_t = W tanh(W' [c_t, s_t]) + b
+
+    Args:
+        tokens: V.
+        embedding_size: the width of a token's vector.
+        hidden_size: H.
+        attention: with questions of width H.
+        first: see above.
+        dropout: in training, of what the logits are made of.
+
+    Raises:
+        ConfigError: sizes that do not fit.
+    """
+
+    def __init__(
+        self,
+        tokens: int,
+        embedding_size: int,
+        hidden_size: int,
+        attention: Attention,
+        *,
+        first: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if tokens < 1:
+            raise ConfigError("tokens of a decoder", got=str(tokens), wanted="at least 1")
+        if attention.query_size != hidden_size:
+            raise ConfigError(
+                "the attention of a decoder",
+                got=f"questions of width {attention.query_size}",
+                wanted=f"{hidden_size}, the width of the state",
+            )
+        self.tokens, self.first = tokens, first
+        self.embedding = nn.Embedding(tokens + 2, embedding_size)
+        self.attention = attention
+        width = attention.memory_size
+        self.cell = GRUCell(embedding_size + (width if first else 0), hidden_size)
+        self.joined = None if first else Linear(width + hidden_size, hidden_size, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        self.output = Linear(hidden_size + (width if first else 0), tokens + 1)
+
+    @property
+    def end(self) -> int:
+        """The token that ends a sequence; the one after it begins one."""
+        return self.tokens
+
+    def begin(self, hidden: Tensor, memory: Memory) -> DecoderState:
+        """The state before the first token.
+
+        Args:
+            hidden: ``[R, H]``.
+            memory: of R rows.
+        """
+        return DecoderState(hidden, hidden.new_zeros(len(hidden), memory.width))
+
+    def step(
+        self, token: Tensor, state: DecoderState, memory: Memory
+    ) -> tuple[Tensor, DecoderState, Tensor]:
+        """The logits ``[R, V + 1]`` of the next token, the state, and the attention ``[R, T]``.
+
+        Args:
+            token: int64 ``[R]``, the one before; V + 1 at the beginning.
+            state: before it.
+            memory: of R rows.
+        """
+        x = self.embedding(token)
+        if self.first:
+            context, weights = self._attend(state.hidden, state, memory)
+            hidden = self.cell(torch.cat([x, context], dim=1), state.hidden)
+            found = torch.cat([hidden, context], dim=1)
+        else:
+            hidden = self.cell(x, state.hidden)
+            context, weights = self._attend(hidden, state, memory)
+            assert self.joined is not None
+            found = tanh(self.joined(torch.cat([context, hidden], dim=1)))
+        drawn = memory.padded(weights)
+        after = DecoderState(hidden, state.coverage + drawn)
+        return self.output(self.dropout(found)), after, drawn
+
+    def _attend(self, query: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, Tensor]:
+        return self.attention(query, memory, memory.flat(state.coverage))
+
+    def forward(
+        self, targets: Tensor, hidden: Tensor, memory: Memory, *, truth: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Logits ``[R, L + 1, V + 1]`` of each token and the end, and the maps ``[R, L + 1, T]``.
+
+        Args:
+            targets: int64 ``[R, L]``; what stands behind the end of a row is not looked at.
+            hidden: ``[R, H]``, the first state.
+            memory: of R rows.
+            truth: the probability that a step reads the true token before it (1: teacher forcing);
+                else it reads one drawn from the model's own answer (scheduled sampling, Bengio et
+                al. 2015), so that the model learns to go on from what it says itself.
+
+        Raises:
+            DataError: a target is no token.
+        """
+        if targets.numel() and not bool(((targets >= 0) & (targets <= self.end)).all()):
+            raise DataError("the targets of a decoder", wanted=f"tokens from 0 to {self.end}")
+        state, logits, maps = self.begin(hidden, memory), [], []
+        token = targets.new_full((len(targets),), self.end + 1)
+        for place in range(targets.shape[1] + 1):
+            found, state, drawn = self.step(token, state, memory)
+            logits.append(found)
+            maps.append(drawn)
+            if place < targets.shape[1]:
+                token = self._next(targets[:, place], found, truth)
+        return torch.stack(logits, dim=1), torch.stack(maps, dim=1)
+
+    def search(
+        self, hidden: Tensor, memory: Memory, *, most: int, beam: int = 1, **options: Any
+    ) -> Hypotheses:
+        """The best sequences of each row, see :func:`~sequela.nn.search.beam_search`.
+
+        Args:
+            hidden: ``[R, H]``, the first state.
+            memory: of R rows.
+            most: tokens that a sequence may have.
+            beam: sequences of a row that are followed, and found.
+            options: of the search; a coverage is that of the attention.
+        """
+        rows = torch.arange(len(hidden), device=hidden.device).repeat_interleave(beam)
+        copies = memory.of_rows(rows)
+        return beam_search(
+            lambda token, state: self.step(token, state, copies)[:2],
+            self.begin(hidden[rows], copies),
+            len(hidden),
+            self.tokens,
+            most=most,
+            beam=beam,
+            coverage=lambda state: state.coverage,
+            device=hidden.device,
+            **options,
+        )
+
+    def _next(self, true: Tensor, logits: Tensor, truth: float) -> Tensor:
+        if truth >= 1:
+            return true
+        own = torch.multinomial(torch.softmax(logits.detach().float(), dim=1), 1).squeeze(1)
+        return torch.where(torch.rand(len(true), device=true.device) < truth, true, own)
+
+
+def sequence_losses(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+    """Minus the log-probability of each sequence and its end, ``[R]``.
+
+    Args:
+        logits: ``[R, L + 1, V + 1]``, as :class:`Decoder` gives them.
+        targets: int64 ``[R, L]``.
+        lengths: int64 ``[R]``, the tokens of each row; V, the end, is added here.
+    """
+    end = logits.shape[2] - 1
+    wanted = torch.cat([targets, targets.new_full((len(targets), 1), end)], dim=1)
+    place = torch.arange(wanted.shape[1], device=wanted.device)
+    wanted = torch.where(place < lengths[:, None], wanted, end)
+    losses = functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
+    return torch.where(place <= lengths[:, None], losses, 0.0).sum(1)
