@@ -29,7 +29,9 @@ law = settings(max_examples=700 if LONG else 3, deadline=None)
 OPTIONS = {
     "conv_rnn": {"stride": [1, 2], "cell": ["gru", "lstm"], "pooling": ["mean", "last+max"]},
     "dipole": {"attention": ["location", "general", "concat"]},
+    "doctor_ai": {"answer": ["multilabel", "classes"], "layers": [1, 2]},
     "gru_d": {"gaps": ["hours", "log"], "pooling": ["last", "attention"]},
+    "leap": {"beam": [1, 3], "coverage": [True, False], "most": [1, 4]},
     "lstm_deep_supervision": {"layers": [1, 2], "cell": ["lstm", "gru_before"]},
     "onset_gru": {"code_pooling": ["sum", "max"]},
     "retain": {},

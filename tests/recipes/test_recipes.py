@@ -16,7 +16,9 @@ EVENTS = {"vocabulary_size": 5, "step_size": 2, "static_size": 1}
 SIZES = {
     "conv_rnn": {"step_size": 2, "classes": 2},
     "dipole": EVENTS,
+    "doctor_ai": EVENTS,
     "gru_d": {"step_size": 8, "static_size": 1},
+    "leap": EVENTS | {"classes": 3},
     "lstm_deep_supervision": EVENTS,
     "retain": EVENTS,
     "t_lstm": EVENTS,

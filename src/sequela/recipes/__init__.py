@@ -17,7 +17,9 @@ from torch import nn
 from sequela.errors import ConfigError, nearest
 from sequela.recipes.conv_rnn import ConvRNN
 from sequela.recipes.dipole import Dipole
+from sequela.recipes.doctor_ai import DoctorAI
 from sequela.recipes.gru_d import GRUD
+from sequela.recipes.leap import LEAP
 from sequela.recipes.lstm_deep_supervision import LSTMDeepSupervision
 from sequela.recipes.onset_gru import OnsetGRU
 from sequela.recipes.retain import Retain
@@ -27,9 +29,11 @@ from sequela.recipes.values_gru import ValuesGRU
 
 __all__ = [
     "GRUD",
+    "LEAP",
     "TLSTM",
     "ConvRNN",
     "Dipole",
+    "DoctorAI",
     "LSTMDeepSupervision",
     "OnsetGRU",
     "Retain",
@@ -43,7 +47,9 @@ __all__ = [
 _RECIPES: dict[str, type[nn.Module]] = {
     "conv_rnn": ConvRNN,
     "dipole": Dipole,
+    "doctor_ai": DoctorAI,
     "gru_d": GRUD,
+    "leap": LEAP,
     "lstm_deep_supervision": LSTMDeepSupervision,
     "onset_gru": OnsetGRU,
     "retain": Retain,

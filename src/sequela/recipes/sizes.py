@@ -7,7 +7,7 @@ from sequela.errors import ConfigError
 __all__ = ["at_least", "probability"]
 
 
-def at_least(smallest: int, **sizes: int) -> None:
+def at_least(smallest: int, **sizes: float) -> None:
     """Raises a :class:`ConfigError` for the first size below ``smallest``."""
     for name, size in sizes.items():
         if size < smallest:
