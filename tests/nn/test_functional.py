@@ -10,13 +10,16 @@ import sys
 import pytest
 import torch
 from tests.tolerances import REFERENCE
-from torch.func import functional_call, grad, jacrev, stack_module_state, vmap
+from torch.autograd import forward_ad
+from torch.func import functional_call, grad, jacrev, jvp, stack_module_state, vmap
 
 import sequela.nn
 from sequela.ops import force
 from sequela.ops.native import library
 
 D, H = 3, 5
+# torch scripts its derivatives when the first of them is asked for.
+_TORCHS_OWN = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 LAYERS = {
     "LSTM": ("LSTM", {"num_layers": 2, "bidirectional": True}),
     "GRU": ("GRU", {"reset_after": False}),
@@ -48,6 +51,42 @@ def gradients(layer, loss, x):
     parameters = dict(layer.named_parameters())
     found = torch.autograd.grad(loss(parameters, x), list(parameters.values()))
     return dict(zip(parameters, found, strict=True))
+
+
+@_TORCHS_OWN
+@pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "in training"])
+@pytest.mark.parametrize("name", [*LAYERS, "plain LSTM"])
+def test_forward_mode_derivatives(name, frozen):
+    # The kernels know none: a layer without gradients of its own silently gave none at all.
+    layer = sequela.nn.LSTM(D, H, dtype=torch.float64) if "plain" in name else made(name)
+    layer.requires_grad_(not frozen)
+    x, direction = numbers(4, 2, D), numbers(4, 2, D)
+    options = {"lengths": [3, 4]} if frozen else {}
+    step = 1e-6 * direction
+    wanted = (layer(x + step, **options)[0] - layer(x - step, **options)[0]) / 2e-6
+    with forward_ad.dual_level():
+        output = layer(forward_ad.make_dual(x, direction), **options)[0]
+        found = forward_ad.unpack_dual(output).tangent
+        if "plain" in name:  # of float32 torch has a kernel of another library, without derivatives
+            dual = forward_ad.make_dual(x.float(), direction.float())
+            near = forward_ad.unpack_dual(copy.deepcopy(layer).float()(dual, **options)[0]).tangent
+            torch.testing.assert_close(near.double(), wanted, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-8)
+    found = jvp(lambda x: layer(x, **options)[0], (x,), (direction,))[1] if not options else found
+    torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-8)
+
+
+@_TORCHS_OWN
+def test_forward_mode_derivatives_of_single_steps():
+    cell = sequela.nn.LSTMCell(D, H, dtype=torch.float64).requires_grad_(False)
+    stepper = sequela.nn.GRU(D, H, dtype=torch.float64).requires_grad_(False).stepper(2)
+    x, direction = numbers(2, D), numbers(2, D)
+    for step in (lambda x: cell(x)[1], lambda x: (stepper.reset(), stepper(x))[1]):
+        wanted = (step(x + 1e-6 * direction) - step(x - 1e-6 * direction)) / 2e-6
+        with forward_ad.dual_level():
+            output = step(forward_ad.make_dual(x, direction))
+            tangent = forward_ad.unpack_dual(output).tangent
+        torch.testing.assert_close(tangent, wanted, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import torch
 from torch import _VF, Tensor
+from torch.autograd import forward_ad
 
 from sequela.ops.call import Call, Facts, Result
 from sequela.ops.walk import walk
@@ -33,6 +34,8 @@ def objection(facts: Facts) -> str | None:
     for name in ("peephole", "layer_norm", "recurrent_dropout", "zoneout"):
         if getattr(facts, name):
             return f"torch's kernels have no {name.replace('_', ' ')}"
+    if facts.cell == "lstm" and forward_ad._current_level >= 0:
+        return "torch's LSTM kernel has no forward-mode derivative"
     if facts.everything:
         return "torch's kernels return only h at every step"
     return None

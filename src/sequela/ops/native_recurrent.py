@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from sequela.ops import native_bfloat, reference
 from sequela.ops.call import Call, Facts, Result, constant_when_compiled
@@ -35,6 +36,8 @@ def objection(facts: Facts) -> str | None:
         return f"it has no {str(facts.dtype).removeprefix('torch.')} kernels"
     if torch.is_autocast_enabled("cpu") and not _rounds(facts.dtype):
         return "autocast is on, and not from float32 to bfloat16"
+    if forward_ad._current_level >= 0:
+        return "forward-mode derivatives need torch's own operators"
     if torch.jit.is_tracing():
         return "torch.jit records torch's own operators only"
     return _absence()

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import _VF, Tensor
+from torch.autograd import forward_ad
 
 from sequela.cells import CELLS, CellWeights, input_product
 from sequela.ops.backends import choose, is_free
@@ -139,7 +140,8 @@ def quick_stack(
 
 
 def _may_be_quick() -> bool:
-    return not (_is_traced() or torch.is_autocast_enabled("cpu")) and is_free()
+    plain = forward_ad._current_level < 0 and not torch.is_autocast_enabled("cpu")
+    return plain and not _is_traced() and is_free()
 
 
 def _is_traced() -> bool:
