@@ -166,7 +166,8 @@ def check_lengths(lengths: object, batch: int, steps: int) -> Tensor:
         TypeError: they are not whole numbers.
         RuntimeError: their number, or one of them, does not fit the input.
     """
-    lengths = torch.as_tensor(lengths)
+    if not isinstance(lengths, Tensor):
+        lengths = torch.as_tensor(lengths, device="cpu")
     kind = lengths.dtype
     # An empty list becomes an empty float tensor; it holds no fraction.
     if lengths.numel() and (kind.is_floating_point or kind.is_complex or kind == torch.bool):

@@ -75,7 +75,8 @@ class Ragged:
 def _from_packed(sequence: PackedSequence) -> Ragged:
     data, sizes = sequence.data, sequence.batch_sizes
     first = sizes.cumsum(0) - sizes
-    member = torch.arange(len(data)) - torch.repeat_interleave(first, sizes, output_size=len(data))
+    number = torch.arange(len(data), device=sizes.device)
+    member = number - torch.repeat_interleave(first, sizes, output_size=len(data))
     member = member.to(data.device)
     order = sequence.sorted_indices
     if order is None:
@@ -91,8 +92,9 @@ def valid_steps(sequence: Tensor, lengths: Tensor | None, batch_first: bool) -> 
         )
     batch, time = sequence.shape[:2] if batch_first else (sequence.shape[1], sequence.shape[0])
     if lengths is None:
-        lengths = torch.full((batch,), time)
-    lengths = torch.as_tensor(lengths)
+        lengths = torch.full((batch,), time, device=sequence.device)
+    elif not isinstance(lengths, Tensor):
+        lengths = torch.as_tensor(lengths, device="cpu")
     if lengths.shape != (batch,) or lengths.is_floating_point() or lengths.is_complex():
         raise DataError(
             "lengths",

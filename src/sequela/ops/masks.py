@@ -37,7 +37,7 @@ class _Masks(ctypes.Structure):
 
 def draw_seed() -> Tensor:
     """A seed ``[1]``, int64, from torch's default generator, so that a resumed run has it again."""
-    return torch.randint(0, 2**63 - 1, (1,), dtype=torch.int64)
+    return torch.randint(0, 2**63 - 1, (1,), dtype=torch.int64, device="cpu")
 
 
 def philox(counter: tuple[Tensor, ...], seed: Tensor) -> tuple[Tensor, ...]:

@@ -142,7 +142,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     x, weight = _plain("x", x, dtype), _shaped("weight", weight, dtype, outputs, inner)
     if bias is not None:
         bias = _shaped("bias", bias, dtype, outputs)
-    result = torch.empty((rows, outputs), dtype=dtype)
+    result = x.new_empty((rows, outputs))
     _done(
         _library().sequela_linear(
             precision,
@@ -190,7 +190,7 @@ def pool(
         x.shape[1],
         *(None if part is None else part.data_ptr() or None for part in (rows, weights, x)),
     )
-    result = torch.empty((count, x.shape[1]), dtype=x.dtype)
+    result = x.new_empty((count, x.shape[1]))
     _done(_library().sequela_pool(ctypes.addressof(call), result.data_ptr() or None))
     return result
 
@@ -221,7 +221,7 @@ def bag(table: Tensor, places: Tensor, offsets: Tensor) -> Tensor:
         table.shape[0],
         *(part.data_ptr() or None for part in (offsets, places, table)),
     )
-    result = torch.empty((len(offsets), table.shape[1]), dtype=table.dtype)
+    result = table.new_empty((len(offsets), table.shape[1]))
     _done(_library().sequela_bag(ctypes.addressof(call), result.data_ptr() or None))
     return result
 
@@ -244,7 +244,7 @@ def softmax(x: Tensor, rows: Tensor | None, count: int, *, logarithm: bool = Fal
     precision, x = _precision("x", x), _plain("x", x, x.dtype)
     if rows is not None:
         rows = _index("rows", rows, len(x))
-    result = torch.empty(x.shape, dtype=x.dtype)
+    result = x.new_empty(x.shape)
     _done(
         _library().sequela_softmax(
             precision,
@@ -262,7 +262,7 @@ def softmax(x: Tensor, rows: Tensor | None, count: int, *, logarithm: bool = Fal
 def elementwise(function: str, x: Tensor) -> Tensor:
     """``exp``, ``sigmoid`` or ``tanh`` of every element; without a gradient."""
     precision, x = _precision("x", x), _plain("x", x, x.dtype)
-    result = torch.empty(x.shape, dtype=x.dtype)
+    result = x.new_empty(x.shape)
     _done(
         _library().sequela_elementwise(
             _FUNCTIONS[function],

@@ -81,7 +81,7 @@ class PackedWeights:
         none = w_hh.new_empty(0, self.hidden, dtype=self.dtype)
         c0 = none if cell == "lstm" else None
         x = none.new_empty(0, self.size)
-        sizes = torch.zeros(0, dtype=torch.int64)
+        sizes = torch.zeros(0, dtype=torch.int64, device="cpu")
         self._layer: Layer = checked(cell, sizes, False, x, none, c0, *kept)
         # A change of what had to be copied first would never show in the copy.
         copied = zip(self._layer[6:10], kept, strict=True)
@@ -93,7 +93,7 @@ class PackedWeights:
         self._short, self._long, loaded = _functions()
         count = loaded.sequela_packed_bytes(self._pointer)
         done(-count if count < 0 else 0)
-        self._memory = torch.empty(count, dtype=torch.uint8)
+        self._memory = torch.empty(count, dtype=torch.uint8, device="cpu")
         self._packed = self._memory.data_ptr()
         done(loaded.sequela_pack(self._pointer, self._packed))
         self._most_rows = _SHORT // max(w_ih.numel() + w_hh.numel(), 1)

@@ -90,7 +90,7 @@ class Padding:
             )
         self.batch, self.steps, self.batch_first = lengths.shape[0], steps, batch_first
         batch = self.batch
-        memory = torch.empty(3 + 3 * batch + steps, dtype=torch.int64)
+        memory = torch.empty(3 + 3 * batch + steps, dtype=torch.int64, device="cpu")
         found, kept, order, place, sizes = memory.split([3, batch, batch, batch, steps])
         kept.copy_(lengths)
         pointers = [part.data_ptr() for part in (kept, found, order, place, sizes)]

@@ -83,10 +83,12 @@ def first(sizes: Uniform | Ragged | list[int]) -> int:
 def table(sizes: Sizes) -> Tensor:
     """int64 ``[T]`` on the CPU."""
     if isinstance(sizes, Uniform):
-        return torch.full((sizes.steps,), sizes.rows, dtype=torch.int64)
+        return torch.full((sizes.steps,), sizes.rows, dtype=torch.int64, device="cpu")
     if isinstance(sizes, Ragged):
         return sizes.sizes
-    return sizes if isinstance(sizes, Tensor) else torch.tensor(sizes, dtype=torch.int64)
+    if isinstance(sizes, Tensor):
+        return sizes
+    return torch.tensor(sizes, dtype=torch.int64, device="cpu")
 
 
 def blocks(sizes: Sizes) -> list[tuple[int, int]]:

@@ -167,7 +167,7 @@ def _native_step(
         return None
     h0 = c0 = c_n = 0
     if state is None:
-        h = torch.empty((rows, hidden), dtype=dtype)
+        h = x.new_empty((rows, hidden))
     else:
         for part in state:
             if not is_plain(part, rows, hidden, dtype):
