@@ -169,6 +169,34 @@ def test_what_was_drawn_is_drawn_again():
         torch.testing.assert_close(one, other, **REFERENCE)
 
 
+@pytest.mark.parametrize("kind", [sequela.nn.LSTM, sequela.nn.GRU, torch.nn.LSTM])
+def test_autocast_holds_for_what_is_computed_again(kind):
+    torch.manual_seed(5)
+    layer, head, x = kind(D, H), torch.nn.Linear(H, 2), torch.randn(T, B, D, requires_grad=True)
+    leaves = [x, *layer.parameters(), *head.parameters()]
+
+    def loss(output, start=0):
+        return head(output).float().square().sum()
+
+    with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+        whole, _ = recomputed_loss(layer, x, loss, chunk=5)
+        output, _ = recomputed(layer, x, chunk=5)
+        wanted, _ = layer(x)
+        total = loss(wanted)
+    assert output.dtype == wanted.dtype
+    late = torch.randn_like(output)
+    for found, other in (
+        (torch.autograd.grad(whole, leaves), torch.autograd.grad(total, leaves, retain_graph=True)),
+        (
+            torch.autograd.grad(output, leaves[:5], late),
+            torch.autograd.grad(wanted, leaves[:5], late),
+        ),
+    ):
+        for one, two in zip(found, other, strict=True):
+            assert one.dtype == two.dtype
+            assert (one - two).norm() < 0.02 * two.norm()
+
+
 def test_parameters_that_are_others_by_then_are_refused():
     layer = sequela.nn.GRU(D, H)
     output, _ = recomputed(layer, torch.randn(T, B, D))

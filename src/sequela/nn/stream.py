@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -259,6 +261,7 @@ class _Recomputed(torch.autograd.Function):
     def forward(ctx: Any, plan: _Plan, input: Tensor, count: int, *given: Tensor) -> Any:
         state, results = given[:count], []
         ctx.plan, ctx.states, ctx.random = plan, [], []
+        ctx.autocast = _autocast(input.device.type)
         for start in plan.starts:
             ctx.states.append(state)
             ctx.random.append((torch.get_rng_state(), *get_device_states(input)))
@@ -287,7 +290,10 @@ class _Recomputed(torch.autograd.Function):
             part = plan.part(input, start).detach().requires_grad_(wants_input)
             state = [each.detach().requires_grad_() for each in ctx.states[index]]
             late = plan.part(of_result, start) if plan.read is None else of_result
-            found = _chunk_gradient(plan, part, start, state, (late, *of_state), ctx.random[index])
+            with ctx.autocast():
+                found = _chunk_gradient(
+                    plan, part, start, state, (late, *of_state), ctx.random[index]
+                )
             if of_input is not None:
                 plan.part(of_input, start).copy_(_or_zeros(found[0], part))
             of_state = tuple(map(_or_zeros, found[1 : 1 + len(state)], state))
@@ -295,6 +301,19 @@ class _Recomputed(torch.autograd.Function):
                 old = total[place]
                 total[place] = new if old is None else old if new is None else old + new
         return None, of_input, None, *of_state, *total
+
+
+def _autocast(device: str) -> Callable[[], Any]:
+    """Makes the context in which types are chosen as they are now."""
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext
+    return partial(
+        torch.autocast,
+        device,
+        dtype=torch.get_autocast_dtype(device),
+        enabled=torch.is_autocast_enabled(device),
+        cache_enabled=torch.is_autocast_cache_enabled(),
+    )
 
 
 def _or_zeros(found: Tensor | None, like: Tensor) -> Tensor:
