@@ -185,3 +185,15 @@ def test_a_layer_that_became_double_needs_a_new_stepper():
     with pytest.raises(RuntimeError, match="float64"):
         stepper(torch.randn(1, 3))
     assert layer.stepper()(torch.randn(1, 3).double()).dtype == torch.float64
+
+
+def test_a_stepper_made_in_inference_mode_goes_on_outside_of_it():
+    for options in ({}, {"zoneout": 0.1}):
+        layer = nn.GRU(3, 5, **options).eval()
+        with torch.inference_mode():
+            stepper = layer.stepper()
+            stepper(torch.ones(1, 3))
+        stepper(torch.ones(1, 3))
+        with torch.no_grad():
+            assert torch.equal(stepper.state, layer(torch.ones(2, 1, 3))[1])
+        stepper.reset()

@@ -52,10 +52,11 @@ class Stepper:
         self._names = [tuple(names.get(field, "") for field in _FIELDS) for names in layer._names]
         weight = getattr(layer, layer._names[0]["w_hh"])
         self._dtype = weight.dtype
-        self._state = [
-            [weight.new_zeros(batch, width).detach() for width in layer._state_widths()]
-            for _ in range(layer.num_layers)
-        ]
+        with torch.inference_mode(False):  # what is made in it could be written in it alone
+            self._state = [
+                [weight.new_zeros(batch, width).detach() for width in layer._state_widths()]
+                for _ in range(layer.num_layers)
+            ]
 
     @property
     def state(self) -> Any:
