@@ -135,8 +135,9 @@ int32_t check(const sequela_layer &layer, const void *out) {
   }
   if (sum != layer.N) return SEQUELA_BAD_BATCH_SIZES;
   const bool work = layer.N && layer.H;
-  if (work && ((layer.D && (!layer.x || !layer.w_ih)) || !layer.w_hh || !out))
-    return SEQUELA_MISSING;
+  if (work && ((layer.D && !layer.x) || !out)) return SEQUELA_MISSING;
+  // Weights are packed before anyone knows that there is no step.
+  if (layer.H && ((layer.D && !layer.w_ih) || !layer.w_hh)) return SEQUELA_MISSING;
   return SEQUELA_OK;
 }
 

@@ -251,10 +251,11 @@ def _library() -> ctypes.CDLL:
     if loaded is None:
         raise RuntimeError(f"the native library is {status()}")
     if loaded.sequela_saved_bytes.restype is not ctypes.c_int64:
-        loaded.sequela_saved_bytes.restype = ctypes.c_int64
         loaded.sequela_saved_bytes.argtypes = [ctypes.c_void_p]
         loaded.sequela_forward.argtypes = [ctypes.c_void_p] * 6
         loaded.sequela_backward.argtypes = [ctypes.c_void_p] * 4
+        # Last: whoever sees it in another thread calls at once.
+        loaded.sequela_saved_bytes.restype = ctypes.c_int64
     return loaded
 
 

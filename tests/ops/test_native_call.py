@@ -1,0 +1,62 @@
+"""What the boundary to the library must not leave to chance."""
+
+from __future__ import annotations
+
+import ctypes
+
+import pytest
+import torch
+
+from sequela.ops import native_call
+from sequela.ops.native import library
+
+
+class Watched:
+    """A library that notes in which order the signatures of its functions are set."""
+
+    def __init__(self):
+        self.order: list[tuple[str, str]] = []
+
+    def __getattr__(self, name):
+        function = Function(name, self.order)
+        setattr(self, name, function)
+        return function
+
+
+class Function:
+    restype = None
+
+    def __init__(self, name, order):
+        vars(self).update(name=name, order=order)
+
+    def __setattr__(self, field, value):
+        self.order.append((self.name, field))
+        vars(self)[field] = value
+
+
+def test_what_says_that_signatures_are_set_is_set_last(monkeypatch):
+    # A second thread that saw it before the others handed ctypes addresses cut to 32 bits.
+    watched = Watched()
+    monkeypatch.setattr(native_call, "library", lambda: watched)
+    native_call._library()
+    assert ("sequela_backward", "argtypes") in watched.order
+    assert watched.order[-1] == ("sequela_saved_bytes", "restype")
+    count = len(watched.order)
+    native_call._library()
+    assert len(watched.order) == count
+
+
+@pytest.mark.skipif(library() is None, reason="the native library is not built here")
+@pytest.mark.parametrize("missing", ["w_ih", "w_hh"])
+def test_missing_weights_are_an_error_without_steps_too(missing):
+    # They are packed all the same: the library read from null.
+    given = [torch.zeros(0, 3), torch.zeros(2, 4), torch.zeros(2, 4)]
+    given += [torch.zeros(16, 3), torch.zeros(16, 4)]
+    layer = native_call.checked("lstm", torch.zeros(0, dtype=torch.int64), False, *given)
+    described = native_call.describe(layer)
+    setattr(described, missing, None)
+    ends = torch.zeros(2, 2, 4)
+    words = (0, ends[0].data_ptr(), ends[1].data_ptr(), None, None)
+    loaded = native_call._library()
+    with pytest.raises(RuntimeError, match="an array is missing"):
+        native_call.done(loaded.sequela_forward(ctypes.addressof(described), *words))
