@@ -7,10 +7,11 @@ Every player (ours, torch, ONNX Runtime, JAX `lax.scan`, Keras on TensorFlow) ha
 own, on as many processors as it has threads; they take turns within one run, on the same weights
 and data, and must agree in their results. A figure is the median of a player's runs, beside the
 tenth and ninetieth percentile. Training is forward plus backward of the output's sum with gradients
-for weights and input; data are batch-first; the multiply-add peak, a large matrix product and the
-barrier between two processors are measured in between. Rows of twice the padding, twice the batch
-or bfloat16 have ours on what they are compared with ("base") among the players. Memory is measured
-first, by `benchmarks/memory.py`.
+for weights and input. Inputs are batch-first; outputs lie as each player makes them (time-first but
+for Keras), so that nobody pays for turning them. The multiply-add peak, a large matrix product and
+the barrier between two processors are measured in between. Rows of twice the padding, twice the
+batch or bfloat16 have ours on what they are compared with ("base") among the players. Memory is
+measured first, by `benchmarks/memory.py`.
 
 A rival that another environment holds is given by its Python, as an option or in
 SEQUELA_BENCH_JAX, SEQUELA_BENCH_KERAS, SEQUELA_BENCH_ONNXRUNTIME; one that is absent is said.

@@ -334,6 +334,8 @@ def page(result: dict, notes: str, built: list[str]) -> str:
         *shapes(rows, VARIABLE[:1], "padded", "float32", first),
         "",
         f"## bf16, dense, threads: {first}",
+        "The part of the peak is that of float32's peak, so that both can be compared.",
+        "",
         *shapes(rows, wide, "dense", "bfloat16", first, measured=True),
         "",
         "## Twice the padding, twice the batch, bf16",

@@ -1,6 +1,7 @@
 """JAX: ``lax.scan`` under ``jit``, the input product done for all steps before it.
 
-Lengths hold the state and give zeros beyond the end; every row has T steps all the same.
+Lengths hold the state and give zeros beyond the end; every row has T steps all the same. The output
+stays time first, as the scan makes it and as ours lies behind its view.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ _CELLS: dict[str, Callable[[Array, State, dict[str, Array]], State]] = {
 
 
 def layer(cell: str) -> Callable[[dict[str, Array], Array, Array | None], Array]:
-    """The function of weights, ``x [B, T, D]`` and the valid steps ``[T, B, 1]`` or None."""
+    """Of weights, ``x [B, T, D]`` and the valid steps ``[T, B, 1]`` or None: ``[T, B, H]``."""
     step = _CELLS[cell]
 
     def run(weights: dict[str, Array], x: Array, mask: Array | None) -> Array:
@@ -87,10 +88,9 @@ def layer(cell: str) -> Callable[[dict[str, Array], Array, Array | None], Array]
             state = tuple(jnp.where(here, n, s) for n, s in zip(new, state, strict=True))
             return state, jnp.where(here, state[0], 0)
 
-        outputs = (
-            lax.scan(dense, initial, a) if mask is None else lax.scan(ragged, initial, (a, mask))
-        )
-        return jnp.swapaxes(outputs[1], 0, 1)
+        if mask is None:
+            return lax.scan(dense, initial, a)[1]
+        return lax.scan(ragged, initial, (a, mask))[1]
 
     return run
 
