@@ -7,7 +7,7 @@ sequence of length 0 is a member of the batch that has no step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -52,6 +52,28 @@ class Batch:
         unsorted = self.steps.unsorted_indices
         assert unsorted is not None
         return in_sorted_order[unsorted.cpu()]
+
+    def cut(self, start: int, stop: int) -> Batch:
+        """The steps ``start`` to ``stop - 1`` of each sequence; shorter ones have length 0 here.
+
+        Args:
+            start: from 0.
+            stop: behind the last step.
+        """
+        sizes = self.steps.batch_sizes
+        first, last = int(sizes[:start].sum()), int(sizes[:stop].sum())
+        codes, offsets = self.codes, self.code_offsets
+        if codes is not None and offsets is not None:
+            begin = int(offsets[first]) if first < len(offsets) else len(codes)
+            end = int(offsets[last]) if last < len(offsets) else len(codes)
+            codes, offsets = codes[begin:end], offsets[first:last] - begin
+        steps = PackedSequence(
+            self.steps.data[first:last],
+            sizes[start:stop],
+            self.steps.sorted_indices,
+            self.steps.unsorted_indices,
+        )
+        return replace(self, steps=steps, codes=codes, code_offsets=offsets)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""

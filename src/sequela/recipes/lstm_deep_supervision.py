@@ -10,8 +10,8 @@ visit's times, or values, masks and gaps), the codes C_t and the static features
     y_t = w . [h_t, s] + b                         the logit at step t, from what is known by then
     loss = r / T * sum over t of loss(y_t, y) + (1 - r) loss(y_T, y)
 
-The answer is y_T; a patient without steps is judged by s, and his loss is loss(y_0, y). The model
-is causal: y_t never sees a later step, so that it is the score of a running stay.
+The answer is y_T; a patient without steps is judged by s, with loss(y_0, y). The model is causal:
+y_t never sees a later step, so that it is the score of a running stay.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from sequela.recipes.cells import CellName, recurrent
 from sequela.recipes.sizes import at_least, probability
 
 __all__ = ["LSTMDeepSupervision"]
+
+_Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class LSTMDeepSupervision(nn.Module):
@@ -85,39 +87,64 @@ class LSTMDeepSupervision(nn.Module):
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
                 and ``static`` ``[B, S]``.
         """
-        return self._last(batch, ragged_of(self._states(batch)))
+        return self._last(batch, ragged_of(self._states(batch)[0]))
 
     def step_logits(self, batch: Any) -> PackedSequence:
         """Logits ``[N]`` (``[N, classes]``) at each step, packed as the steps are."""
-        packed = self._states(batch)
+        packed = self._states(batch)[0]
         return repacked(packed, self._each(batch, ragged_of(packed)))
 
-    def losses(self, batch: Any, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def losses(self, batch: Any, loss: _Loss) -> Tensor:
         """The loss of each patient ``[B]``, in the order of the batch.
 
         Args:
-            batch: as in ``forward``, with ``target`` ``[B]``.
+            batch: as in ``forward``, with ``target``.
             loss: of logits and targets, one number for each.
         """
-        states = ragged_of(self._states(batch))
-        last = loss(self._last(batch, states), batch.target)
-        each = loss(self._each(batch, states), batch.target[states.rows])
-        lengths = states.lengths()
-        mean = row_sum(each[:, None], states.rows, states.count)[:, 0] / lengths.clamp(min=1)
-        share = self.replication * (lengths > 0)
-        return share * mean + (1 - share) * last
+        return self.piece(batch, None, loss)[0]
 
-    def _states(self, batch: Any) -> PackedSequence:
-        dtype = self.output.linear.weight.dtype
-        x = batch.steps.data.to(dtype)
+    def piece(
+        self,
+        batch: Any,
+        state: Any,
+        loss: _Loss,
+        *,
+        start: int = 0,
+        begin: int = 0,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, Any]:
+        """What a piece of the steps adds to the losses ``[B]``, and the state after it.
+
+        Args:
+            batch: as in ``losses``, cut to the piece; ``state`` is that before it.
+            loss: as in ``losses``.
+            start: its first step; ``begin`` is the first one whose loss counts.
+            lengths: int64 ``[B]``, of the whole sequences; None when this is all of them.
+        """
+        packed, state = self._states(batch, state)
+        states = ragged_of(packed)
+        lengths = states.lengths() if lengths is None else lengths
+        place, length = start + states.places(), lengths[states.rows].to(states.data.dtype)
+        share = self.replication / length + (1 - self.replication) * (place == length - 1)
+        each = loss(self._each(batch, states), batch.target[states.rows]) * share * (place >= begin)
+        found = row_sum(each[:, None], states.rows, states.count)[:, 0]
+        if begin == 0:
+            without = Ragged(states.data[:0], states.rows[:0], states.count)
+            asked = loss(self._last(batch, without), batch.target)
+            found = found + torch.where(lengths == 0, asked, 0.0)
+        return found, state
+
+    def _states(self, batch: Any, hx: Any = None) -> tuple[PackedSequence, Any]:
+        x = batch.steps.data.to(self.output.linear.weight.dtype)
         if self.embedding is not None:
             codes = self.embedding(batch.codes, batch.code_offsets)
-            x = torch.cat([x, codes.to(dtype)], dim=1)
-        return self.recurrent(repacked(batch.steps, self.input_dropout(x)))[0]
+            x = torch.cat([x, codes.to(x.dtype)], dim=1)
+        return self.recurrent(repacked(batch.steps, self.input_dropout(x)), hx)
 
     def _last(self, batch: Any, states: Ragged) -> Tensor:
-        static = batch.static.to(states.data.dtype)
-        return self.output(torch.cat([states.at("last"), static], dim=1))
+        return self.output(
+            torch.cat([states.at("last"), batch.static.to(states.data.dtype)], dim=1)
+        )
 
     def _each(self, batch: Any, states: Ragged) -> Tensor:
         static = batch.static.to(states.data.dtype)[states.rows]

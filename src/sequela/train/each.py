@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from sequela.batches import Batch
 from sequela.train.losses import Objective, sample_losses
 
-__all__ = ["Losses", "Opaque"]
+__all__ = ["Losses", "Opaque", "Span"]
 
 
 class Opaque:
@@ -19,11 +20,27 @@ class Opaque:
         self.batch = batch
 
 
+class Span(NamedTuple):
+    """Which piece of its sequences a batch is.
+
+    Args:
+        state: before its first step; None for the beginning.
+        start: the first step.
+        begin: the first step whose loss counts.
+        lengths: int64 ``[B]``, of the whole sequences.
+    """
+
+    state: Any
+    start: int
+    begin: int
+    lengths: Tensor
+
+
 class Losses(nn.Module):
     """The losses of a model, which may make them up itself of what it answers on the way.
 
     Args:
-        model: with ``forward(batch)``, and perhaps ``losses(batch, loss)``.
+        model: with ``forward(batch)``, and perhaps ``losses(batch, loss)`` and ``piece(...)``.
         aim: the objective.
     """
 
@@ -31,9 +48,15 @@ class Losses(nn.Module):
         super().__init__()
         self.model, self.aim = model, aim
 
-    def forward(self, opaque: Opaque) -> Tensor:
-        """``[B]``."""
+    def forward(self, opaque: Opaque, span: Span | None = None) -> Any:
+        """``[B]``; of a piece of the sequences ``[B]`` and the state after it."""
         batch = opaque.batch
+        if span is not None:
+            loss = partial(sample_losses, aim=self.aim)
+            piece: Any = self.model.piece
+            return piece(
+                batch, span.state, loss, start=span.start, begin=span.begin, lengths=span.lengths
+            )
         own = getattr(self.model, "losses", None)
         if own is not None:
             return own(batch, partial(sample_losses, aim=self.aim))

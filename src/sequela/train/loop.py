@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from sequela.train.record import MetricsFile
 from sequela.train.settings import TrainingSettings
 from sequela.train.state import History, Job, Position
 from sequela.train.stopping import StopRequest, listen_for_stop
+from sequela.train.truncated import check_truncation, piece_losses
 from sequela.train.tuning import Tuning, choose_metric, is_better
 
 __all__ = ["fit", "run_process"]
@@ -155,7 +156,7 @@ class _Run:
         return patience is not None and position.epoch - position.best_epoch >= patience
 
     def _step(self) -> None:
-        """One step of the optimiser; nothing is changed by a step that is not finite."""
+        """One batch; nothing is changed by a loss or gradient that is not finite."""
         settings, position = self.job.settings, self.position
         rate = learning_rate(position.step, self.sampler.steps_per_epoch, settings)
         for group in self.optimiser.param_groups:
@@ -166,14 +167,16 @@ class _Run:
         )
         indices = self.sampler.batch(position.epoch, position.step_in_epoch)
         self.forward.train()
-        loss = self._share_of_loss(indices)
-        value = self._mean(loss.detach())
-        self._check_finite(value, "loss", rate)
-        self.stepper.zero_grad()
-        self.fabric.backward(loss)
-        norm = clip(self.model.parameters(), settings)
-        self._check_finite(norm, "gradient", rate)
-        self.stepper.step()
+        value = norm = 0.0
+        for loss in self._shares_of_loss(indices):
+            part = self._mean(loss.detach())
+            self._check_finite(part, "loss", rate)
+            self.stepper.zero_grad()
+            self.fabric.backward(loss)
+            length = clip(self.model.parameters(), settings)
+            self._check_finite(length, "gradient", rate)
+            self.stepper.step()
+            value, norm = value + part, max(norm, length)
         position.step += 1
         position.step_in_epoch += 1
         position.loss_sum += value * len(indices)
@@ -190,14 +193,21 @@ class _Run:
         self._report(line)
         self.progress.step(position.step, line)
 
-    def _share_of_loss(self, indices: Any) -> Tensor:
-        """This process's part of the mean loss, so that the mean over processes is the whole."""
-        world = self.fabric.world_size
+    def _shares_of_loss(self, indices: Any) -> Iterator[Tensor]:
+        """This process's part of the mean loss, so that the mean over processes is the whole.
+
+        With ``k1`` it comes piece by piece, and each asks for the weights that the last one left.
+        """
+        world, settings = self.fabric.world_size, self.job.settings
         mine = indices[self.fabric.global_rank :: world]
         idle = len(mine) == 0  # it still has to meet the others in the backward pass
         batch = self.job.train.batch(indices[:1] if idle else mine).to(self.fabric.device)
+        if settings.k1 is not None:
+            for losses in piece_losses(self.forward, batch, settings.k1, settings.k2):
+                yield losses.sum() / len(indices)
+            return
         losses = self.forward(Opaque(batch))
-        return losses.sum() * (0.0 if idle else world / len(indices))
+        yield losses.sum() * (0.0 if idle else world / len(indices))
 
     def _mean(self, value: Tensor) -> float:
         """The mean over the processes."""
@@ -372,6 +382,7 @@ def fit(
         balance=settings.balance,
         label_smoothing=settings.label_smoothing,
     )
+    check_truncation(model, settings.k1, settings.devices)
     metric_name = choose_metric(settings.metric, aim.kind, tuning.target)
     folder = None if directory is None else Path(directory)
     job = Job(train, tuning, settings, aim, metric_name, folder, resume, callback)

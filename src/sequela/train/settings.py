@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 __all__ = ["TrainingSettings"]
 
@@ -37,6 +37,10 @@ class TrainingSettings(BaseModel):
             class is drawn equally often).
         recalibrate: with a balance, bring probabilities back to the true prevalence.
         label_smoothing: for classes: the share of the target that is spread over all of them.
+        k1: steps of a sequence between two changes of the weights; None for whole sequences. For
+            sequences longer than memory, and recipes with a loss at each step: the state of each
+            subject is carried on, the gradient is cut (:mod:`sequela.train.truncated`).
+        k2: steps that a gradient passes, a multiple of k1; k1 by default.
         kind: what the target is: yes/no, classes or a number. "auto" reads it from the type of the
             target: bool is yes/no, integers are classes, floats are yes/no when they are only 0
             and 1 and numbers otherwise.
@@ -74,6 +78,8 @@ class TrainingSettings(BaseModel):
     balance: Literal["none", "weights", "sampler"] = "none"
     recalibrate: bool = True
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    k1: int | None = Field(None, ge=1)
+    k2: int | None = Field(None, ge=1)
     kind: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     checkpoint_every_steps: int | None = Field(None, ge=1)
     accelerator: Literal["auto", "cpu", "cuda", "gpu", "mps"] = "auto"
@@ -82,6 +88,12 @@ class TrainingSettings(BaseModel):
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     threads: int | None = Field(None, ge=1, le=1024)
     progress: bool = True
+
+    @model_validator(mode="after")
+    def _whole_pieces(self) -> TrainingSettings:
+        if self.k2 is not None and (self.k1 is None or self.k2 % self.k1):
+            raise ValueError("a k2 that is a multiple of k1, or none")
+        return self
 
     @field_validator("*", mode="before")
     @classmethod
