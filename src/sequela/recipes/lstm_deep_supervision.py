@@ -73,11 +73,10 @@ class LSTMDeepSupervision(nn.Module):
         at_least(0, static_size=static_size, vocabulary_size=vocabulary_size)
         at_least(0, embedding_size=embedding_size)
         probability(replication=replication, input_dropout=input_dropout, dropout=dropout)
-        coded = vocabulary_size > 0 and embedding_size > 0
-        self.embedding = CodeBag(vocabulary_size, embedding_size) if coded else None
+        coded = embedding_size if vocabulary_size else 0
+        self.embedding = CodeBag(vocabulary_size, coded) if coded else None
         self.input_dropout, self.replication = nn.Dropout(input_dropout), replication
-        width = step_size + (embedding_size if coded else 0)
-        self.recurrent = recurrent(cell, width, hidden_size, layers, dropout)
+        self.recurrent = recurrent(cell, step_size + coded, hidden_size, layers, dropout)
         self.output = Classify(hidden_size + static_size, classes, dropout=dropout)
 
     def forward(self, batch: Any) -> Tensor:
@@ -91,11 +90,11 @@ class LSTMDeepSupervision(nn.Module):
 
     def step_logits(self, batch: Any) -> PackedSequence:
         """Logits ``[N]`` (``[N, classes]``) at each step, packed as the steps are."""
-        packed = self._states(batch)[0]
-        return repacked(packed, self._each(batch, ragged_of(packed)))
+        steps = self._states(batch)[0]
+        return repacked(steps, self._each(batch, ragged_of(steps)))
 
     def losses(self, batch: Any, loss: _Loss) -> Tensor:
-        """The loss of each patient ``[B]``, in the order of the batch.
+        """The loss of each patient ``[B]``.
 
         Args:
             batch: as in ``forward``, with ``target``.
@@ -128,7 +127,7 @@ class LSTMDeepSupervision(nn.Module):
         share = self.replication / length + (1 - self.replication) * (place == length - 1)
         each = loss(self._each(batch, states), batch.target[states.rows]) * share * (place >= begin)
         found = row_sum(each[:, None], states.rows, states.count)[:, 0]
-        if begin == 0:
+        if begin == 0:  # rows without a step are judged once
             without = Ragged(states.data[:0], states.rows[:0], states.count)
             asked = loss(self._last(batch, without), batch.target)
             found = found + torch.where(lengths == 0, asked, 0.0)
