@@ -39,7 +39,7 @@ OPTIONS = {
     "t_lstm": {"pooling": ["last", "mean"], "code_pooling": ["sum", "mean"]},
     "values_gru": {"code_pooling": ["sum", "multi_hot"]},
 }
-WIDTHS = ("hidden_size", "visit_size", "code_size", "attention_size", "filters")
+WIDTHS = ("hidden_size", "attention_size", "filters")
 
 
 def patients(seed: int) -> RaggedSamples:

@@ -12,7 +12,7 @@ from sequela import recipes
 def model(**options):
     torch.manual_seed(0)
     sizes = {"vocabulary_size": 5, "step_size": 2, "static_size": 3, "embedding_size": 4}
-    return recipes.build("retain", **sizes, visit_size=3, code_size=2, **options).double().eval()
+    return recipes.build("retain", **sizes, hidden_size=3, **options).double().eval()
 
 
 def embedded(state, visit):
@@ -36,7 +36,7 @@ def by_hand(layer, sample):
     context, attention = torch.zeros(4, dtype=torch.float64), []
     if x:
         g = backwards(weights(state, "visits", "_l0"), x, 3)
-        h = backwards(weights(state, "entries", "_l0"), x, 2)
+        h = backwards(weights(state, "entries", "_l0"), x, 3)
         w, b = state["visit_score.weight"][0], state["visit_score.bias"][0]
         powers = [torch.exp(w @ one + b) for one in g]
         attention = [power / sum(powers) for power in powers]

@@ -59,8 +59,7 @@ class Retain(nn.Module):
         step_size: F, the width of a step's features (times); may be 0.
         static_size: S, the width of the static features; may be 0.
         embedding_size: the width of a code's vector; 128 in the paper's code.
-        visit_size: H of the GRU whose states weigh visits.
-        code_size: H of the GRU whose states weigh the entries of v.
+        hidden_size: H of both GRUs; one weighs visits, the other the entries of v.
         input_dropout: in training, of v where the GRUs read it and where it is summed.
         dropout: in training, of the context.
         classes: 2 gives one logit, more give one for each.
@@ -75,23 +74,22 @@ class Retain(nn.Module):
         step_size: int,
         static_size: int,
         embedding_size: int = 64,
-        visit_size: int = 64,
-        code_size: int = 64,
+        hidden_size: int = 64,
         input_dropout: float = 0.0,
         dropout: float = 0.0,
         classes: int = 2,
     ) -> None:
         super().__init__()
         at_least(1, vocabulary_size=vocabulary_size, embedding_size=embedding_size)
-        at_least(1, visit_size=visit_size, code_size=code_size)
+        at_least(1, hidden_size=hidden_size)
         at_least(0, step_size=step_size, static_size=static_size)
         probability(input_dropout=input_dropout, dropout=dropout)
         self.embedding = CodeBag(vocabulary_size, embedding_size)
         self.input_dropout, self.dropout = nn.Dropout(input_dropout), nn.Dropout(dropout)
-        self.visits = GRU(embedding_size + step_size, visit_size, go_backwards=True)
-        self.entries = GRU(embedding_size + step_size, code_size, go_backwards=True)
-        self.visit_score = Linear(visit_size, 1)
-        self.entry_gate = Linear(code_size, embedding_size)
+        self.visits = GRU(embedding_size + step_size, hidden_size, go_backwards=True)
+        self.entries = GRU(embedding_size + step_size, hidden_size, go_backwards=True)
+        self.visit_score = Linear(hidden_size, 1)
+        self.entry_gate = Linear(hidden_size, embedding_size)
         self.output = Classify(embedding_size + static_size, classes)
 
     def forward(self, batch: Any) -> Tensor:
