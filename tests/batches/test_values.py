@@ -186,7 +186,7 @@ def _by_hand(samples: ValueSamples, events: pl.DataFrame, sample: int, forward: 
     """The wide rows of one sample, variable by variable and step by step."""
     encoder_names = samples.variable_names
     begin = samples.starts[sample]
-    times = samples.hours[begin : begin + samples.lengths[sample]]
+    times = samples.time[begin : begin + samples.lengths[sample]] / 3_600_000_000
     found = np.zeros((len(times), 3 * len(encoder_names)))
     for column in range(len(encoder_names)):
         last_time, last_value = (times[0] if len(times) else 0.0), 0.0

@@ -388,15 +388,15 @@ def test_what_training_is_told(tmp_path: Path):
     world = World.new()
     _site(True)(world, tmp_path)
     data = world.write(tmp_path / "data")
-    from sequela.cohort import build_cohort, observation_events
+    from sequela.cohort import build_cohort, observations
 
     cohort = build_cohort(data, TASK)
-    events = observation_events(data, cohort.labels, windows=cohort.windows)
-    found = guard.quick_check(data, TASK, events, cohort.labels)
+    seen = observations(data, cohort.labels, windows=cohort.windows)
+    found = guard.quick_check(data, TASK, seen, cohort.labels)
     assert {one.check: one.status for one in found} == {
         "outcome_in_window": "pass",
         "single_features": "suspect",
     }
-    some = guard.quick_check(data, TASK, events, cohort.labels, samples=150)
+    some = guard.quick_check(data, TASK, seen, cohort.labels, samples=150)
     assert some[1].status == "suspect"
     assert dt.datetime(2010, 1, 1) < cohort.labels["prediction_time"].min()

@@ -13,6 +13,7 @@ __all__ = ["aggregates"]
 # A third of the weight is left after a year: the feature still moves over the usual one to two
 # years of observation.
 _RECENCY_DAYS = 365.0
+_STEPS_AT_A_TIME = 1_000_000
 
 
 def aggregates(
@@ -36,22 +37,20 @@ def aggregates(
     Returns:
         Float32 ``[n, K]`` and the ``K`` names.
     """
-    count, lengths = len(samples), samples.lengths
     width = min(samples.vocabulary_size, max_codes)
-    sample = np.repeat(np.arange(count), lengths)
-    begin = np.cumsum(lengths) - lengths
-    visits = samples.starts[sample] + np.arange(len(sample)) - begin[sample]
-    days = np.expm1(samples.times[visits, 1].astype(np.float64))
-    recency = np.exp(-days / _RECENCY_DAYS)
-    counts, last = _per_code(samples, visits, sample, recency, width)
-    parts = [counts, last, _per_sample(lengths, begin, days, recency), samples.static]
+    ends = np.cumsum(samples.lengths + 1)
+    # In blocks of a bounded number of steps, since those of many samples may be the same.
+    block = ends // _STEPS_AT_A_TIME
+    parts = [
+        _block(samples.subset(rows), width)
+        for rows in np.split(np.arange(len(samples)), np.flatnonzero(np.diff(block)) + 1)
+    ]
     measured: tuple[str, ...] = ()
     if isinstance(samples, ValueSamples):
-        parts.append(_per_variable(samples, visits, sample))
         words = ("last", "mean", "least", "greatest", "number of")
         measured = tuple(f"{word} {name}" for word in words for name in samples.variable_names)
     names = samples.code_names[:width]
-    return np.concatenate(parts, axis=1, dtype=np.float32), (
+    return np.concatenate(parts), (
         *(f"visits with {name}" for name in names),
         *(f"recency of {name}" for name in names),
         "visits",
@@ -60,6 +59,17 @@ def aggregates(
         *samples.static_names,
         *measured,
     )
+
+
+def _block(samples: VisitSamples | ValueSamples, width: int) -> np.ndarray:
+    visits, sample, begin = samples.listed()
+    days = np.expm1(samples.times[:, 1].astype(np.float64))
+    recency = np.exp(-days / _RECENCY_DAYS)
+    counts, last = _per_code(samples, visits, sample, recency, width)
+    parts = [counts, last, _per_sample(samples.lengths, begin, days, recency), samples.static]
+    if isinstance(samples, ValueSamples):
+        parts.append(_per_variable(samples, visits, sample))
+    return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
 def _per_code(
@@ -73,8 +83,6 @@ def _per_code(
 
     ``visits`` lists all visits in the order of the samples; ``sample`` and ``recency`` go with it.
     """
-    assert samples.codes is not None
-    assert samples.code_offsets is not None
     codes, _ = gather_ragged(samples.codes, samples.code_offsets, visits)
     per_visit = samples.code_offsets[visits + 1] - samples.code_offsets[visits]
     kept = codes < width

@@ -104,11 +104,13 @@ class PackedOrder:
 
     Args:
         steps: int64 ``[N]``; packed step ``i`` is step ``steps[i]`` of the flat array.
+        member: int64 ``[N]``; packed step ``i`` belongs to the sequence ``member[i]`` of the batch.
         batch_sizes: int64 ``[T]``; how many sequences are alive at each time.
         sorted_indices: int64 ``[B]``; the batch positions from the longest to the shortest.
     """
 
     steps: np.ndarray
+    member: np.ndarray
     batch_sizes: np.ndarray
     sorted_indices: np.ndarray
 
@@ -144,9 +146,9 @@ def packed_order(starts: np.ndarray, lengths: np.ndarray) -> PackedOrder:
     ).astype(np.int64)
     time = np.repeat(np.arange(longest), batch_sizes)
     first_of_time = np.cumsum(batch_sizes) - batch_sizes
-    member = np.arange(len(time)) - np.repeat(first_of_time, batch_sizes)
-    steps = starts[sorted_indices][member] + time
-    return PackedOrder(steps.astype(np.int64), batch_sizes, sorted_indices)
+    member = sorted_indices[np.arange(len(time)) - first_of_time[time]]
+    steps = starts[member] + time
+    return PackedOrder(steps.astype(np.int64), member, batch_sizes, sorted_indices)
 
 
 def gather_ragged(

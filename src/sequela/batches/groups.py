@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from sequela.batches.tables import common
+from sequela.cohort import Observations
 from sequela.errors import BundleError, DataError, SchemaError
 from sequela.events.files import existing
 
@@ -84,21 +85,19 @@ class CodeGroups:
         cls,
         groups: CodeGroups | None,
         parents: CodeGroups | None,
-        learnt: pl.DataFrame,
-        min_subjects: int,
+        frequent: Callable[[], Iterable[str]],
     ) -> CodeGroups:
         """What may travel with a model: a user's map whole, a data set's for its frequent codes.
 
         Args:
             groups: the user's map; it says nothing about patients.
             parents: the data set's own; a rare code in it would tell that a patient has it.
-            learnt: ``code`` and ``subject`` of the training part.
-            min_subjects: codes of fewer subjects are left out of the second map.
+            frequent: the codes of enough training subjects; the others are left out of the second
+                map.
         """
         if parents is None or not len(parents):
             return cls.joined(groups)
-        frequent = common(learnt["code"], learnt["subject"], min_subjects)
-        return cls.joined(groups, parents.only(frequent))
+        return cls.joined(groups, parents.only(frequent()))
 
     def __len__(self) -> int:
         """The number of pairs."""
@@ -129,6 +128,18 @@ class CodeGroups:
             return events
         grouped = events.join(self.pairs, on="code", how="left", maintain_order="left_right")
         return grouped.with_columns(code=pl.coalesce("group", "code")).drop("group")
+
+    def stand_for(self, observed: Observations) -> Observations:
+        """As :meth:`apply`, for what is observed."""
+        if not len(self):
+            return observed
+        codes = pl.DataFrame({"code": observed.names}).with_row_index("before")
+        grouped = self.apply(codes)
+        names = grouped["code"].unique(maintain_order=True)
+        number = pl.DataFrame({"code": names}).with_row_index("number")
+        which = grouped.join(number, on="code", how="left", maintain_order="left")["number"]
+        counts = np.bincount(grouped["before"].to_numpy(), minlength=codes.height)
+        return observed.recoded(names, which.to_numpy().astype(np.int64), counts)
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold; :meth:`from_dict` reads it."""

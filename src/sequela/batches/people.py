@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from sequela.batches.scaling import Scales
-from sequela.batches.tables import common, training_rows
+from sequela.batches.tables import common
 from sequela.cohort.subgroups import SEX_PATTERN
 from sequela.errors import BundleError
 from sequela.events import BIRTH_CODE
@@ -71,7 +71,7 @@ class StaticEncoder:
         spread = float(age.std()) if len(age) else 0.0
         codes, values = (), Scales()
         if events is not None:
-            facts = training_rows(_undated(events), labels, rows)
+            facts = _of_rows(_undated(events), labels, rows)
             values = Scales.fit(facts, min_subjects, most)
             plain = facts.filter(~pl.col("code").is_in(list(values.names)))
             codes = common(plain["code"], plain["subject"], min_subjects)[:most]
@@ -160,6 +160,16 @@ def _undated(events: pl.DataFrame) -> pl.DataFrame:
     if "numeric_value" not in found.columns:
         found = found.with_columns(numeric_value=pl.lit(None, pl.Float32))
     return found
+
+
+def _of_rows(events: pl.DataFrame, labels: pl.DataFrame, rows: np.ndarray | None) -> pl.DataFrame:
+    """The events of the training samples, with their ``subject``."""
+    if rows is not None:
+        learnt = np.zeros(labels.height, dtype=bool)
+        learnt[rows] = True
+        events = events.filter(pl.Series(learnt[events["sample"].to_numpy()]))
+    subject = labels["subject_id"].to_numpy()[events["sample"].to_numpy()]
+    return events.with_columns(subject=pl.Series(subject))
 
 
 def _sound(content: Mapping[str, Any]) -> bool:

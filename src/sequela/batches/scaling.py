@@ -45,45 +45,35 @@ class Scales:
     spread: tuple[float, ...] = ()
 
     @classmethod
-    def fit(cls, values: pl.DataFrame, min_subjects: int, most: int) -> Scales:
+    def fit(
+        cls,
+        values: pl.DataFrame,
+        min_subjects: int,
+        most: int,
+        names: pl.Series | None = None,
+    ) -> Scales:
         """Learns the scales.
 
         Args:
             values: of the TRAINING part: ``code``, ``numeric_value`` and ``subject``; rows without
-                a finite value do not count.
+                a finite value do not count. Where ``times`` is there, a row counts so many times.
             min_subjects: a variable of fewer subjects is none.
             most: variables at most; those of the most subjects are kept.
+            names: where ``code`` is a number, the codes that the numbers stand for.
         """
-        known = (
-            values.lazy()
-            .select("subject", pl.col("code"), value=pl.col("numeric_value").cast(pl.Float64))
-            .filter(pl.col("value").is_finite() & pl.col("code").is_not_null())
-        )
-        bounds = (
-            known.group_by("code")
-            .agg(
-                pl.col("subject").n_unique().alias("subjects"),
-                pl.col("value").quantile(_TAIL, "linear").alias("low"),
-                pl.col("value").quantile(1 - _TAIL, "linear").alias("high"),
-            )
-            .filter(pl.col("subjects") >= min_subjects)
-            .sort("subjects", "code", descending=[True, False])
-            .head(most)
-            .with_columns(unit=(pl.col("high") - pl.col("low")) / 10)
-            .with_columns(
-                low=_rounded(pl.col("low"), "floor"), high=_rounded(pl.col("high"), "ceil")
-            )
-        )
-        found = bounds.collect()
-        low, high = found["low"].to_numpy(), found["high"].to_numpy()
-        numbered = known.join(
-            pl.LazyFrame({"code": found["code"], "number": np.arange(found.height)}), on="code"
-        ).collect()
-        mean, spread = _moments(
-            numbered["number"].to_numpy(), numbered["value"].to_numpy(), low, high
-        )
+        values = values.with_columns(value=pl.col("numeric_value").cast(pl.Float64))
+        known = values.filter(pl.col("value").is_finite() & pl.col("code").is_not_null())
+        counts = known.group_by("code").agg(pl.col("subject").n_unique().alias("subjects"))
+        counts = counts.filter(pl.col("subjects") >= min_subjects)
+        code = counts["code"] if names is None else names.gather(counts["code"])
+        found = counts.with_columns(code.alias("name"))
+        found = found.sort("subjects", "name", descending=[True, False]).head(most)
+        numbers = found.select("code", number=pl.int_range(pl.len()))
+        pieces = _values_of_each(known.join(numbers, on="code"), found.height)
+        low, high = _bounds(pieces)
+        mean, spread = _moments(pieces, low, high)
         return cls(
-            names=tuple(found["code"].to_list()),
+            names=tuple(found["name"].to_list()),
             subjects=tuple(found["subjects"].to_list()),
             low=tuple(low.tolist()),
             high=tuple(high.tolist()),
@@ -97,18 +87,22 @@ class Scales:
 
     def number(self, events: pl.DataFrame) -> np.ndarray:
         """Int64 ``[M]``, the variable of each event; -1 for none, and where it has no value."""
+        numbers = self.number_of(events["code"])
+        value = events["numeric_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return np.where(np.isfinite(value), numbers, -1)
+
+    def number_of(self, codes: pl.Series) -> np.ndarray:
+        """Int64, the variable of each code; -1 for none."""
         known = pl.DataFrame(
             {
                 "code": pl.Series(self.names, dtype=pl.String),
                 "number": np.arange(len(self), dtype=np.int64),
             }
         )
-        found = events.select("code", "numeric_value").join(
-            known, on="code", how="left", maintain_order="left"
+        found = (
+            codes.alias("code").to_frame().join(known, on="code", how="left", maintain_order="left")
         )
-        number = found["number"].fill_null(-1).to_numpy()
-        value = found["numeric_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        return np.where(np.isfinite(value), number, -1)
+        return found["number"].fill_null(-1).to_numpy()
 
     def apply(self, number: np.ndarray, value: np.ndarray) -> np.ndarray:
         """Float32 ``[M]``, the standardised values.
@@ -144,27 +138,56 @@ class Scales:
         return cls(**{name: tuple(column) for name, column in content.items()})
 
 
-def _moments(
-    number: np.ndarray, value: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each variable's clipped values, float64 [K] each."""
+def _values_of_each(numbered: pl.DataFrame, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The sorted values of each variable, and how many times each counts."""
+    number = numbered["number"].to_numpy()
+    value = numbered["value"].to_numpy()
+    times = numbered["times"].to_numpy() if "times" in numbered.columns else None
     order = np.argsort(number.astype(np.int16), kind="stable")
-    ends = np.cumsum(np.bincount(number, minlength=len(low)))
-    mean, square = np.zeros(len(low)), np.zeros(len(low))
-    for place in range(len(low)):
+    ends = np.cumsum(np.bincount(number, minlength=count))
+    pieces = []
+    for place in range(count):
         rows = order[ends[place - 1] if place else 0 : ends[place]]
-        # In the order of the values, so that the sums do not depend on that of the rows.
-        inside = np.clip(np.sort(value[rows]), low[place], high[place]) - low[place]
-        # About a value of the variable, so that equal values have exactly their own as the mean.
-        mean[place] = low[place] + inside.mean()
-        square[place] = ((inside - inside.mean()) ** 2).mean()
-    return mean, np.where(square > 0, np.sqrt(square), 1.0)
+        if times is None:
+            pieces.append((np.sort(value[rows]), np.array(1)))
+            continue
+        # Sorted, so that nothing depends on the order of the rows.
+        rows = rows[np.argsort(value[rows], kind="stable")]
+        pieces.append((value[rows], times[rows]))
+    return pieces
+
+
+def _bounds(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """The rounded percentiles of each variable, float64 [K] each."""
+    ends = [
+        [each.quantile(share, "linear") for share in (_TAIL, 1 - _TAIL)]
+        for each in (pl.Series(np.repeat(value, times)) for value, times in pieces)
+    ]
+    found = pl.DataFrame(ends, schema={"low": pl.Float64, "high": pl.Float64}, orient="row")
+    bounds = found.with_columns(unit=(pl.col("high") - pl.col("low")) / 10).select(
+        low=_rounded(pl.col("low"), "floor"), high=_rounded(pl.col("high"), "ceil")
+    )
+    return bounds["low"].to_numpy(), bounds["high"].to_numpy()
 
 
 def _rounded(bound: pl.Expr, direction: str) -> pl.Expr:
     # Where all values are equal there is no unit, and the bound is that value.
     unit = pl.col("unit")
     return pl.when(unit > 0).then(getattr(bound / unit, direction)() * unit).otherwise(bound)
+
+
+def _moments(
+    pieces: list[tuple[np.ndarray, np.ndarray]], low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each variable's clipped values, float64 [K] each."""
+    mean, square = np.zeros(len(low)), np.zeros(len(low))
+    for place, (value, times) in enumerate(pieces):
+        # Repeated one variable at a time: the sum of many weighted values has other last bits.
+        inside = np.clip(np.repeat(value, times), low[place], high[place]) - low[place]
+        # About a value of the variable, so that equal values have exactly their own as the mean.
+        mean[place] = low[place] + inside.mean()
+        square[place] = ((inside - inside.mean()) ** 2).mean()
+    return mean, np.where(square > 0, np.sqrt(square), 1.0)
 
 
 def _sound(content: Mapping[str, Any], fields: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What all encoders of events share: checked tables, and events laid out as steps."""
+"""What all encoders of events share: checked tables, and histories cut into steps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from sequela.cohort import Observations
+from sequela.cohort.occurrences import UNDATED
 from sequela.errors import ConfigError, DataError, LeakageError, SchemaError
 from sequela.events import BIRTH_CODE
 
@@ -20,10 +22,10 @@ __all__ = [
     "common",
     "dated",
     "distinct",
+    "distinct_codes",
     "grid_width",
     "microseconds",
     "target_of",
-    "training_rows",
 ]
 
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -33,30 +35,42 @@ _WIDEST = 36_525 * 86_400
 
 
 def check_tables(
-    events: pl.DataFrame, labels: pl.DataFrame, subgroups: pl.DataFrame, *more: str
-) -> None:
-    """Raises where columns are missing or the tables do not fit each other.
+    events: pl.DataFrame | Observations,
+    labels: pl.DataFrame,
+    subgroups: pl.DataFrame,
+    *more: str,
+) -> Observations:
+    """What was observed, once it is known that the tables fit each other.
 
     Args:
-        events: what was observed; needs ``sample``, ``time``, ``code`` and the columns ``more``.
+        events: what was observed; of a table, the columns ``sample``, ``time``, ``code`` and
+            ``more`` are needed.
         labels: needs ``subject_id`` and ``prediction_time``.
         subgroups: needs ``age`` and ``sex``, a row for each label.
         more: further columns of the events.
+
+    Raises:
+        SchemaError: a column is missing.
+        DataError: the tables do not fit each other.
     """
-    for where, table, names in (
-        ("the events of the samples", events, ("sample", "time", "code", *more)),
-        ("the labels", labels, ("subject_id", "prediction_time")),
-        ("the subgroups", subgroups, ("age", "sex")),
-    ):
-        for name in names:
-            if name not in table.columns:
-                raise SchemaError(f"column '{name}' of {where}", got="no such column")
+    if isinstance(events, pl.DataFrame):
+        _refuse_missing("the events of the samples", events, ("sample", "time", "code", *more))
+    _refuse_missing("the labels", labels, ("subject_id", "prediction_time"))
+    _refuse_missing("the subgroups", subgroups, ("age", "sex"))
     if subgroups.height != labels.height:
         raise DataError(
             "the subgroups",
             got=f"{subgroups.height} row(s)",
             wanted=f"{labels.height}, one a label",
         )
+    if isinstance(events, Observations):
+        if len(events) != labels.height:
+            raise DataError(
+                "what was observed",
+                got=f"that of {len(events)} sample(s)",
+                wanted=f"{labels.height}, one a label",
+            )
+        return events
     if events.height:
         low, high = events["sample"].min(), events["sample"].max()
         if events["sample"].null_count() or low < 0 or high >= labels.height:  # type: ignore[operator]
@@ -65,34 +79,20 @@ def check_tables(
                 got="a row number outside the labels",
                 wanted=f"0 to {labels.height - 1}",
             )
+    return Observations.of_table(events, labels.height)
 
 
-def dated(events: pl.DataFrame) -> pl.DataFrame:
+def _refuse_missing(where: str, table: pl.DataFrame, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in table.columns:
+            raise SchemaError(f"column '{name}' of {where}", got="no such column")
+
+
+def dated(observed: Observations) -> Observations:
     """The events that belong to a step: birth is told by the age, static facts have no time."""
-    return events.filter(pl.col("time").is_not_null() & (pl.col("code") != BIRTH_CODE))
-
-
-def training_rows(
-    events: pl.DataFrame, labels: pl.DataFrame, rows: np.ndarray | None
-) -> pl.DataFrame:
-    """The events of the training samples, with their ``subject``.
-
-    Args:
-        events: with ``sample``.
-        labels: with ``subject_id``.
-        rows: int64, the training rows of the labels; None where all are.
-
-    Raises:
-        DataError: there are no labels.
-    """
-    if not labels.height:
-        raise DataError("the training labels", got="none", wanted="at least one")
-    if rows is not None:
-        learnt = np.zeros(labels.height, dtype=bool)
-        learnt[rows] = True
-        events = events.filter(pl.Series(learnt[events["sample"].to_numpy()]))
-    subject = labels["subject_id"].to_numpy()[events["sample"].to_numpy()]
-    return events.with_columns(subject=pl.Series(subject))
+    birth = (observed.names == BIRTH_CODE).to_numpy()
+    kept = observed.time != UNDATED
+    return observed.only(kept & ~birth[observed.code] if birth.any() else kept)
 
 
 def common(values: pl.Series, subjects: pl.Series, min_subjects: int) -> tuple[str, ...]:
@@ -107,14 +107,14 @@ def microseconds(times: pl.Series) -> np.ndarray:
     return times.cast(pl.Datetime("us")).to_physical().to_numpy()
 
 
-def target_of(labels: pl.DataFrame) -> np.ndarray | None:
-    """The labels' yes or no; None where they have none.
+def target_of(labels: pl.DataFrame) -> np.ndarray:
+    """The labels' yes or no, bool ``[n]``; zeros (float32) where they have none.
 
     Raises:
         DataError: a label is missing.
     """
     if "boolean_value" not in labels.columns:
-        return None
+        return np.zeros(labels.height, np.float32)
     if labels["boolean_value"].null_count():
         raise DataError("column 'boolean_value' of the labels", got="gaps", wanted="true or false")
     return labels["boolean_value"].cast(pl.Boolean).to_numpy()
@@ -138,88 +138,122 @@ def grid_width(grid: Any) -> int | None:
 
 @dataclass(frozen=True)
 class Steps:
-    """Events in the order of samples and time, cut into ``N`` steps.
+    """Events cut into ``N`` steps, and the stretch of steps of each sample.
 
     Args:
-        order: int64 ``[M]``, the rows of the events in this order, or None where they stand so.
-        step: int64 ``[M]``, the step of each event in this order.
-        offsets: int64 ``[n + 1]``; sample ``i`` has the steps ``offsets[i]`` to ``offsets[i + 1]``.
-        features: float32 ``[N, 2]``: ``log1p`` of the days since the step before (0 for the first)
-            and ``log1p`` of the days until the prediction.
+        observed: the events in the order of the steps.
+        step: int64 ``[M]``, the step of each event.
+        starts: int64 ``[n]``, the first step of each sample.
+        lengths: int64 ``[n]``, the number of steps of each sample.
         time: int64 ``[N]``, microseconds; of the last event of the step, when all of it is known.
+        since: float32 ``[N]``, ``log1p`` of the days since the step before in the same record.
+        predicted: int64 ``[n]``, microseconds, the prediction time of each sample.
     """
 
-    order: np.ndarray | None
+    observed: Observations
     step: np.ndarray
-    offsets: np.ndarray
-    features: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
     time: np.ndarray
-
-    def sorted(self, values: np.ndarray) -> np.ndarray:
-        """A column of the events, in the order of the steps."""
-        return values if self.order is None else values[self.order]
+    since: np.ndarray
+    predicted: np.ndarray
 
 
 def arrange(
-    events: pl.DataFrame, labels: pl.DataFrame, width: int | None = None, *, single: bool = False
+    observed: Observations, labels: pl.DataFrame, width: int | None = None, *, single: bool = False
 ) -> Steps:
     """Cuts dated events into steps.
 
     Args:
-        events: ``sample``, ``time``; any order; those of one time keep theirs.
+        observed: what each sample sees, every event with a time.
         labels: with ``prediction_time``.
         width: microseconds of a grid on the clock (a step holds what happened in one cell, and
-            empty cells are no step); None for one step per distinct time.
+            empty cells are no step); None for one step per distinct time. Where a sample sees a
+            part of a cell, the steps of each sample are its own.
         single: one step per event.
 
     Raises:
         LeakageError: an event after its prediction time.
     """
-    sample = events["sample"].to_numpy().astype(np.int64)
-    time = microseconds(events["time"])
     predicted = microseconds(labels["prediction_time"])
-    late = int((time > predicted[sample]).sum())
-    if late:
-        raise LeakageError(
-            "the events of the samples",
-            got=f"{late} event(s) after the prediction time",
-            wanted="only what was known at the prediction time",
-        )
-    order = None
-    if not _in_order(sample, time):
-        order = np.lexsort((time, sample))
-        sample, time = sample[order], time[order]
+    low, high = observed.seen
+    _refuse_late(observed, predicted)
+    record, time = observed.record, observed.time
     if single:
         first = np.ones(len(time), bool)
     else:
-        first = _changes(sample) | _changes(time if width is None else time // width)
+        first = _changes(record) | _changes(time if width is None else time // width)
+        edge = np.append(first, True)
+        if (
+            width is not None
+            and not edge[np.concatenate([low[low < high], high[low < high]])].all()
+        ):
+            return arrange(observed.apart(), labels, width)
     step = np.cumsum(first) - 1
-    last = np.append(np.flatnonzero(first)[1:], len(first)) - 1 if len(first) else step
+    begin = np.flatnonzero(first)
+    last = np.append(begin[1:], len(first)) - 1 if len(begin) else begin
+    there = low < high
+    place = np.append(step, 0)
+    starts = np.where(there, place[np.where(there, low, -1)], 0)
+    ends = np.where(there, place[np.where(there, high - 1, -1)] + 1, 0)
     return Steps(
-        order=order,
+        observed=observed,
         step=step,
-        offsets=np.searchsorted(sample[last], np.arange(labels.height + 1)),
-        features=_features(sample[last], time[last], predicted),
+        starts=starts,
+        lengths=ends - starts,
         time=time[last],
+        since=_since(record[last], time[last]),
+        predicted=predicted,
     )
 
 
-def distinct(pairs: np.ndarray) -> np.ndarray:
+def distinct(numbers: np.ndarray) -> np.ndarray:
     """The distinct numbers, sorted; numpy's own function takes many times as long for this."""
-    pairs = np.sort(pairs)
-    return pairs[_changes(pairs)]
+    if not (numbers[1:] > numbers[:-1]).all():
+        numbers = np.sort(numbers)
+        return numbers[_changes(numbers)]
+    return numbers
 
 
-def _in_order(sample: np.ndarray, time: np.ndarray) -> bool:
-    risen = sample[1:] > sample[:-1]
-    return bool((risen | ((sample[1:] == sample[:-1]) & (time[1:] >= time[:-1]))).all())
+def distinct_codes(
+    step: np.ndarray, codes: np.ndarray, steps: int, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct codes of each step, sorted (int32 ``[C]``), and where they begin.
+
+    Args:
+        step: int64 ``[M]``, the step of each event.
+        codes: int ``[M]``, its code.
+        steps: N, how many there are.
+        size: V, above all codes.
+    """
+    pairs = distinct(step * size + codes)
+    place = pairs // size
+    offsets = np.zeros(steps + 1, np.int64)
+    np.cumsum(np.bincount(place, minlength=steps), out=offsets[1:])
+    return (pairs - place * size).astype(np.int32), offsets
+
+
+def _refuse_late(observed: Observations, predicted: np.ndarray) -> None:
+    low, high = observed.seen
+    there = np.flatnonzero(low < high)
+    behind = there[observed.time[high[there] - 1] > predicted[there]]
+    if not len(behind):
+        return
+    late = sum(
+        int((observed.time[low[sample] : high[sample]] > predicted[sample]).sum())
+        for sample in behind
+    )
+    raise LeakageError(
+        "the events of the samples",
+        got=f"{late} event(s) after the prediction time",
+        wanted="only what was known at the prediction time",
+    )
 
 
 def _changes(values: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones(min(1, len(values)), bool), values[1:] != values[:-1]])
 
 
-def _features(sample: np.ndarray, time: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    since = np.where(_changes(sample), 0, np.diff(time, prepend=time[:1]))
-    until = predicted[sample] - time
-    return np.log1p(np.stack([since, until], axis=1) / MICROSECONDS_PER_DAY).astype(np.float32)
+def _since(record: np.ndarray, time: np.ndarray) -> np.ndarray:
+    since = np.where(_changes(record), 0, np.diff(time, prepend=time[:1]))
+    return np.log1p(since / MICROSECONDS_PER_DAY).astype(np.float32)

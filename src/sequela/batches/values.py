@@ -16,29 +16,28 @@ is kept is one number per measurement; the wide rows are made batch by batch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-import torch
-from typing_extensions import Self
 
-from sequela.batches.batch import Batch, gather_ragged, packed_order
+from sequela.batches.batch import PackedOrder, gather_ragged, packed_order
 from sequela.batches.groups import CodeGroups
+from sequela.batches.learning import Learnt
 from sequela.batches.people import StaticEncoder
-from sequela.batches.samples import target_tensor
 from sequela.batches.scaling import Scales
+from sequela.batches.stretches import StretchSamples
 from sequela.batches.tables import (
     Steps,
     arrange,
     check_tables,
     dated,
-    distinct,
+    distinct_codes,
     grid_width,
     target_of,
-    training_rows,
 )
+from sequela.cohort import Observations
 from sequela.errors import BundleError, ConfigError
 from sequela.events import Vocabulary
 
@@ -51,94 +50,50 @@ _KEYS = {"scales", "vocabulary", "static", "grid", "missing", "groups"}
 
 
 @dataclass(frozen=True)
-class ValueSamples:
+class ValueSamples(StretchSamples):
     """Samples whose steps hold measurements; made by :meth:`ValueEncoder.encode`.
 
-    They keep the protocol of :class:`~sequela.batches.Samples`. A subset shares the flat arrays.
-
     Args:
-        times: float32 ``[N, 2]``, the time features of all steps.
-        hours: float64 ``[N]``, when each step was, in hours.
         value_offsets: int64 ``[N + 1]``; the measurements of step ``i`` are
             ``values[value_offsets[i]:value_offsets[i + 1]]``.
         variables: int32 ``[M]``, from 0 to K - 1, at most once in a step.
         values: float32 ``[M]``, standardised.
-        starts: int64 ``[n]``, the first step of each sample.
-        lengths: int64 ``[n]``, the number of steps of each sample.
-        target: ``[n]``.
-        groups: ``[n]``, the patient of each sample.
-        static: float32 ``[n, S]``.
-        rows: int64 ``[n]``, the number of each sample in the set it was first made in.
-        codes: int32 ``[C]``, the codes of all steps.
-        code_offsets: int64 ``[N + 1]``, as ``value_offsets``.
-        vocabulary_size: V, the unknown code included.
         variable_names: ``K`` names.
-        static_names: ``S`` names.
-        code_names: ``V`` names.
         forward: missing values are the last ones seen.
     """
 
-    times: np.ndarray
-    hours: np.ndarray
     value_offsets: np.ndarray
     variables: np.ndarray
     values: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
-    target: np.ndarray
-    groups: np.ndarray
-    static: np.ndarray
-    rows: np.ndarray
-    codes: np.ndarray
-    code_offsets: np.ndarray
-    vocabulary_size: int
     variable_names: tuple[str, ...]
-    static_names: tuple[str, ...]
-    code_names: tuple[str, ...]
-    forward: bool = False
-
-    def __len__(self) -> int:
-        """The number of samples ``n``."""
-        return len(self.starts)
+    forward: bool
 
     @property
     def step_size(self) -> int:
         """The number ``F`` of features of a step: 2 times, then K values, K masks, K deltas."""
-        return self.times.shape[1] + 3 * len(self.variable_names)
+        return 2 + 3 * len(self.variable_names)
 
-    @property
-    def static_size(self) -> int:
-        """The number ``S`` of features of a sample that do not change with time."""
-        return self.static.shape[1]
-
-    def batch(self, indices: np.ndarray) -> Batch:
-        """The batch of these samples, in this order; ``indices`` is int64 ``[B]``."""
-        indices = np.asarray(indices, dtype=np.int64)
+    def _packed_features(self, indices: np.ndarray, order: PackedOrder) -> np.ndarray:
+        # What was seen last is carried on along a sample, so the samples stand one by one first.
         lengths = self.lengths[indices]
         begin = np.cumsum(lengths) - lengths
-        chosen = np.arange(int(lengths.sum())) + np.repeat(self.starts[indices] - begin, lengths)
-        order = packed_order(begin, lengths)
-        steps = self._dense(chosen, np.repeat(begin, lengths))
-        codes, code_begin = gather_ragged(self.codes, self.code_offsets, chosen[order.steps])
-        return Batch(
-            steps=order.pack(steps[order.steps]),
-            codes=torch.from_numpy(codes.astype(np.int64)),
-            code_offsets=torch.from_numpy(code_begin),
-            static=torch.from_numpy(self.static[indices]),
-            target=target_tensor(self.target[indices]),
-            rows=torch.from_numpy(self.rows[indices]),
-        )
+        member = np.repeat(np.arange(len(indices)), lengths)
+        steps = np.arange(len(member)) + (self.starts[indices] - begin)[member]
+        times = self.features(steps, indices[member], begin[lengths > 0])
+        packed = packed_order(begin, lengths).steps
+        return self._dense(steps, times, begin[member])[packed]
 
-    def _dense(self, chosen: np.ndarray, first: np.ndarray) -> np.ndarray:
+    def _dense(self, chosen: np.ndarray, times: np.ndarray, first: np.ndarray) -> np.ndarray:
         """Float32 ``[N', F]``, the features of these steps.
 
         Args:
             chosen: int64 ``[N']``, steps of whole samples, one behind the other.
+            times: float32 ``[N', 2]``, their time features.
             first: int64 ``[N']``, where in ``chosen`` the sample of each step begins.
         """
         count, width = len(chosen), len(self.variable_names)
         result = np.zeros((count, self.step_size), np.float32)
-        result[:, :2] = self.times[chosen]
+        result[:, :2] = times
         values, mask, delta = np.split(result[:, 2:], 3, axis=1)
         step, variable, value = self._measured(chosen)
         values[step, variable] = value
@@ -151,7 +106,7 @@ class ValueSamples:
         np.maximum(seen, first[:, None], out=seen)
         before = np.concatenate([seen[:1], seen[:-1]]) if count else seen
         before = np.maximum(before, first[:, None])
-        hours = self.hours[chosen]
+        hours = self.time[chosen] / _MICROSECONDS_PER_HOUR
         np.log1p(hours[:, None] - hours[before], out=delta, casting="same_kind")
         if self.forward:
             # The first step has what it has, measured or 0, so it answers for "never seen" too.
@@ -164,12 +119,6 @@ class ValueSamples:
         variable, _ = gather_ragged(self.variables, self.value_offsets, chosen)
         value, _ = gather_ragged(self.values, self.value_offsets, chosen)
         return np.repeat(np.arange(len(chosen)), counts), variable, value
-
-    def subset(self, indices: np.ndarray) -> Self:
-        """The samples with these indices, in this order; steps, values and codes are shared."""
-        indices = np.asarray(indices)
-        names = ("starts", "lengths", "target", "groups", "static", "rows")
-        return replace(self, **{name: getattr(self, name)[indices] for name in names})
 
 
 @dataclass(frozen=True)
@@ -197,7 +146,7 @@ class ValueEncoder:
     @classmethod
     def fit(
         cls,
-        events: pl.DataFrame,
+        events: pl.DataFrame | Observations,
         labels: pl.DataFrame,
         subgroups: pl.DataFrame,
         *,
@@ -239,17 +188,19 @@ class ValueEncoder:
         if missing not in _MISSING:
             what = "setting 'missing' of encoding"
             raise ConfigError(what, got=repr(missing)[:40], wanted=" or ".join(_MISSING))
-        check_tables(events, labels, subgroups, "numeric_value")
-        learnt = training_rows(dated(events), labels, rows)
-        kept = CodeGroups.kept(groups, parents, learnt, min_subjects)
-        learnt = CodeGroups.joined(groups, parents).apply(learnt)
-        scales = Scales.fit(learnt, min_subjects, most)
-        plain = learnt.filter(pl.Series(scales.number(learnt) < 0))
+        observed = check_tables(events, labels, subgroups, "numeric_value")
+        learnt = Learnt.of(observed, labels, rows)
+        kept = CodeGroups.kept(groups, parents, lambda: learnt.vocabulary(min_subjects).codes)
+        joined = CodeGroups.joined(groups, parents)
+        if len(joined):
+            learnt = Learnt.of(joined.stand_for(observed), labels, rows)
+        scales = Scales.fit(learnt.values(), min_subjects, most, learnt.names)
+        measured = (scales.number_of(learnt.names) >= 0)[learnt.code] & np.isfinite(learnt.value)
         return cls(
             scales=scales,
-            vocabulary=Vocabulary.fit(plain, min_subjects, "subject"),
+            vocabulary=learnt.vocabulary(min_subjects, ~measured),
             static=StaticEncoder.fit(
-                events if facts else None,
+                observed.static() if facts else None,
                 labels,
                 subgroups,
                 rows=rows,
@@ -262,7 +213,7 @@ class ValueEncoder:
 
     def encode(
         self,
-        events: pl.DataFrame,
+        events: pl.DataFrame | Observations,
         labels: pl.DataFrame,
         subgroups: pl.DataFrame,
         *,
@@ -283,67 +234,64 @@ class ValueEncoder:
             DataError: tables that do not fit each other.
             LeakageError: an event after its prediction time.
         """
-        check_tables(events, labels, subgroups, "numeric_value")
-        happened = CodeGroups.joined(self.groups, parents).apply(dated(events))
+        observed = check_tables(events, labels, subgroups, "numeric_value")
+        happened = CodeGroups.joined(self.groups, parents).stand_for(dated(observed))
         steps = arrange(happened, labels, grid_width(self.grid))
-        number = steps.sorted(self.scales.number(happened))
-        target = target_of(labels)
-        lengths = np.diff(steps.offsets)
-        value_offsets, variables, values = self._values(happened, steps, number)
-        codes, code_offsets = self._codes(happened, steps, number < 0)
+        happened = steps.observed
+        number = self.scales.number_of(happened.names)[happened.code]
+        measured = (number >= 0) & np.isfinite(happened.value)
+        value_offsets, variables, values = self._values(steps, number, measured)
+        encoded = self.vocabulary.encode(happened.names)[happened.code[~measured]]
+        codes, code_offsets = distinct_codes(
+            steps.step[~measured], encoded, len(steps.time), len(self.vocabulary)
+        )
         return ValueSamples(
-            times=steps.features,
-            hours=steps.time / _MICROSECONDS_PER_HOUR,
+            time=steps.time,
+            since=steps.since,
+            codes=codes,
+            code_offsets=code_offsets,
+            starts=steps.starts,
+            lengths=steps.lengths,
+            predicted=steps.predicted,
+            target=target_of(labels),
+            groups=labels["subject_id"].to_numpy(),
+            static=self.static.encode(observed.static(), subgroups),
+            rows=np.arange(labels.height, dtype=np.int64),
+            vocabulary_size=len(self.vocabulary),
+            code_names=(_UNKNOWN_CODE, *self.vocabulary.codes),
+            static_names=self.static.names,
             value_offsets=value_offsets,
             variables=variables,
             values=values,
-            starts=steps.offsets[:-1],
-            lengths=lengths,
-            target=np.zeros(labels.height, np.float32) if target is None else target,
-            groups=labels["subject_id"].to_numpy(),
-            static=self.static.encode(events, subgroups),
-            rows=np.arange(labels.height, dtype=np.int64),
-            codes=codes,
-            code_offsets=code_offsets,
-            vocabulary_size=len(self.vocabulary),
             variable_names=self.scales.names,
-            static_names=self.static.names,
-            code_names=(_UNKNOWN_CODE, *self.vocabulary.codes),
             forward=self.missing == "forward",
         )
 
     def _values(
-        self, events: pl.DataFrame, steps: Steps, number: np.ndarray
+        self, steps: Steps, number: np.ndarray, measured: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Offsets, variables and values of the measurements, one for each variable of a step."""
-        measured = number >= 0
         width, count = max(1, len(self.scales)), len(steps.time)
         key = steps.step[measured] * width + number[measured]
-        raw = steps.sorted(events["numeric_value"].to_numpy())[measured].astype(np.float64)
+        raw = steps.observed.value[measured].astype(np.float64)
         value = self.scales.apply(number[measured], raw).astype(np.float64)
-        order = np.argsort(key, kind="stable")
-        key, value = key[order], value[order]
+        if not (key[1:] > key[:-1]).all():
+            order = np.argsort(key, kind="stable")
+            key, value = key[order], value[order]
         first = np.flatnonzero(np.diff(key, prepend=-1))
         counts = np.diff(np.append(first, len(key)))
         # Sums in the order of the values, not of the rows; most cells hold a single one.
         several = np.flatnonzero(np.repeat(counts > 1, counts))
         value[several] = value[several][np.lexsort((value[several], key[several]))]
         sums = np.add.reduceat(value, first) if len(first) else value
-        offsets = np.searchsorted(key[first] // width, np.arange(count + 1))
+        place = key[first] // width
+        offsets = np.zeros(count + 1, np.int64)
+        np.cumsum(np.bincount(place, minlength=count), out=offsets[1:])
         return (
             offsets,
-            (key[first] % width).astype(np.int32),
+            (key[first] - place * width).astype(np.int32),
             (sums / counts).astype(np.float32),
         )
-
-    def _codes(
-        self, events: pl.DataFrame, steps: Steps, plain: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The distinct codes of each step, sorted, of the events that are no measurement."""
-        size, count = len(self.vocabulary), len(steps.time)
-        encoded = steps.sorted(self.vocabulary.encode(events["code"]))[plain]
-        pairs = distinct(steps.step[plain] * size + encoded)
-        return (pairs % size).astype(np.int32), np.searchsorted(pairs // size, np.arange(count + 1))
 
     def knows(self, codes: pl.Series, parents: CodeGroups | None = None) -> int:
         """How many of some distinct codes mean anything to the encoder."""

@@ -10,24 +10,25 @@ visit is a sequence of length 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from sequela.batches.groups import CodeGroups
+from sequela.batches.learning import Learnt
 from sequela.batches.people import StaticEncoder
-from sequela.batches.samples import RaggedSamples
+from sequela.batches.stretches import StretchSamples
 from sequela.batches.tables import (
     arrange,
     check_tables,
     dated,
-    distinct,
+    distinct_codes,
     grid_width,
     target_of,
-    training_rows,
 )
+from sequela.cohort import Observations
 from sequela.errors import BundleError, ConfigError
 from sequela.events import Vocabulary
 
@@ -39,24 +40,8 @@ _KEYS = {"vocabulary", "static", "grid", "step", "groups"}
 
 
 @dataclass(frozen=True)
-class VisitSamples(RaggedSamples):
-    """Ragged samples whose steps are visits; made by :meth:`VisitEncoder.encode`.
-
-    The two features of a step are ``log1p`` of the days since the visit before (0 for the first)
-    and ``log1p`` of the days until the prediction. The codes of a visit are distinct and sorted.
-
-    Args:
-        code_names: ``V`` names; number 0 is the unknown code.
-        static_names: ``S`` names of the static features.
-    """
-
-    code_names: tuple[str, ...] = ()
-    static_names: tuple[str, ...] = ()
-
-    @property
-    def times(self) -> np.ndarray:
-        """Float32 ``[N, 2]``, the time features of all steps."""
-        return self.steps
+class VisitSamples(StretchSamples):
+    """Samples whose steps are visits; made by :meth:`VisitEncoder.encode`."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +67,7 @@ class VisitEncoder:
     @classmethod
     def fit(
         cls,
-        events: pl.DataFrame,
+        events: pl.DataFrame | Observations,
         labels: pl.DataFrame,
         subgroups: pl.DataFrame,
         *,
@@ -121,14 +106,20 @@ class VisitEncoder:
         """
         grid_width(grid)
         _check_step(step, grid)
-        check_tables(events, labels, subgroups)
-        learnt = training_rows(dated(events), labels, rows)
-        kept = CodeGroups.kept(groups, parents, learnt, min_subjects)
-        learnt = CodeGroups.joined(groups, parents).apply(learnt)
+        observed = check_tables(events, labels, subgroups)
+        learnt = Learnt.of(observed, labels, rows)
+        kept = CodeGroups.kept(groups, parents, lambda: learnt.vocabulary(min_subjects).codes)
+        joined = CodeGroups.joined(groups, parents)
+        if len(joined):
+            learnt = Learnt.of(joined.stand_for(observed), labels, rows)
         return cls(
-            vocabulary=Vocabulary.fit(learnt, min_subjects, "subject"),
+            vocabulary=learnt.vocabulary(min_subjects),
             static=StaticEncoder.fit(
-                events if facts else None, labels, subgroups, rows=rows, min_subjects=min_subjects
+                observed.static() if facts else None,
+                labels,
+                subgroups,
+                rows=rows,
+                min_subjects=min_subjects,
             ),
             grid=grid,
             step=step,
@@ -137,7 +128,7 @@ class VisitEncoder:
 
     def encode(
         self,
-        events: pl.DataFrame,
+        events: pl.DataFrame | Observations,
         labels: pl.DataFrame,
         subgroups: pl.DataFrame,
         *,
@@ -158,24 +149,25 @@ class VisitEncoder:
             DataError: tables that do not fit each other.
             LeakageError: an event after its prediction time.
         """
-        check_tables(events, labels, subgroups)
-        happened = CodeGroups.joined(self.groups, parents).apply(dated(events))
+        observed = check_tables(events, labels, subgroups)
+        happened = CodeGroups.joined(self.groups, parents).stand_for(dated(observed))
         steps = arrange(happened, labels, grid_width(self.grid), single=self.step == "event")
-        size, count = len(self.vocabulary), len(steps.time)
-        codes = steps.sorted(self.vocabulary.encode(happened["code"]))
-        pairs = distinct(steps.step * size + codes)
-        samples = VisitSamples.from_flat(
-            steps.features,
-            steps.offsets,
+        size = len(self.vocabulary)
+        number = self.vocabulary.encode(steps.observed.names)[steps.observed.code]
+        codes, code_offsets = distinct_codes(steps.step, number, len(steps.time), size)
+        return VisitSamples(
+            time=steps.time,
+            since=steps.since,
+            codes=codes,
+            code_offsets=code_offsets,
+            starts=steps.starts,
+            lengths=steps.lengths,
+            predicted=steps.predicted,
             target=target_of(labels),
             groups=labels["subject_id"].to_numpy(),
-            static=self.static.encode(events, subgroups),
-            codes=(pairs % size).astype(np.int32),
-            code_offsets=np.searchsorted(pairs // size, np.arange(count + 1)),
+            static=self.static.encode(observed.static(), subgroups),
+            rows=np.arange(labels.height, dtype=np.int64),
             vocabulary_size=size,
-        )
-        return replace(
-            samples,
             code_names=(_UNKNOWN_CODE, *self.vocabulary.codes),
             static_names=self.static.names,
         )

@@ -9,7 +9,7 @@ from sequela.cohort.conditions import Condition, Episodes, Index, Matching
 from sequela.cohort.declaration import IndexRule, OnsetDeclaration
 from sequela.cohort.engine import Cohort
 from sequela.cohort.grammar import CohortDeclaration
-from sequela.cohort.history import observation_events
+from sequela.cohort.observations import Observations, observation_events, observations
 from sequela.cohort.subgroups import subgroups
 from sequela.cohort.write import write_cohort
 
@@ -23,10 +23,12 @@ __all__ = [
     "Index",
     "IndexRule",
     "Matching",
+    "Observations",
     "OnsetDeclaration",
     "Window",
     "build_cohort",
     "observation_events",
+    "observations",
     "parse_declaration",
     "subgroups",
     "write_cohort",

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from sequela.errors import DataError, LeakageError, SchemaError
+from sequela.events.coded import CodedEvents, numbered, read_coded
 from sequela.events.files import existing, read_columns, tables_in
 from sequela.events.schema import COLUMNS, VALUE_COLUMNS, align
 from sequela.events.splits import PARTS
@@ -80,7 +81,7 @@ class EventData:
             known = frame.columns == ["subject_id"] and frame["subject_id"].dtype == pl.Int64
             if not known or frame["subject_id"].null_count():
                 frame = self._aligned(file)
-            found.append(np.sort(frame["subject_id"].unique().to_numpy()))
+            found.append(_distinct(frame["subject_id"].to_numpy()))
         every = np.concatenate(found)
         if not len(every):
             raise DataError(f"data {self.root}", got="no events", wanted="at least one event")
@@ -116,16 +117,43 @@ class EventData:
         Raises:
             DataError: a file is damaged, the data set is empty, a subject stands in two files.
         """
-        chosen = None if subjects is None else np.unique(np.asarray(list(subjects), np.int64))
-        for file, present in zip(self.files, self._subjects, strict=True):
-            wanted = present if chosen is None else np.intersect1d(present, chosen)
-            if not len(wanted):
-                continue
+        for file, wanted in self._wanted(subjects):
             frame = self._aligned(file)
-            if len(wanted) < len(present):
+            if wanted is not None:
                 keys = pl.DataFrame({"subject_id": wanted})
                 frame = frame.join(keys, on="subject_id", how="semi", maintain_order="left")
             yield frame
+
+    def coded(self, subjects: Iterable[int] | np.ndarray | None = None) -> Iterator[CodedEvents]:
+        """As :meth:`shards`, with numbers for the codes and without texts; several times as fast.
+
+        Args:
+            subjects: see there.
+
+        Raises:
+            DataError: see there.
+        """
+        if not self.files:  # what is in memory has only shards
+            yield from map(numbered, self.shards(subjects))
+            return
+        for file, wanted in self._wanted(subjects):
+            found = None
+            if file.suffix != ".csv":
+                found = read_coded(file, self._name(file), self.value_column)
+            found = numbered(self._aligned(file)) if found is None else found
+            yield found if wanted is None else found.only(wanted)
+
+    def _wanted(
+        self, subjects: Iterable[int] | np.ndarray | None
+    ) -> Iterator[tuple[Path, np.ndarray | None]]:
+        """The files with any of the subjects, and those of them; None for all of a file's."""
+        if subjects is not None and not isinstance(subjects, np.ndarray):
+            subjects = np.asarray(list(subjects), np.int64)
+        chosen = None if subjects is None else np.unique(subjects.astype(np.int64))
+        for file, present in zip(self.files, self._subjects, strict=True):
+            wanted = present if chosen is None else np.intersect1d(present, chosen, True)
+            if len(wanted):
+                yield file, wanted if len(wanted) < len(present) else None
 
     def read(self, subjects: Iterable[int] | np.ndarray | None = None) -> pl.DataFrame:
         """All events, or those of some subjects, in memory, sorted by subject and time."""
@@ -205,6 +233,12 @@ class EventData:
         pairs = frame.explode("parent_codes").drop_nulls().unique().sort("parent_codes", "code")
         below = pairs.group_by("parent_codes", maintain_order=True).agg("code")
         return dict(zip(below["parent_codes"].to_list(), below["code"].to_list(), strict=True))
+
+
+def _distinct(subjects: np.ndarray) -> np.ndarray:
+    if (subjects[1:] >= subjects[:-1]).all():  # as in every file that we wrote
+        return subjects[np.append(np.ones(min(1, len(subjects)), bool), np.diff(subjects) != 0)]
+    return np.unique(subjects)
 
 
 def _cast(frame: pl.DataFrame, kinds: Mapping[str, pl.DataType], where: str) -> pl.DataFrame:

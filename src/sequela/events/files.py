@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from sequela.errors import DataError, SchemaError
 from sequela.events.times import plain_time_type, refuse_far_times
 
-__all__ = ["column_names", "existing", "from_arrow", "read_columns", "tables_in"]
+__all__ = ["column_names", "existing", "from_arrow", "read_arrow", "read_columns", "tables_in"]
 
 _DAMAGE = (pl.exceptions.PolarsError, pa.ArrowException, OSError, UnicodeDecodeError)
 
@@ -111,12 +111,32 @@ def read_columns(path: Path, names: Iterable[str] | None = None) -> pl.DataFrame
             written = [_CSV_TWICE.sub("", name) for name in present]
             _refuse_twice([name for name in written if name in wanted], path.name, asked)
             return pl.read_csv(path, columns=wanted, infer_schema=False)
-        with pq.ParquetFile(path) as file:
-            table = file.read(columns=wanted)
-            table.validate(full=True)
     except _DAMAGE as error:
         raise _unreadable(path, error) from None
-    return from_arrow(table, path.name, asked)
+    return from_arrow(read_arrow(path, wanted), path.name, asked)
+
+
+def read_arrow(path: Path, names: Iterable[str], distinct: Iterable[str] = ()) -> pa.Table:
+    """Columns of a Parquet file that are there, as Arrow has them, checked for damage.
+
+    Args:
+        path: the file.
+        names: of columns.
+        distinct: columns of text that are wanted as a list of distinct texts and places in it.
+
+    Raises:
+        DataError: the file is missing or not readable.
+    """
+    try:
+        with pq.ParquetFile(path, read_dictionary=list(distinct)) as file:
+            present = set(file.schema_arrow.names)
+            table = file.read(columns=[name for name in names if name in present])
+            table.validate(full=True)
+    except FileNotFoundError as error:
+        raise DataError(f"file {path}", got="no such file", todo="Check the path.") from error
+    except _DAMAGE as error:
+        raise _unreadable(path, error) from None
+    return table
 
 
 def from_arrow(table: pa.Table, where: str, asked: Collection[str] = ()) -> pl.DataFrame:

@@ -68,7 +68,11 @@ def align(
 
 
 def conform(
-    table: pa.Table | pl.DataFrame, where: str, value_column: str | None = None
+    table: pa.Table | pl.DataFrame,
+    where: str,
+    value_column: str | None = None,
+    *,
+    coded: bool = False,
 ) -> pl.DataFrame:
     """An event table with exactly the columns ``COLUMNS``, its rows in the order they came.
 
@@ -80,6 +84,7 @@ def conform(
         where: the name of the file, for messages.
         value_column: the column that holds the number of an event; by default ``numeric_value``, or
             ``value`` where only that is there (the name in older exports), else no numbers.
+        coded: codes are checked already, and stay what they are.
 
     Returns:
         Columns ``subject_id`` int64, ``time`` datetime[us] (nullable), ``code`` text,
@@ -106,7 +111,7 @@ def conform(
     columns = [
         _subjects(frame["subject_id"], where),
         time,
-        _codes(frame["code"], where),
+        frame["code"] if coded else _codes(frame["code"], where),
         _numbers(frame[value_name], where)
         if value_name
         else pl.repeat(None, frame.height, dtype=pl.Float32(), eager=True),

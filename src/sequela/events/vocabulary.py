@@ -49,8 +49,7 @@ class Vocabulary:
             ConfigError: ``min_subjects`` below 1.
             SchemaError: a column is missing.
         """
-        if min_subjects < 1:
-            raise ConfigError("min_subjects", got=min_subjects, wanted="1 or more")
+        _check_least(min_subjects)
         for name in ("code", subject_column):
             if name not in events.columns:
                 raise SchemaError(f"column '{name}' of the training events", got="no such column")
@@ -60,9 +59,29 @@ class Vocabulary:
             .drop_nulls()
             .group_by("code")
             .agg(pl.col("subject").n_unique().alias("subjects"))
+            .collect()
+        )
+        return cls.of_counts(counts["code"], counts["subjects"], min_subjects)
+
+    @classmethod
+    def of_counts(
+        cls, codes: pl.Series, subjects: pl.Series | np.ndarray, min_subjects: int = 11
+    ) -> Vocabulary:
+        """As :meth:`fit`, from the number of training subjects of each code.
+
+        Args:
+            codes: distinct.
+            subjects: of each.
+            min_subjects: see :meth:`fit`.
+
+        Raises:
+            ConfigError: ``min_subjects`` below 1.
+        """
+        _check_least(min_subjects)
+        counts = (
+            pl.DataFrame({"code": codes, "subjects": subjects})
             .filter(pl.col("subjects") >= min_subjects)
             .sort("subjects", "code", descending=[True, False])
-            .collect()
         )
         return cls(counts["code"].to_list(), counts["subjects"].to_list(), min_subjects)
 
@@ -139,3 +158,8 @@ class Vocabulary:
         if problem or codes is None or subjects is None or least is None:
             raise BundleError("the vocabulary", got=problem, todo="Train or save the model again.")
         return cls(codes, subjects, least)
+
+
+def _check_least(min_subjects: int) -> None:
+    if min_subjects < 1:
+        raise ConfigError("min_subjects", got=min_subjects, wanted="1 or more")

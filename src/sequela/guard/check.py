@@ -11,6 +11,7 @@ import polars as pl
 from sequela.cohort import (
     Cohort,
     CohortDeclaration,
+    Observations,
     OnsetDeclaration,
     build_cohort,
     observation_events,
@@ -28,7 +29,7 @@ from sequela.guard.machine import (
     same_past,
     sample_pairs,
 )
-from sequela.guard.outcome import companions, outcome_in_window
+from sequela.guard.outcome import companions, once_only, outcome_codes, outcome_in_window
 from sequela.guard.overlap import Histories, same_histories
 from sequela.guard.records import (
     AdmissionDiagnoses,
@@ -164,7 +165,7 @@ def _targets(
 def quick_check(
     data: EventData,
     declaration: Declaration | Mapping[str, Any],
-    events: pl.DataFrame,
+    observed: Observations,
     labels: pl.DataFrame,
     *,
     samples: int = 5_000,
@@ -175,8 +176,7 @@ def quick_check(
     Args:
         data: the data set, for its table of codes.
         declaration: of the task.
-        events: what is observed: ``sample`` (row of ``labels``), ``time``, ``code``,
-            ``numeric_value``.
+        observed: what the samples see.
         labels: ``subject_id``, ``prediction_time`` and the label.
         samples: how many are looked at one feature after the other, by lot.
         min_subjects: codes of fewer subjects are not named.
@@ -184,18 +184,16 @@ def quick_check(
     Returns:
         ``outcome_in_window`` and ``single_features``.
     """
-    declared = _general(declaration)
+    declared, children = _general(declaration), data.code_children()
     rows = _some(labels, samples, 0)
-    chosen = pl.DataFrame({"old": rows}).with_row_index("new")
-    chosen = chosen.with_columns(pl.col("old").cast(events.schema["sample"]))
-    some = events.join(chosen, left_on="sample", right_on="old", maintain_order="left")
-    some = some.drop("sample").rename({"new": "sample"})
     targets = _targets(labels[rows], None, declared.label)
+    codes = observed.codes()
+    telling = set().union(*once_only(declared, codes, children))
+    telling |= outcome_codes(declared, codes, children)
+    outcomes = observed.table(codes=telling)
     return [
-        outcome_in_window(
-            declared, events, labels, data.code_children(), min_subjects=min_subjects
-        ),
-        single_features(some, labels[rows], targets, min_subjects=min_subjects),
+        outcome_in_window(declared, outcomes, labels, children, min_subjects=min_subjects),
+        single_features(observed.table(rows), labels[rows], targets, min_subjects=min_subjects),
     ]
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sequela.batches import ValueEncoder, ValueSamples, VisitEncoder, VisitSamples
 from sequela.batches.groups import CodeGroups
+from sequela.cohort import Observations
 from sequela.errors import BundleError, ConfigError
 from sequela.events import EventData
 from sequela.settings import checked, nearest
@@ -109,7 +110,7 @@ def parents_of(data: EventData) -> CodeGroups:
 
 def fit_encoder(
     settings: CodesEncoding | ValuesEncoding,
-    events: pl.DataFrame,
+    events: pl.DataFrame | Observations,
     labels: pl.DataFrame,
     subgroups: pl.DataFrame,
     rows: np.ndarray,

@@ -12,7 +12,7 @@ import polars as pl
 from sequela import guard, ingest, tasks
 from sequela.batches.aggregates import aggregates
 from sequela.batches.groups import CodeGroups
-from sequela.cohort import parse_declaration
+from sequela.cohort import Observations, parse_declaration
 from sequela.errors import CohortError, DataError
 from sequela.events import PARTS
 from sequela.experiments import Experiment
@@ -171,7 +171,7 @@ def _part(
     )
 
 
-def _check_codes(events: pl.DataFrame, encoder: Encoder, parents: CodeGroups | None) -> list[str]:
+def _check_codes(events: Observations, encoder: Encoder, parents: CodeGroups | None) -> list[str]:
     """Refuses data whose codes the model has never seen; it would score silence.
 
     Returns:
@@ -180,7 +180,7 @@ def _check_codes(events: pl.DataFrame, encoder: Encoder, parents: CodeGroups | N
     Raises:
         DataError: no code of the histories is known to the model.
     """
-    codes = events.filter(pl.col("time").is_not_null())["code"].unique()
+    codes = events.dated().codes()
     known = encoder.knows(codes, parents)
     if codes.len() and not known:
         raise DataError(

@@ -14,9 +14,10 @@ import polars as pl
 from sequela import simulate, tasks
 from sequela.cohort import (
     CohortDeclaration,
+    Observations,
     OnsetDeclaration,
     build_cohort,
-    observation_events,
+    observations,
     subgroups,
 )
 from sequela.cohort.targets import Binary, Length, Multiclass
@@ -151,18 +152,18 @@ def _given(data: EventData, path: Path, known: bool) -> Labelled:
     return Labelled(found, people, target, _YES_OR_NO, attrition, description)
 
 
-def observed(data: EventData, task: Declaration, labelled: Labelled) -> pl.DataFrame:
-    """The events that each label may see, as :func:`sequela.cohort.observation_events` has them.
+def observed(data: EventData, task: Declaration, labelled: Labelled) -> Observations:
+    """The events that each label may see.
 
     Raises:
         ConfigError: labels from a file for a task whose window begins at something else than the
             prediction, which a file does not say.
     """
     if labelled.windows is not None:
-        return observation_events(data, labelled.labels, windows=labelled.windows)
+        return observations(data, labelled.labels, windows=labelled.windows)
     if isinstance(task, OnsetDeclaration):
-        return observation_events(data, labelled.labels, task.observation_days)
-    return observation_events(data, labelled.labels, windows=_windows(task, labelled.labels))
+        return observations(data, labelled.labels, task.observation_days)
+    return observations(data, labelled.labels, windows=_windows(task, labelled.labels))
 
 
 def _windows(task: CohortDeclaration, labels: pl.DataFrame) -> pl.DataFrame:
