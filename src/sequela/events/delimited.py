@@ -101,6 +101,12 @@ class Delimited:
             table._place(column)
         return table
 
+    @property
+    def size(self) -> int:
+        """About how many bytes of text it is; a tenth of it is what tables shrink to in ``.gz``."""
+        found = self.path.stat().st_size
+        return found * 10 if _compression(self.path) else found
+
     def _place(self, column: str) -> int:
         found = self.columns.count(column)
         if found == 1:

@@ -51,10 +51,14 @@ class Table:
         frames: near-MEDS frames in chunks that fit into memory: ``subject_id``, ``time``, ``code``,
             and where there are ``numeric_value``, ``text_value``, ``available_time`` (null: known
             when it happened). It can be called again and gives the same rows in the same order.
+        share: of a table so large that several processes read it together; None for the others.
+            ``share(part, of)`` gives the frames of one of ``of`` parts, each with the number of its
+            run; a run lies in one part, and runs in the order of their numbers are all frames.
     """
 
     name: str
     frames: Callable[[], Iterator[pl.DataFrame]]
+    share: Callable[[int, int], Iterator[tuple[int, pl.DataFrame]]] | None = None
 
 
 @dataclass(frozen=True, eq=False)

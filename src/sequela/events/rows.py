@@ -11,6 +11,7 @@ import polars as pl
 
 from sequela.errors import ConfigError
 from sequela.events.cells import ISO_FORMATS, as_integers, as_numbers, as_times, unreadable
+from sequela.events.delimited import Delimited
 from sequela.events.extract import Drops, Table
 from sequela.events.schema import AVAILABLE
 
@@ -33,6 +34,12 @@ _PLACE = re.compile(r"\{([^{}?]+)(\??)\}")
 # What goes with a part that is left out.
 _JOIN = re.compile(r"(//|[,;: ]+)$")
 _EMPTY = ""
+
+# Frames that follow one another and are dealt as one piece, when processes share a table; of
+# delimited text a frame is 8 MiB.
+_RUN = 4
+# Text of fewer bytes is read by one process: the others would parse it for little.
+_SHARED = 64 << 20
 
 # Of float32, the type of a value in MEDS.
 _LARGEST = 3.4e38
@@ -242,6 +249,7 @@ def rows_table(
     prepare: Callable[[], Change] | None = None,
     columns: Iterable[str] = (),
     formats: Sequence[str] = ISO_FORMATS,
+    shared: bool = False,
 ) -> Table:
     """A table of events from a file of rows.
 
@@ -255,6 +263,8 @@ def rows_table(
             (a join with another table).
         columns: that ``subjects``, ``prepare`` and ``when`` need beside those of the rules.
         formats: of times.
+        shared: ``subjects`` remembers nothing from one chunk to the next, so that several processes
+            may read the table together; they may anyhow without ``subjects``.
 
     Raises:
         ConfigError: a rule has no column in its code and no time.
@@ -265,15 +275,24 @@ def rows_table(
     own = [column for rule in rules for column in rule.columns()]
     wanted = tuple(dict.fromkeys([*columns, *(() if subjects else ("subject_id",)), *own]))
 
-    def frames() -> Iterator[pl.DataFrame]:
+    def share(part: int, of: int) -> Iterator[tuple[int, pl.DataFrame]]:
+        # Each process parses the whole file, since only a parser knows which line ends lie in
+        # quotes; what costs most, rows to events, is done for a part of them.
         change = prepare() if prepare else None
-        for rows in file.frames(wanted):
+        for place, rows in enumerate(file.frames(wanted)):
+            run = place // _RUN
+            if run % of != part:
+                continue
             if change is not None:
                 rows = change(rows)
             numbers = as_integers(rows["subject_id"]) if subjects is None else subjects(rows)
-            yield events_of(rows, numbers, rules, name, drops, formats)
+            yield run, events_of(rows, numbers, rules, name, drops, formats)
 
-    return Table(name, frames)
+    def frames() -> Iterator[pl.DataFrame]:
+        return (frame for _, frame in share(0, 1))
+
+    large = isinstance(file, Delimited) and file.size >= _SHARED
+    return Table(name, frames, share if large and (shared or subjects is None) else None)
 
 
 def described(

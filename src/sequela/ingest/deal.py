@@ -8,6 +8,8 @@ bucket is read by its place, without touching the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ import pyarrow as pa
 
 from sequela.events import COLUMNS
 
-__all__ = ["BUCKETS", "bucket_of", "deal", "read_bucket"]
+__all__ = ["BUCKETS", "bucket_of", "deal", "deal_runs", "read_bucket"]
 
 #: Enough that a bucket of a hundred million events is small, few enough to be batches of one file.
 BUCKETS = 256
@@ -81,6 +83,23 @@ def deal(frames: Iterable[pl.DataFrame], folder: Path, level: int = 0) -> np.nda
     return counts
 
 
+def deal_runs(runs: Iterable[tuple[int, pl.DataFrame]], folder: Path) -> np.ndarray:
+    """Writes events into a piece for each run, for processes that deal one table together.
+
+    Args:
+        runs: the number of its run with each frame; those of a run follow one another.
+        folder: exists. Pieces of other runs are left alone.
+
+    Returns:
+        As :func:`deal`.
+    """
+    counts = np.zeros(BUCKETS, np.int64)
+    for number, frames in groupby(runs, key=itemgetter(0)):
+        frame = pl.concat(frame for _, frame in frames)
+        counts += _write_piece(frame, folder / f"{number:06d}.arrow", 0)
+    return counts
+
+
 def _write_piece(frame: pl.DataFrame, path: Path, level: int) -> np.ndarray:
     bucket = bucket_of(frame["subject_id"].to_numpy(), level)
     # Stable: within a bucket the order of the source is kept.
@@ -89,11 +108,14 @@ def _write_piece(frame: pl.DataFrame, path: Path, level: int) -> np.ndarray:
     table = frame[order].select(list(COLUMNS)).to_arrow().cast(_SCHEMA).combine_chunks()
     ends = np.cumsum(counts)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.ipc.new_file(str(path), _SCHEMA, options=options) as writer:
+    unfinished = path.with_suffix(".part")
+    with pa.ipc.new_file(str(unfinished), _SCHEMA, options=options) as writer:
         for start, end in zip(ends - counts, ends, strict=True):
             rows = table.slice(start, end - start)
             batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=_SCHEMA)]
             writer.write_batch(batches[0])
+    # A piece may take the place of the same one, written by another number of processes.
+    unfinished.rename(path)
     return counts
 
 

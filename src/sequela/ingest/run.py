@@ -23,13 +23,13 @@ import polars as pl
 
 from sequela import __version__, sources
 from sequela.errors import ConfigError, DataError, OutputError
-from sequela.events import Extract
+from sequela.events import Extract, Table
 from sequela.events.write import write_metadata
 from sequela.files import publish_directory, translated
 from sequela.ingest.codes import codes_that_occur
 from sequela.ingest.shard import shard_facts, shard_name, write_shard
 from sequela.ingest.summary import Summary
-from sequela.ingest.work import Bucket, Work, deal_table, plan_shards
+from sequela.ingest.work import Bucket, Work, deal_part, deal_table, plan_shards
 from sequela.lock import locked
 
 __all__ = ["SHARD_EVENTS", "SUMMARY_FILE", "Origin", "Say", "ingest", "input_identity"]
@@ -200,11 +200,17 @@ def _in_processes(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _deal_there(origin: Origin, folder: Path, identity: str, place: int) -> None:
+def _deal_there(
+    origin: Origin, folder: Path, identity: str, place: int, share: tuple[int, int] | None
+) -> None:
     # In another process: the extract is made again, its tables are the same.
     source, path, options = origin
     extract = sources.read(source, path, **options)
-    deal_table(Work(folder, identity), place, extract.tables[place], extract.drops)
+    work, table = Work(folder, identity), extract.tables[place]
+    if share is None:
+        deal_table(work, place, table, extract.drops)
+    else:
+        deal_part(work, place, table, extract.drops, share)
 
 
 def _deal_all(
@@ -213,7 +219,11 @@ def _deal_all(
     identity = (work.folder / "identity").read_text(encoding="utf-8")
     open_places = [place for place in range(len(extract.tables)) if work.facts(place) is None]
     if origin is not None and identity and processes > 1:
-        jobs = [(origin, work.folder, identity, place) for place in open_places]
+        jobs = [
+            (origin, work.folder, identity, place, share)
+            for place in open_places
+            for share in _shares(work, place, extract.tables[place], processes)
+        ]
         _in_processes("reading tables", jobs, _deal_there, processes, say)
     else:
         for done, place in enumerate(open_places):
@@ -222,6 +232,13 @@ def _deal_all(
             deal_table(work, place, table, extract.drops, told)
     found = [work.facts(place) for place in range(len(extract.tables))]
     return [facts for facts in found if facts is not None]
+
+
+def _shares(work: Work, place: int, table: Table, processes: int) -> list[tuple[int, int] | None]:
+    if table.share is None:
+        return [None]
+    parts = [(part, processes) for part in range(processes)]
+    return [share for share in parts if not work.has_part(place, share)]
 
 
 def _teller(what: str, done: int, parts: int, say: Say | None) -> Callable[[int], None] | None:

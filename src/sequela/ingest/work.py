@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ import polars as pl
 from sequela.events import AVAILABLE, Drops, Table
 from sequela.events.schema import conform
 from sequela.files import atomic_write
-from sequela.ingest.deal import BUCKETS, deal, read_bucket
+from sequela.ingest.deal import BUCKETS, deal, deal_runs, read_bucket
 
-__all__ = ["Bucket", "Work", "deal_table", "plan_shards"]
+__all__ = ["Bucket", "Work", "deal_part", "deal_table", "plan_shards"]
 
 
 class Work:
@@ -52,7 +53,39 @@ class Work:
 
     def facts(self, place: int) -> dict[str, Any] | None:
         """What was counted of a table; None where it was not read to its end."""
-        path = self.folder / f"table{place:03d}.json"
+        whole = self._read(self._mark(place))
+        if whole is not None:
+            return whole
+        for of in sorted({int(mark.stem.partition("of")[2]) for mark in self._parts(place)}):
+            parts = [self._read(self._mark(place, (part, of))) for part in range(of)]
+            there = [part for part in parts if part is not None]
+            if len(there) == of:
+                return _together(there)
+        return None
+
+    def keep_facts(
+        self, place: int, facts: Mapping[str, Any], share: tuple[int, int] | None = None
+    ) -> None:
+        """Says that a table, or a part of it, was read to its end."""
+        atomic_write(self._mark(place, share), json.dumps(facts))
+
+    def has_part(self, place: int, share: tuple[int, int]) -> bool:
+        """Whether this part of a table was read to its end."""
+        return self._mark(place, share).is_file()
+
+    def forget_parts(self, place: int) -> None:
+        """Before what they dealt is removed."""
+        for mark in self._parts(place):
+            mark.unlink()
+
+    def _parts(self, place: int) -> list[Path]:
+        return list(self.folder.glob(f"table{place:03d}.*of*.json"))
+
+    def _mark(self, place: int, share: tuple[int, int] | None = None) -> Path:
+        end = "" if share is None else f".{share[0]}of{share[1]}"
+        return self.folder / f"table{place:03d}{end}.json"
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
@@ -73,31 +106,69 @@ def deal_table(
         told: is called with the number of events so far.
     """
     folder = work.table(place)
+    work.forget_parts(place)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    work.keep_facts(place, _dealt(folder, table, drops, None, told))
+
+
+def deal_part(work: Work, place: int, table: Table, drops: Drops, share: tuple[int, int]) -> None:
+    """Reads one part of a table that several processes share.
+
+    Args:
+        work, place, table, drops: as for :func:`deal_table`.
+        share: which of how many parts.
+    """
+    folder = work.table(place)
+    # What another number of processes left is the same, or is written anew.
+    folder.mkdir(exist_ok=True)
+    work.keep_facts(place, _dealt(folder, table, drops, share), share)
+
+
+def _dealt(
+    folder: Path,
+    table: Table,
+    drops: Drops,
+    share: tuple[int, int] | None,
+    told: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
     before = drops.counts()
     later, events_so_far = False, 0
 
-    def conformed() -> Iterator[pl.DataFrame]:
+    def conformed(frames: Iterable[tuple[int, pl.DataFrame]]) -> Iterator[tuple[int, pl.DataFrame]]:
         nonlocal later, events_so_far
-        for frame in table.frames():
+        for run, frame in frames:
             if frame.height:
                 events = conform(frame, f"table {table.name}")
                 if AVAILABLE in frame.columns:
                     later |= bool((events[AVAILABLE].ne_missing(events["time"])).any())
-                yield events
+                yield run, events
                 events_so_far += events.height
                 if told:
                     told(events_so_far)
 
-    counts = deal(conformed(), folder)
+    if table.share is None:
+        counts = deal((frame for _, frame in conformed((0, f) for f in table.frames())), folder)
+    else:
+        counts = deal_runs(conformed(table.share(*(share or (0, 1)))), folder)
     lost = {key: rows - before.get(key, 0) for key, rows in drops.counts().items()}
-    facts = {
+    return {
         "counts": counts.tolist(),
         "available": later,
         "dropped": [[*key, rows] for key, rows in lost.items() if rows],
     }
-    atomic_write(work.folder / f"table{place:03d}.json", json.dumps(facts))
+
+
+def _together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The facts of a table from those of its parts."""
+    dropped: Counter[tuple[str, str]] = Counter()
+    for part in parts:
+        dropped.update({(table, reason): rows for table, reason, rows in part["dropped"]})
+    return {
+        "counts": np.sum([part["counts"] for part in parts], axis=0).tolist(),
+        "available": any(part["available"] for part in parts),
+        "dropped": [[*key, rows] for key, rows in sorted(dropped.items())],
+    }
 
 
 #: The folders of its pieces, and its number in them.

@@ -146,6 +146,7 @@ def read(path: Path | str) -> Extract:
             subjects=partial(_subjects, table, numbers),
             columns=(table.subject,),
             formats=table.times,
+            shared=table.ids == "number",
         )
         for file, table in zip(files, mapping.tables, strict=True)
     )
