@@ -1,239 +1,200 @@
-"""Events per second and peak memory on the way from tables to batches.
+"""Events per second and peak memory on the way from tables to batches, beside the rivals.
 
-    python benchmarks/pipeline.py --events 2000000 --out benchmarks/results/pipeline.json
-    python benchmarks/pipeline.py --events 100000000 --parts ingest,read
+    python benchmarks/pipeline.py --minutes 15 --rivals pyhealth=PYTHON,meds-torch-data=PYTHON
+    python benchmarks/pipeline.py --only "scaling 100000000"
 
-Each part runs in a process of its own, so that its peak memory is its own; the peak is the largest
-sum over the part's processes, sampled from /proc. Rows are made by a formula, not drawn, so that
-making them costs little; they are like laboratory results: a subject, a minute, one of 2,000 codes,
-a value.
+Each piece of work runs in a process of its own; those that are compared run in turn, three times
+each, and the median counts. Imports are done before the clock starts. The peak is the largest sum
+of resident memory over the process and its children, sampled from /proc.
 
-    csv     a CSV file to MEDS (two processes at most; what csv_events does)
-    ingest  frames in memory to MEDS: dealing, sorting, writing
-    read    MEDS to aligned frames, shard by shard
-    batches MEDS to encoded samples in ragged batches
+A run saves after each job. Started again at the same commit it goes on with the jobs that are
+missing; a job is not begun when it would not fit into what is left of the minutes.
+
+    tables  MIMIC demo tables parsed: Sequela to MEDS on disk, PyHealth to its objects
+    meds    MEDS to batches of whole histories: Sequela, meds-torch-data (its files on disk first)
+    csv     one CSV file to MEDS, with one process and with two
+    scaling frames to MEDS, a cohort with labels, batches: 1 to 100 million events
+
+A rival's environment: PYTHON is its interpreter; benchmarks/pipeline_parts/rivals.md says how it is
+made.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
-import platform
-import resource
 import shutil
-import subprocess
+import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import polars as pl
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "pipeline_parts"))
 
-PARTS = ("csv", "ingest", "read", "batches")
-CHUNK = 500_000
-PER_SUBJECT = 200
-START = 1_577_836_800_000_000  # 2020-01-01 in microseconds
-MINUTE = 60_000_000
-END = pl.datetime(2300, 1, 1, time_unit="us")
-BATCH = 256
+from data import mimic_tables, split_meds, write_csv  # noqa: E402
+from measure import alternating, measure  # noqa: E402
 
+from sequela.files import atomic_write  # noqa: E402
+from sequela.train.provenance import commit, machine, versions  # noqa: E402
 
-def frames(events: int) -> Iterator[pl.DataFrame]:
-    """Events in the order of time, so that every subject is spread over all of them."""
-    subjects = max(events // PER_SUBJECT, 1)
-    for first in range(0, events, CHUNK):
-        row = np.arange(first, min(first + CHUNK, events), dtype=np.uint64)
-        mixed = (row * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)
-        time_ = START + (row // np.uint64(50)).astype(np.int64) * MINUTE
-        code = (mixed % np.uint64(2000)).astype(np.int32)
-        yield pl.DataFrame(
-            {
-                "subject_id": (mixed // np.uint64(7919) % np.uint64(subjects)).astype(np.int64),
-                "time": pl.Series(time_).cast(pl.Datetime("us")),
-                "code": pl.select(pl.format("LAB//{}//mg/dL", pl.lit(pl.Series(code)))).to_series(),
-                "numeric_value": (code / 7).astype(np.float32),
-            }
-        )
+OUT = HERE / "results" / "pipeline.json"
+ROUNDS = 3
+MEDS_EVENTS = 1_000_000
+CSV_EVENTS = 4_000_000
+SCALES = (1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000)
+#: Seconds for a million events that scaling may take, to decide whether a job is begun.
+USUAL = 6.0
+
+Job = Callable[[Path], dict[str, Any]]
 
 
-def _resident(process: int) -> int:
-    try:
-        with open(f"/proc/{process}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
+def tables(name: str, rivals: dict[str, str]) -> Job:
+    """Parsing the tables of a MIMIC demo."""
+
+    def job(folder: Path) -> dict[str, Any]:
+        root = os.environ.get("SEQUELA_DATA")
+        if not root:
+            raise SystemExit("SEQUELA_DATA has to name the folder of data sets")
+        expected = mimic_tables(name, Path(root) / name, folder / "tables")
+        source = name.removesuffix("_demo")
+        own = {"source": source, "data": str(folder / "tables"), "out": str(folder / "made")}
+        players = {"sequela": (None, "ours", "tables", own)}
+        if "pyhealth" in rivals:
+            options = {"source": source, "data": str(folder / "tables")}
+            players["pyhealth"] = (rivals["pyhealth"], "rival_pyhealth", "tables", options)
+        found = alternating(players, ROUNDS)
+        for player, row in found.items():
+            parsed = {table: row["tables"].get(table, 0) for table in expected}
+            if parsed != expected:
+                raise SystemExit(f"{player} parsed {parsed} of {name}, expected {expected}")
+        return {"events": sum(expected.values()), "tables": expected, "players": found}
+
+    return job
 
 
-def _family(process: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    except OSError:
-        children = []
-    return [process, *(one for child in children for one in _family(int(child)))]
+def meds(events: int, rivals: dict[str, str]) -> Job:
+    """MEDS to batches of the training part's whole histories."""
+
+    def job(folder: Path) -> dict[str, Any]:
+        data = str(split_meds(folder / "meds", events))
+        players = {"sequela": (None, "ours", "meds_batches", {"data": data, "part": "train"})}
+        if "meds-torch-data" in rivals:
+            python = rivals["meds-torch-data"]
+            options = {"data": data, "out": str(folder / "tensors")}
+            players["meds-torch-data: files"] = (python, "rival_meds", "preprocess", options)
+            tensors = {"data": options["out"], "part": "train"}
+            players["meds-torch-data: batches"] = (python, "rival_meds", "batches", tensors)
+        found = alternating(players, ROUNDS)
+        counts = {name: row["codes"] for name, row in found.items() if "codes" in row}
+        return {"events": found["sequela"]["events"], "codes": counts, "players": found}
+
+    return job
 
 
-class Peak:
-    """The largest resident memory of this process and its children, sampled."""
+def csv(events: int) -> Job:
+    """One CSV file to MEDS, with one process and with two."""
 
-    def __enter__(self) -> Peak:
-        self.bytes, self._on = 0, True
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
+    def job(folder: Path) -> dict[str, Any]:
+        mapping = str(write_csv(folder, events))
+        players = {
+            f"{count} process(es)": (
+                None,
+                "ours",
+                "csv",
+                {"mapping": mapping, "out": str(folder / f"out{count}"), "processes": count},
+            )
+            for count in (1, 2)
+        }
+        # What was made before would not be made again.
+        found = {}
+        for name, (python, module, part, options) in players.items():
+            runs = []
+            for _ in range(2):
+                shutil.rmtree(options["out"], ignore_errors=True)
+                runs.append(measure(python, module, part, **options))
+            found[name] = min(runs, key=lambda run: run["seconds"])
+        return {"events": events, "players": found}
 
-    def _watch(self) -> None:
-        while self._on:
-            self.bytes = max(self.bytes, sum(map(_resident, _family(os.getpid()))))
-            time.sleep(0.05)
-
-    def __exit__(self, *_: object) -> None:
-        self._on = False
-        self._thread.join()
-
-
-def part_csv(folder: Path, events: int, processes: int) -> None:
-    """A CSV file to MEDS."""
-    from sequela import sources
-    from sequela.ingest import ingest
-
-    origin = ("csv_events", folder / "events.yaml", {})
-    extract = sources.read(origin[0], origin[1])
-    ingest(extract, folder / "from_csv", processes=processes, origin=origin)
+    return job
 
 
-def part_ingest(folder: Path, events: int, processes: int) -> None:
-    """Frames in memory to MEDS."""
-    from sequela.events import Extract, Table
-    from sequela.ingest import ingest
+def scaling(events: int) -> Job:
+    """From frames to MEDS, labels and batches."""
 
-    extract = Extract((Table("made", lambda: frames(events)),))
-    ingest(extract, folder / "meds", processes=processes)
+    def job(folder: Path) -> dict[str, Any]:
+        data, labels = str(folder / "meds"), str(folder / "labels.parquet")
+        options = {"events": events, "out": data, "processes": min(os.cpu_count() or 1, 2)}
+        found = {"ingest": measure(None, "ours", "ingest", **options)}
+        found["read"] = measure(None, "ours", "read", data=data)
+        found["label"] = measure(None, "ours", "label", data=data, out=labels)
+        found["batches"] = measure(None, "ours", "batches", data=data, labels=labels)
+        return {"events": events, "parts": found}
 
-
-def part_read(folder: Path, events: int, processes: int) -> None:
-    """MEDS to aligned frames."""
-    from sequela.events import EventData
-
-    found = sum(shard.height for shard in EventData.open(folder / "meds").shards())
-    assert found == events
+    return job
 
 
-class OneShard:
-    """A shard in memory in the place of the whole data set."""
-
-    def __init__(self, frame: pl.DataFrame):
-        self.frame = frame
-
-    def shards(self, subjects: object = None) -> Iterator[pl.DataFrame]:
-        """The shard; its subjects are those that are asked for."""
-        yield self.frame
-
-
-def part_batches(folder: Path, events: int, processes: int) -> None:
-    """MEDS to ragged batches of encoded samples, one for each subject."""
-    from sequela.batches import VisitEncoder
-    from sequela.cohort import observation_events
-    from sequela.events import EventData
-
-    encoder = None
-    for shard in EventData.open(folder / "meds").shards():
-        labels = shard.select("subject_id").unique(maintain_order=True)
-        labels = labels.with_columns(prediction_time=END, boolean_value=pl.lit(False))
-        unknown = pl.lit(None, pl.Float64)
-        groups = labels.select("subject_id", age=unknown, sex=pl.lit("F"))
-        seen = observation_events(OneShard(shard), labels, None)
-        if encoder is None:
-            encoder = VisitEncoder.fit(seen, labels, groups, rows=np.arange(labels.height))
-        samples = encoder.encode(seen, labels, groups)
-        for first in range(0, len(samples), BATCH):
-            samples.batch(np.arange(first, min(first + BATCH, len(samples))))
+def plan(rivals: dict[str, str], scale: float) -> dict[str, tuple[Job, float]]:
+    """The jobs in order of importance, with about how many seconds each takes."""
+    jobs: dict[str, tuple[Job, float]] = {}
+    for name in ("mimic3_demo", "mimic4_demo"):
+        jobs[f"tables {name}"] = (tables(name, rivals), 60.0)
+    events = max(int(MEDS_EVENTS * scale), 2_000)
+    jobs["meds"] = (meds(events, rivals), 60.0)
+    jobs["csv"] = (csv(max(int(CSV_EVENTS * scale), 2_000)), 60 * scale)
+    for size in SCALES:
+        size = max(int(size * scale), 2_000)
+        jobs.setdefault(f"scaling {size}", (scaling(size), USUAL * size / 1e6))
+    return jobs
 
 
-def _prepare(part: str, folder: Path, events: int) -> None:
-    if part == "csv":
-        with open(folder / "labs.csv", "wb") as file:
-            for number, frame in enumerate(frames(events)):
-                frame.write_csv(file, include_header=number == 0)
-        (folder / "events.yaml").write_text(
-            "tables:\n  - file: labs.csv\n    subject: subject_id\n    events:\n"
-            '      - {code: "{code}", time: time, number: numeric_value}\n'
-        )
-    elif part in ("read", "batches") and not (folder / "meds").exists():
-        part_ingest(folder, events, 1)
-
-
-def _child(part: str, folder: str, events: int, processes: int, answer) -> None:
-    work: Callable[[Path, int, int], None] = globals()[f"part_{part}"]
-    began = time.perf_counter()
-    with Peak() as peak:
-        work(Path(folder), events, processes)
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    processor = sum(one.ru_utime + one.ru_stime for one in used)
-    answer.put((time.perf_counter() - began, processor, peak.bytes))
-
-
-def measure(part: str, folder: Path, events: int, processes: int) -> dict[str, object]:
-    """Runs one part in a new process."""
-    _prepare(part, folder, events)
-    context = multiprocessing.get_context("spawn")
-    answer = context.SimpleQueue()
-    child = context.Process(target=_child, args=(part, str(folder), events, processes, answer))
-    child.start()
-    seconds, processor, peak = answer.get()
-    child.join()
-    return {
-        "part": part,
-        "events": events,
-        "processes": processes if part in ("csv", "ingest") else 1,
-        "seconds": round(seconds, 3),
-        "events_per_second": round(events / seconds),
-        # On a busy machine this is the figure to look at; it counts all cores, imports too.
-        "processor_seconds": round(processor, 3),
-        "peak_megabytes": round(peak / 1e6),
-    }
-
-
-def _machine() -> dict[str, object]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "polars": pl.__version__,
-        "commit": commit.stdout.strip(),
-        "measured": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "load": os.getloadavg(),
-    }
+def _kept(out: Path, stamp: str | None, fresh: bool) -> dict[str, Any]:
+    if not fresh and out.is_file():
+        before = json.loads(out.read_text())
+        if before.get("commit") == stamp:
+            return before
+    return {"commit": stamp, "machine": machine(), "versions": versions(), "jobs": {}}
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--events", type=int, default=2_000_000)
-    parser.add_argument("--parts", default=",".join(PARTS))
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--rivals", default="", help="NAME=PYTHON, separated by commas")
+    parser.add_argument("--only", help="jobs whose name begins so")
+    parser.add_argument("--fresh", action="store_true", help="do all jobs again")
+    parser.add_argument("--scale", type=float, default=1.0, help="of all sizes, for a trial")
+    parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--folder", type=Path, help="for the data; a temporary one by default")
     chosen = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(dir=chosen.folder, prefix="pipeline-"))
-    rows = []
-    machine = _machine()  # of the start: the tree may move on while a long run lasts
-    try:
-        for part in chosen.parts.split(","):
-            row = measure(part, folder, chosen.events, chosen.processes)
-            rows.append(row)
-            print(json.dumps(row), flush=True)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if chosen.out:
-        chosen.out.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+    began = time.monotonic()
+    rivals = dict(pair.split("=", 1) for pair in chosen.rivals.split(",") if pair)
+    result = _kept(chosen.out, commit(), chosen.fresh)
+    for name, (job, usual) in plan(rivals, chosen.scale).items():
+        again = chosen.only is not None and name.startswith(chosen.only)
+        if (chosen.only and not again) or (name in result["jobs"] and not again):
+            continue
+        left = chosen.minutes * 60 - (time.monotonic() - began)
+        if usual > left:
+            print(f"{name}: not begun, {left:.0f} s are left", flush=True)
+            continue
+        folder = Path(tempfile.mkdtemp(dir=chosen.folder, prefix="pipeline-"))
+        load, start = os.getloadavg()[0], time.monotonic()
+        try:
+            found = job(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        found |= {"measured": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+        found |= {"load": round(load, 2), "wall": round(time.monotonic() - start, 1)}
+        result["jobs"][name] = found
+        atomic_write(chosen.out, json.dumps(result, indent=2) + "\n")
+        print(name, json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import engine_page
+import pipeline_page
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -107,6 +108,12 @@ def main() -> None:
     page = engine_page.page(engine, notes, engine_page.build(RESULTS / "build.json"))
     (ROOT / "docs" / "benchmarks.md").write_text(page)
     engine_page.draw(engine, ROOT / "docs" / engine_page.FIGURE)
+    measured = RESULTS / "pipeline.json"
+    if measured.exists():
+        result = json.loads(measured.read_text())
+        (ROOT / "docs" / "pipeline.md").write_text(pipeline_page.page(result))
+        if any(name.startswith("scaling ") for name in result["jobs"]):
+            pipeline_page.draw(result, ROOT / "docs" / pipeline_page.FIGURE)
 
 
 if __name__ == "__main__":
