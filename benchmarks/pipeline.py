@@ -167,7 +167,7 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--rivals", default="", help="NAME=PYTHON, separated by commas")
-    parser.add_argument("--only", help="jobs whose name begins so")
+    parser.add_argument("--only", help="this job, or those with this first word")
     parser.add_argument("--fresh", action="store_true", help="do all jobs again")
     parser.add_argument("--scale", type=float, default=1.0, help="of all sizes, for a trial")
     parser.add_argument("--out", type=Path, default=OUT)
@@ -177,7 +177,7 @@ def main() -> None:
     rivals = dict(pair.split("=", 1) for pair in chosen.rivals.split(",") if pair)
     result = _kept(chosen.out, commit(), chosen.fresh)
     for name, (job, usual) in plan(rivals, chosen.scale).items():
-        again = chosen.only is not None and name.startswith(chosen.only)
+        again = chosen.only in (name, name.split()[0])
         if (chosen.only and not again) or (name in result["jobs"] and not again):
             continue
         left = chosen.minutes * 60 - (time.monotonic() - began)
