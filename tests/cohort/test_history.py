@@ -61,6 +61,15 @@ def test_the_window(data: EventData):
     assert whole.filter(pl.col("sample") == 1)["code"].to_list() == ["GENDER//F", "old", "b", "a"]
 
 
+def test_a_window_that_ends_after_the_prediction_is_cut_off_there(data: EventData):
+    given = labels((1, NOON))
+    windows = given.with_columns(
+        observation_start=pl.lit(NOON - 9 * DAY), observation_end=pl.lit(NOON + DAY)
+    )
+    events = observation_events(data, given, windows=windows)
+    assert events["code"].to_list() == ["GENDER//F", "a"]
+
+
 def test_no_sample_and_no_history(data: EventData):
     assert observation_events(data, labels((99, NOON))).height == 0
     empty = labels((1, NOON))[:0]

@@ -46,6 +46,23 @@ def test_windows_are_open_at_the_start_and_closed_at_the_end():
     assert values(cohort(*people, label=label, prediction=turned)) == [True, True, False, False]
 
 
+def test_conditions_at_the_index_date_see_nothing_later_whatever_their_window():
+    people = [[(time, "B")] for time in (INDEX, INDEX + TICK)]
+    label = {"kind": "binary", "predicate": "a"}
+    asked = {"count": "b", "window": {"end": "index + 2d"}}
+    assert cohort(*people, label=label, include=[asked]).labels["subject_id"].to_list() == [0]
+    assert cohort(*people, label=label, exclude=[asked]).labels["subject_id"].to_list() == [1]
+
+
+def test_a_stay_that_ends_at_the_index_date_is_known_to_end():
+    stay = {"episodes": {"start": "visit", "stop": "b"}, "index": {"at": "stop"}}
+    label = {"kind": "binary", "predicate": "a"}
+    for window in ({"start": "start", "end": "stop"}, {"start": "stop - 1d", "end": "index"}):
+        asked = {"count": "b", "window": window}
+        found = cohort([(INDEX, "B")], label=label, include=[asked], **stay)
+        assert found.labels.height == 1
+
+
 def test_counts_of_events_moments_and_days():
     noon = INDEX + DAY / 2
     one = [(noon, "A"), (noon, "A"), (noon + TICK, "A"), (noon + DAY, "A"), (END + TICK, "A")]

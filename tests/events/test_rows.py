@@ -100,6 +100,20 @@ def test_a_day_without_its_hour_is_known_when_it_is_over():
     assert not lost
 
 
+def test_what_sums_up_a_time_is_not_known_before_its_end():
+    rule = Rule("X", time=("t",), available=("k",), ends="e")
+    events, lost = apply(
+        [rule],
+        subject_id=["1"] * 5,
+        t=["2020-01-01"] * 5,
+        k=["2020-01-02", "2020-01-04", None, "2020-01-02", "2020-01-02"],
+        e=["2020-01-03", "2020-01-03", "2020-01-03", None, "later"],
+    )
+    days = [(known - DAY).days for known in events["available_time"]]
+    assert days == [2, 3, 2, 1]
+    assert lost == {"k or e unreadable": 1}
+
+
 def test_what_is_awaited_is_not_known_before_somebody_says_when():
     rule = Rule("X", time=("t",), available=("k",), awaited=True)
     events, lost = apply(

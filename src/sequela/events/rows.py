@@ -70,6 +70,8 @@ class Rule:
         available: columns; the first filled one says when the event became known, if that is later.
         dates: those of the columns above that hold a day without its hour. What is dated by one,
             and of which nothing else says when it became known, is known when that day is over.
+        ends: the column of the end of what the value sums up (an infusion); whenever it was written
+            down, it is not known before.
         awaited: an event of which nothing says when it became known is dropped and counted; else it
             is taken as known when it happened.
         number: the column of the value. A cell that is no number becomes the event's text.
@@ -82,6 +84,7 @@ class Rule:
     time: tuple[str, ...] = ()
     available: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
+    ends: str | None = None
     awaited: bool = False
     number: str | None = None
     text: str | None = None
@@ -91,7 +94,7 @@ class Rule:
     def columns(self) -> tuple[str, ...]:
         """The columns that the rule names, but for those of ``when``."""
         inside = [name for name, _ in _PLACE.findall(self.code)]
-        rest = [name for name in (self.number, self.text) if name is not None]
+        rest = [name for name in (self.ends, self.number, self.text) if name is not None]
         return tuple(dict.fromkeys([*inside, *self.time, *self.available, *rest]))
 
 
@@ -140,6 +143,11 @@ def _apply(
         over = _first_time(rows, rule.time, formats, rule.dates)
         both = pl.DataFrame([known.alias("a"), over.alias("b")])
         known = both.select(pl.coalesce(pl.all())).to_series()
+    if rule.ends is not None:
+        end = _first_time(rows, (rule.ends,), formats)
+        unreadable = unreadable | _unreadable_time(rows, (rule.ends,), end)
+        both = pl.DataFrame([known.alias("a"), end.alias("b")])
+        known = both.select(pl.max_horizontal(pl.all())).to_series()
     events = rows.select(
         "\0row",
         pl.col("\0subject").alias("subject_id"),
@@ -151,7 +159,7 @@ def _apply(
         ~_unreadable_time(rows, rule.time, times).alias("\0timed"),
     )
     # Were it taken as known at once, what was written down later would leak.
-    names = " or ".join(rule.available)
+    names = " or ".join((*rule.available, *([rule.ends] if rule.ends else ())))
     events = drops.keep(events, pl.col("\0known"), table, f"{names} unreadable").drop("\0known")
     events = drops.keep(events, pl.col("code").is_not_null(), table, f"no code for {rule.code}")
     if not rule.time:

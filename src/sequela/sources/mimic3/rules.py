@@ -80,6 +80,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "INPUT//{itemid}//{amountuom?}",
             time=("starttime",),
             available=_STORED,
+            ends="endtime",
             number="amount",
         ),
     ),
