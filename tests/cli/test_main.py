@@ -374,7 +374,7 @@ def test_too_few_cases_says_who_was_left_out(tmp_path, capsys):
     assert call("train", "heart_failure", *words, "task.prediction_days=1") == 1
     table, said = capsys.readouterr()
     assert "too few cases: " in said
-    assert "Of 12 subjects were left out" in said
+    assert "Of 12 subjects and their samples were left out: " in said
     # The table of who was left out, step by step.
     assert (
         "  subjects   samples  excluded  step\n        12         -         0  in the data\n"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.cohort.naive import Event
+from tests.cohort.records import in_memory
 
 from sequela.cohort import observation_events, subgroups
 from sequela.errors import SchemaError
@@ -89,3 +91,9 @@ def test_age_and_sex(data: EventData):
     # A sex that is recorded later is not seen; two sexes are none.
     assert found["sex"].to_list() == [None, "other", None, "male", None, "male", "female"]
     assert found["age"].drop_nulls().to_list() == [pytest.approx(50, abs=0.01)]
+
+
+def test_a_birth_that_is_told_later_gives_no_age_before():
+    born = Event(NOON - 40 * 365 * DAY, "MEDS_BIRTH", None, NOON + DAY)
+    found = subgroups(in_memory({1: [born]}), labels((1, NOON), (1, NOON + DAY)))
+    assert found["age"].is_null().to_list() == [True, False]

@@ -54,6 +54,13 @@ def test_conditions_at_the_index_date_see_nothing_later_whatever_their_window():
     assert cohort(*people, label=label, exclude=[asked]).labels["subject_id"].to_list() == [1]
 
 
+def test_a_step_to_what_comes_later_leads_nowhere_at_the_index_date():
+    people = [[(time, "B")] for time in (INDEX, INDEX + TICK)]
+    label = {"kind": "binary", "predicate": "a"}
+    found = cohort(*people, label=label, include=[{"moment": "start -> b"}])
+    assert found.labels["subject_id"].to_list() == [0]
+
+
 def test_a_stay_that_ends_at_the_index_date_is_known_to_end():
     stay = {"episodes": {"start": "visit", "stop": "b"}, "index": {"at": "stop"}}
     label = {"kind": "binary", "predicate": "a"}

@@ -211,3 +211,19 @@ def test_drops_of_an_earlier_reading_do_not_count(tmp_path: Path):
     assert sum(frame.height for frame in source.tables[0].frames()) == 0
     assert isinstance(source.drops, Drops)
     assert ingest(source, tmp_path / "out").dropped == {("t0", "not wanted"): 700}
+
+
+def test_parts_on_demand(tmp_path: Path):
+    ingest(extract(*FRAMES), tmp_path / "without")
+    assert EventData.open(tmp_path / "without").splits() is None
+    ingest(extract(*FRAMES), tmp_path / "with", parts=(0.5, 0.25, 0.25), shard_events=300)
+    ingest(extract(*FRAMES, chunk=17), tmp_path / "again", parts=(0.5, 0.25, 0.25))
+    data = EventData.open(tmp_path / "with")
+    splits = data.splits()
+    assert splits is not None
+    assert splits["subject_id"].to_list() == data.subject_ids().tolist()
+    assert set(splits["split"]) == {"train", "tuning", "held_out"}
+    assert splits.equals(EventData.open(tmp_path / "again").splits())
+    meds.SubjectSplitSchema.validate(
+        pq.read_table(tmp_path / "with" / meds.subject_splits_filepath)
+    )

@@ -18,6 +18,7 @@ from sequela.settings import override
 __all__ = ["run"]
 
 _SHOWN_MISSING = 12
+_PARTS = (0.7, 0.15, 0.15)
 
 
 def run(
@@ -29,6 +30,7 @@ def run(
     processes: int,
     replace: bool,
     keep_ids: bool,
+    parts: bool,
     as_json: bool = False,
 ) -> None:
     """Reads, writes, and says what was written and what was left out.
@@ -50,6 +52,7 @@ def run(
             processes=processes,
             replace=replace,
             keep_ids=keep_ids,
+            parts=_PARTS if parts else None,
             say=say,
             origin=(source, path, options),
         )

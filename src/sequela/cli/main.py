@@ -159,6 +159,9 @@ def _ingest(
     replace: Annotated[
         bool, typer.Option("--replace", help="Take the place of an older folder.")
     ] = False,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Also deal subjects to parts: 70, 15 and 15 in 100.")
+    ] = False,
     keep_ids: Annotated[
         bool, typer.Option("--keep-ids", help="Also write which number is whose text id.")
     ] = False,
@@ -179,6 +182,7 @@ def _ingest(
         processes=processes,
         replace=replace,
         keep_ids=keep_ids,
+        parts=parts,
         as_json=json,
     )
 

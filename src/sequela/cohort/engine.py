@@ -160,7 +160,12 @@ def _children(data: EventData, declared: CohortDeclaration) -> Mapping[str, Iter
 
 
 def _nobody(name: str, attrition: list[dict[str, Any]]) -> CohortError:
-    lost = [f"{step['excluded']} not '{step['step']}'" for step in attrition if step["excluded"]]
+    lost = [
+        f"{step['excluded']} {'subjects' if step['samples'] is None else 'samples'} "
+        f"not '{step['step']}'"
+        for step in attrition
+        if step["excluded"]
+    ]
     return CohortError(
         f"the cohort of task {name}",
         got=f"too few cases: no subject is left ({', '.join(lost)})",

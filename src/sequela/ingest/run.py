@@ -7,12 +7,13 @@ of processes, on the chunks, nor on how often the work was broken off.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import multiprocessing
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -23,7 +24,8 @@ import polars as pl
 
 from sequela import __version__, sources
 from sequela.errors import ConfigError, DataError, OutputError
-from sequela.events import Extract, Table
+from sequela.events import Extract, Table, assign_splits
+from sequela.events.files import read_columns
 from sequela.events.write import write_metadata
 from sequela.files import publish_directory, translated
 from sequela.ingest.codes import codes_that_occur
@@ -81,6 +83,7 @@ def ingest(
     processes: int = 1,
     replace: bool = False,
     keep_ids: bool = False,
+    parts: Sequence[float] | None = None,
     say: Say | None = None,
     origin: Origin | None = None,
 ) -> Summary:
@@ -100,6 +103,10 @@ def ingest(
         replace: take the place of an existing folder of another input.
         keep_ids: write ``metadata/subject_ids.parquet`` (``subject_id``, ``source_id``) where the
             source's ids are texts. It names patients as the source does: keep it as you keep that.
+        parts: shares of subjects for training, tuning and held-out part. With them
+            ``metadata/subject_splits.parquet`` is written, as tools for MEDS want it, where the
+            source brings no parts of its own; training then keeps to them whatever the task, and
+            does not spread its outcome evenly.
         say: is told about progress.
         origin: how to read the extract again in another process.
 
@@ -115,7 +122,10 @@ def ingest(
     if shard_events < 1 or processes < 1:
         raise ConfigError("shard_events and processes", wanted="1 or more")
     named = origin and [origin[0], dict(origin[2])]
-    identity = input_identity(extract, shards=shard_events, ids=keep_ids, origin=named)
+    shares = None if parts is None else list(parts)
+    identity = input_identity(
+        extract, shards=shard_events, ids=keep_ids, parts=shares, origin=named
+    )
     with translated(out):
         there = out.exists()
     if there:
@@ -137,6 +147,8 @@ def ingest(
         if not shards:
             raise _no_events(facts)
         _write_all(work, shards, any(each["available"] for each in facts), processes, say)
+        if parts is not None and extract.splits is None:
+            extract = dataclasses.replace(extract, splits=_dealt(work, len(shards), parts))
         summary = _publish(out, work, extract, facts, len(shards), identity, replace, keep_ids)
         shutil.rmtree(hidden, ignore_errors=True)
     return summary
@@ -283,6 +295,17 @@ def _summary(
         missing=extract.missing,
         notes=extract.notes,
     )
+
+
+def _dealt(work: Work, count: int, parts: Sequence[float]) -> pl.DataFrame:
+    """Each subject in one part, by the ids alone."""
+    ids = [
+        read_columns(work.shards / shard_name(number), ["subject_id"])["subject_id"].unique()
+        for number in range(count)
+    ]
+    subjects = pl.concat(ids).sort()
+    part = assign_splits(subjects.to_numpy(), fractions=parts)
+    return pl.DataFrame({"subject_id": subjects, "split": part.tolist()})
 
 
 def _publish(

@@ -193,15 +193,20 @@ def _windows(task: CohortDeclaration, labels: pl.DataFrame) -> pl.DataFrame:
 def advice(labelled: Labelled, task: Declaration) -> str:
     """What can be changed where there are too few cases, with who was left out."""
     steps = labelled.attrition
-    lost = [f"{step['excluded']} not '{step['step']}'" for step in steps if step["excluded"]]
+    lost = [
+        f"{step['excluded']} {'subjects' if step.get('samples') is None else 'samples'} "
+        f"not '{step['step']}'"
+        for step in steps
+        if step["excluded"]
+    ]
     what = (
         "task.index.days, task.observation_days, task.gap_days, task.prediction_days, "
         "task.min_visits, task.censoring or task.outcome"
         if isinstance(task, OnsetDeclaration)
         else "the conditions of the task (task.KEY=VALUE)"
     )
-    of = f"Of {steps[0]['subjects']} subjects were left out: {', '.join(lost) or 'none'}. "
-    return f"{of}Use more data, or change {what}."
+    of = f"Of {steps[0]['subjects']} subjects and their samples were left out: "
+    return f"{of}{', '.join(lost) or 'none'}. Use more data, or change {what}."
 
 
 def source_notes(data: EventData) -> tuple[str, ...]:
