@@ -14,6 +14,7 @@ import polars as pl
 
 from sequela.cohort.conditions import Matching
 from sequela.cohort.durations import microseconds
+from sequela.events.lists import unfolded
 
 __all__ = ["balance_table", "match"]
 
@@ -227,9 +228,8 @@ def balance_table(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 def _shares(after: pl.DataFrame) -> np.ndarray:
     """What each row weighs: 1 for a case with controls, its share of each set for a control."""
-    members = (
-        after.select("boolean_value", "match_sets").with_row_index("row").explode("match_sets")
-    )
+    sets = after.select("boolean_value", "match_sets").with_row_index("row")
+    members = unfolded(sets, "match_sets")
     controls = members.filter(~pl.col("boolean_value"))
     sizes = controls.group_by("match_sets").agg(size=pl.len())
     shared = members.join(sizes, on="match_sets", how="left", maintain_order="left")

@@ -13,6 +13,7 @@ import polars as pl
 from sequela.errors import DataError, LeakageError, SchemaError
 from sequela.events.coded import CodedEvents, numbered, read_coded
 from sequela.events.files import existing, read_columns, tables_in
+from sequela.events.lists import unfolded
 from sequela.events.schema import COLUMNS, VALUE_COLUMNS, align
 from sequela.events.splits import PARTS
 
@@ -230,7 +231,7 @@ class EventData:
             return {}
         kinds = {"code": pl.String(), "parent_codes": pl.List(pl.String())}
         frame = _cast(frame, kinds, meds.code_metadata_filepath)
-        pairs = frame.explode("parent_codes").drop_nulls().unique().sort("parent_codes", "code")
+        pairs = unfolded(frame, "parent_codes").drop_nulls().unique().sort("parent_codes", "code")
         below = pairs.group_by("parent_codes", maintain_order=True).agg("code")
         return dict(zip(below["parent_codes"].to_list(), below["code"].to_list(), strict=True))
 

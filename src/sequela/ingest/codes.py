@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from sequela.events.lists import unfolded
+
 __all__ = ["SEPARATOR", "codes_that_occur"]
 
 #: Between the parts of a code; ``LAB//50912//mg/dL`` refines ``LAB//50912``.
@@ -35,7 +37,7 @@ def codes_that_occur(known: pl.DataFrame, seen: pl.Series) -> pl.DataFrame:
     wanted = seen.alias("code")
     while True:
         kept = known.join(wanted.to_frame(), on="code", how="semi")
-        parents = kept["parent_codes"].explode().drop_nulls().alias("code")
+        parents = unfolded(kept, "parent_codes")["parent_codes"].drop_nulls().alias("code")
         grown = pl.concat([wanted, parents]).unique()
         if len(grown) == len(wanted):
             return kept

@@ -13,6 +13,7 @@ import polars as pl
 from sequela.errors import ConfigError, DataError, SchemaError
 from sequela.events import BIRTH_CODE, DEATH_CODE, Delimited, Drops, Extract, Table
 from sequela.events.cells import as_integers, as_numbers
+from sequela.events.lists import unfolded
 from sequela.sources.physionet2012.parameters import ICU_TYPES, PARAMETERS
 from sequela.sources.physionet2012.stays import read_stays
 
@@ -104,10 +105,9 @@ def _frames(
 
 def _split(chunk: list[tuple[int, str]]) -> pl.DataFrame:
     """``stay``, ``row`` (from 1), ``time``, ``parameter``, ``value`` as text."""
+    files = pl.DataFrame(chunk, schema={"stay": pl.Int64(), "line": pl.String()}, orient="row")
     lines = (
-        pl.DataFrame(chunk, schema={"stay": pl.Int64(), "line": pl.String()}, orient="row")
-        .with_columns(pl.col("line").str.split("\n"))
-        .explode("line")
+        unfolded(files.with_columns(pl.col("line").str.split("\n")), "line")
         .with_columns(row=pl.int_range(1, pl.len() + 1).over("stay"))
         .filter(pl.col("line").str.strip_chars() != "")
     )
