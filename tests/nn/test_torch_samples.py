@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.releases import NEWEST, TORCH
 from tests.tolerances import REFERENCE, SINGLE, SINGLE_GRADIENT
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
@@ -110,7 +111,8 @@ def test_erroneous_calls(rows: dict[str, Any], kind: str, dtype: torch.dtype):
     samples = rows[kind].module_error_inputs_func(
         rows[kind], device="cpu", dtype=dtype, requires_grad=False, training=False
     )
-    assert len(samples) >= ERRORS[kind]
+    # An older torch has fewer of them: two for its layers in 2.5.
+    assert len(samples) >= (ERRORS[kind] if TORCH >= NEWEST else 2)
     for sample in samples:
         given, construction = sample.module_error_input, sample.error_on.name.startswith("CON")
         factory = {"dtype": dtype} if kind.endswith("Cell") else {}

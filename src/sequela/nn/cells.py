@@ -63,7 +63,7 @@ class _Cell(nn.Module):
         kind = type(self).__name__
         if input.dim() not in (1, 2):
             raise ValueError(f"{kind}: Expected input to be 1D or 2D, got {input.dim()}D instead")
-        for name, part in zip(names, hx or (), strict=False):
+        for name, part in () if hx is None else zip(names, hx, strict=True):
             if part.dim() not in (1, 2):
                 raise ValueError(
                     f"{kind}: Expected {name} to be 1D or 2D, got {part.dim()}D instead"
