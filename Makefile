@@ -1,7 +1,7 @@
 # The same commands everywhere; each does the set-up that is missing and then its job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo test test-long check fix bench docs clean
+.PHONY: demo test test-long test-polars check fix bench docs clean
 
 demo:
 	@$(PYTHON) scripts/setup.py demo
@@ -15,6 +15,16 @@ test-long:
 	@$(PYTHON) scripts/setup.py test
 	@SEQUELA_LAWS=explore $(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 	@$(BIN)/python -m pytest -m "long"
+
+# POLARS: the release, laid before the one of .venv, under which the rooms that see it are tested.
+POLARS ?= 1.20.0
+POLARS_ROOMS := events signals notes sources ingest cohort tasks guard simulate batches train \
+	evaluate cli laws/test_cohorts.py
+test-polars:
+	@$(PYTHON) scripts/setup.py test
+	@$(BIN)/python -m pip install --quiet --upgrade --target build/polars-$(POLARS) polars==$(POLARS)
+	@PYTHONPATH=$(CURDIR)/build/polars-$(POLARS) $(BIN)/python -m pytest -n auto --dist worksteal \
+		-m "not long" $(foreach room,$(POLARS_ROOMS),tests/$(room))
 
 check:
 	@$(PYTHON) scripts/setup.py dev

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from tests.tiers import examples
 
 from sequela.cohort import OnsetDeclaration, build_cohort, observation_events, subgroups
 from sequela.errors import ConfigError, DataError
@@ -134,7 +135,7 @@ def as_frames(people: list[tuple[list[Event], dt.datetime | None]], shards: int)
     return Frames(table(part) for part in rows)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     people=st.lists(subjects, min_size=4, max_size=20),
     values=declarations,
@@ -166,7 +167,7 @@ def test_labels_equal_the_plain_reading(
         assert before[left] - after["excluded"] == after[left]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     people=st.lists(subjects, min_size=1, max_size=6),
     days=st.one_of(st.none(), st.integers(1, 12)),
@@ -272,7 +273,7 @@ def test_an_empty_cohort_says_where_everyone_went():
         build_cohort(Frames([table(rows)]), plain(unknown=1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(people=st.lists(subjects, min_size=1, max_size=8), values=declarations)
 def test_who_is_scored_does_not_depend_on_the_future(
     people: list[tuple[list[Event], dt.datetime | None]], values: dict[str, Any]

@@ -43,6 +43,7 @@ def test_the_meds_demo_of_mimic4(data_root: Path):
     assert cohort(data, "deterioration").labels.height == 44_420
 
 
+@pytest.mark.long
 def test_physionet2012(data_root: Path):
     data = ingest.opened("physionet2012", data_root / "physionet2012")
     found = cohort(data, "mortality")

@@ -6,12 +6,12 @@ new ones, at least ten thousand over all laws; ``test_counts.py`` does the sum.
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 import torch
 from hypothesis import settings
 from hypothesis import strategies as st
+from tests.tiers import examples
 from tests.tolerances import EXACT, REFERENCE
 
 from sequela import nn
@@ -46,8 +46,7 @@ WIDTHS = ((2, 3), (1, 17), (9, 33))
 def law(test: Any) -> Any:
     """Marks a property test as a law: it is counted, and tried as often as the tier wants."""
     LAWS.append(test.__name__)
-    long = os.environ.get("SEQUELA_LAWS") == "explore"
-    return settings(max_examples=LONG_EXAMPLES if long else DEFAULT_EXAMPLES, deadline=None)(test)
+    return settings(max_examples=examples(DEFAULT_EXAMPLES, LONG_EXAMPLES), deadline=None)(test)
 
 
 class Drawn(NamedTuple):

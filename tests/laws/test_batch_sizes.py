@@ -46,6 +46,8 @@ def test_a_row_has_the_same_bits_in_every_batch(cell, dtype):
         start = (batch * 7) % (MOST - batch + 1)
         taken = slice(start, start + batch)
         assert torch.equal(layer(x[:, taken])[0], alone[:, taken]), batch
+        if batch % 3 != 1:
+            continue
         ragged = [1 + b % STEPS for b in range(batch)]
         output, _ = layer(x[:, taken], lengths=ragged)
         full = [b for b in range(batch) if ragged[b] == STEPS]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,14 @@ from hypothesis import strategies as st
 from tests.cohort import records
 from tests.cohort.naive import Event, Reader
 from tests.cohort.records import START, TREE, in_memory
+from tests.tiers import examples
 
 from sequela.cohort import Cohort, CohortDeclaration, build_cohort, observation_events
 from sequela.cohort.occurrences import Shard
 from sequela.errors import ConfigError, DataError
 
 # The default tier draws the same examples each time, the long one explores.
-EXAMPLES = 600 if os.environ.get("SEQUELA_LAWS") == "explore" else 60
+EXAMPLES = examples(45, 600)
 
 
 def parsed(values: dict[str, Any]) -> CohortDeclaration:
