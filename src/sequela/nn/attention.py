@@ -9,6 +9,7 @@ no gradient. In inference a row's result has the same bits whoever else is in th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -48,10 +49,15 @@ class Memory:
     values: Ragged
     keys: Tensor
 
-    @property
+    @cached_property
     def width(self) -> int:
         """T, the number of steps of the longest row."""
         return int(self.values.lengths().max()) if self.values.count else 0
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Int64 ``[N]``, the place of each step in its row; a decoder asks for it at every token."""
+        return self.values.places()
 
     def of_rows(self, wanted: Tensor) -> Memory:
         """The memory of these rows, for as many questions.
@@ -69,11 +75,11 @@ class Memory:
     def padded(self, weights: Tensor) -> Tensor:
         """The map ``[B, T]`` of weights ``[N]``: zeros behind the end of a row."""
         empty = weights.new_zeros(self.values.count, self.width)
-        return empty.index_put((self.values.rows, self.values.places()), weights)
+        return empty.index_put((self.values.rows, self.places), weights)
 
     def flat(self, padded: Tensor) -> Tensor:
         """The numbers ``[N]`` of a map ``[B, T]``."""
-        return padded[self.values.rows, self.values.places()]
+        return padded[self.values.rows, self.places]
 
 
 class Attention(nn.Module):

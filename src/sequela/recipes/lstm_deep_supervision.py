@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from sequela.nn import Classify, CodeBag
-from sequela.nn.ragged import Ragged, ragged_of, repacked
+from sequela.nn.ragged import ragged_of, repacked
 from sequela.ops.reduce import row_sum
 from sequela.recipes.cells import CellName, recurrent
 from sequela.recipes.sizes import at_least, probability
@@ -86,12 +86,12 @@ class LSTMDeepSupervision(nn.Module):
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
                 and ``static`` ``[B, S]``.
         """
-        return self._last(batch, ragged_of(self._states(batch)[0]))
+        return self._ask(batch, ragged_of(self._states(batch)[0]).at("last"))
 
     def step_logits(self, batch: Any) -> PackedSequence:
         """Logits ``[N]`` (``[N, classes]``) at each step, packed as the steps are."""
         steps = self._states(batch)[0]
-        return repacked(steps, self._each(batch, ragged_of(steps)))
+        return repacked(steps, self._ask(batch, steps.data, ragged_of(steps).rows))
 
     def losses(self, batch: Any, loss: _Loss) -> Tensor:
         """The loss of each patient ``[B]``.
@@ -125,11 +125,12 @@ class LSTMDeepSupervision(nn.Module):
         lengths = states.lengths() if lengths is None else lengths
         place, length = start + states.places(), lengths[states.rows].to(states.data.dtype)
         share = self.replication / length + (1 - self.replication) * (place == length - 1)
-        each = loss(self._each(batch, states), batch.target[states.rows]) * share * (place >= begin)
+        share = share * (place >= begin)
+        each = share * loss(self._ask(batch, states.data, states.rows), batch.target[states.rows])
         found = row_sum(each[:, None], states.rows, states.count)[:, 0]
         if begin == 0:  # rows without a step are judged once
-            without = Ragged(states.data[:0], states.rows[:0], states.count)
-            asked = loss(self._last(batch, without), batch.target)
+            nothing = states.data.new_zeros(states.count, states.data.shape[1])
+            asked = loss(self._ask(batch, nothing), batch.target)
             found = found + torch.where(lengths == 0, asked, 0.0)
         return found, state
 
@@ -140,11 +141,6 @@ class LSTMDeepSupervision(nn.Module):
             x = torch.cat([x, codes.to(x.dtype)], dim=1)
         return self.recurrent(repacked(batch.steps, self.input_dropout(x)), hx)
 
-    def _last(self, batch: Any, states: Ragged) -> Tensor:
-        return self.output(
-            torch.cat([states.at("last"), batch.static.to(states.data.dtype)], dim=1)
-        )
-
-    def _each(self, batch: Any, states: Ragged) -> Tensor:
-        static = batch.static.to(states.data.dtype)[states.rows]
-        return self.output(torch.cat([states.data, static], dim=1))
+    def _ask(self, batch: Any, states: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
+        static = batch.static.to(states.dtype)[rows]
+        return self.output(torch.cat([states, static], dim=1))
