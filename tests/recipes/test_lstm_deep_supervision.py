@@ -42,7 +42,7 @@ def test_logits_and_losses_equal_the_equations(share, samples, make_batch):
     logits = [by_hand(layer, sample) for sample in samples]
     found = layer(batch)
     torch.testing.assert_close(found, torch.stack([row[-1] for row in logits]))
-    steps = layer.step_logits(batch)
+    steps, _ = layer.step_logits(batch)
     order = [logits[i][t + 1] for t in range(4) for i in (2, 0, 4, 3) if len(logits[i]) > t + 1]
     torch.testing.assert_close(steps.data, torch.stack(order))
     batch.target = torch.tensor([1.0, 0.0, 1.0, 0.0, 1.0]).double()
@@ -57,11 +57,11 @@ def test_logits_and_losses_equal_the_equations(share, samples, make_batch):
 
 def test_no_step_sees_a_later_one(samples, make_batch):
     layer = model(layers=2)
-    whole = layer.step_logits(make_batch([samples[2]])).data
+    whole = layer.step_logits(make_batch([samples[2]]))[0].data
     for count in range(1, 4):
         codes, steps, static = samples[2]
         cut = (codes[:count], steps[:count], static)
-        found = layer.step_logits(make_batch([cut])).data
+        found = layer.step_logits(make_batch([cut]))[0].data
         torch.testing.assert_close(found, whole[:count])
 
 

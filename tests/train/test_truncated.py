@@ -10,6 +10,7 @@ from tests.tolerances import EXACT, REFERENCE
 from sequela import recipes
 from sequela.batches import RaggedSamples
 from sequela.errors import ConfigError
+from sequela.ops.native import library
 from sequela.settings import checked
 from sequela.train import TrainingSettings, fit
 from sequela.train.each import Losses
@@ -50,25 +51,23 @@ def batch_and_losses(model):
 def test_in_pieces_the_forward_pass_has_the_bits_of_one(options, k1):
     model = made(**options)
     batch, _ = batch_and_losses(model)
-    said = []
 
     def loss(logits, target):
-        said.append(logits)
         return torch.zeros_like(logits)
 
     with torch.no_grad():
-        whole = model.step_logits(batch).data
-        _, end = model.piece(batch, None, loss)
-        said.clear()
-        state, found = None, []
+        whole, end = model.step_logits(batch)
+        state, other, found = None, None, []
         for start in range(0, 9, k1):
             cut = batch.cut(start, start + k1)
-            _, state = model.piece(
-                cut, state, loss, start=start, begin=start, lengths=batch.lengths
-            )
-            found.append(said[len(found) if start == 0 else -1])
-    torch.testing.assert_close(torch.cat(found), whole, **EXACT)
-    torch.testing.assert_close(state, end, **EXACT)
+            logits, state = model.step_logits(cut, state)
+            span = {"start": start, "begin": start, "lengths": batch.lengths}
+            _, other = model.piece(cut, other, loss, **span)
+            found.append(logits.data)
+    # torch's own products have other bits in another batch.
+    near = REFERENCE if library() is None else EXACT
+    torch.testing.assert_close(torch.cat(found), whole.data, **near)
+    torch.testing.assert_close((state, other), (end, end), **near)
 
 
 @pytest.mark.parametrize(("k1", "k2"), [(1, None), (4, None), (3, 6), (2, 8), (9, None), (4, 40)])

@@ -56,7 +56,7 @@ class Memory:
 
     @cached_property
     def places(self) -> Tensor:
-        """Int64 ``[N]``, the place of each step in its row; a decoder asks for it at every token."""
+        """Int64 ``[N]``, the place of each step in its row; asked for at every token."""
         return self.values.places()
 
     def of_rows(self, wanted: Tensor) -> Memory:

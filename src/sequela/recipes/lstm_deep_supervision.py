@@ -88,10 +88,10 @@ class LSTMDeepSupervision(nn.Module):
         """
         return self._ask(batch, ragged_of(self._states(batch)[0]).at("last"))
 
-    def step_logits(self, batch: Any) -> PackedSequence:
-        """Logits ``[N]`` (``[N, classes]``) at each step, packed as the steps are."""
-        steps = self._states(batch)[0]
-        return repacked(steps, self._ask(batch, steps.data, ragged_of(steps).rows))
+    def step_logits(self, batch: Any, state: Any = None) -> tuple[PackedSequence, Any]:
+        """Logits ``[N]`` (``[N, classes]``) at each step, and the state to go on from later."""
+        steps, state = self._states(batch, state)
+        return repacked(steps, self._ask(batch, steps.data, ragged_of(steps).rows)), state
 
     def losses(self, batch: Any, loss: _Loss) -> Tensor:
         """The loss of each patient ``[B]``.
