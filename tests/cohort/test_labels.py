@@ -54,6 +54,22 @@ def test_conditions_at_the_index_date_see_nothing_later_whatever_their_window():
     assert cohort(*people, label=label, exclude=[asked]).labels["subject_id"].to_list() == [1]
 
 
+def test_the_observation_ends_with_the_index_date_whatever_is_declared():
+    label = {"kind": "binary", "predicate": "a"}
+    found = cohort([], label=label, observation={"start": None, "end": "index + 1d"})
+    assert found.windows is not None
+    assert found.windows["observation_end"].to_list() == [INDEX]
+
+
+def test_a_period_of_repeated_codes_holds_both_its_ends():
+    twice = {"repeat": "a", "times": 2, "within": "1d", "distinct": "time"}
+    predicates = {"a": {"exact": ["A"]}, "visit": {"exact": ["V"]}, "twice": twice}
+    first = INDEX + TICK
+    people = [[(first, "A"), (first + DAY + late, "A")] for late in (0 * TICK, TICK)]
+    label = {"kind": "binary", "predicate": "twice"}
+    assert values(cohort(*people, label=label, predicates=predicates)) == [True, False]
+
+
 def test_a_step_to_what_comes_later_leads_nowhere_at_the_index_date():
     people = [[(time, "B")] for time in (INDEX, INDEX + TICK)]
     label = {"kind": "binary", "predicate": "a"}
