@@ -70,6 +70,15 @@ def test_a_period_of_repeated_codes_holds_both_its_ends():
     assert values(cohort(*people, label=label, predicates=predicates)) == [True, False]
 
 
+@pytest.mark.parametrize("value", [0.1, 0.7])  # as float32 the one is larger, the other smaller
+@pytest.mark.parametrize("side", ["min", "max"])
+def test_a_limit_is_the_number_that_32_bits_make_of_it(value: float, side: str):
+    data = in_memory({1: [Event(START, "V"), Event(INDEX + TICK, "A", value)]})
+    predicates = {"a": {"exact": ["A"], side: value}}
+    label = {"kind": "binary", "predicate": "a"}
+    assert values(build_cohort(data, {**PLAIN, "predicates": predicates, "label": label})) == [True]
+
+
 def test_a_step_to_what_comes_later_leads_nowhere_at_the_index_date():
     people = [[(time, "B")] for time in (INDEX, INDEX + TICK)]
     label = {"kind": "binary", "predicate": "a"}
