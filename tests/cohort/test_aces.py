@@ -93,6 +93,18 @@ def test_the_example_of_aces():
     assert labels(changed("windows.input.has", {}), PEOPLE) == [(1, False), (2, True), (5, True)]
 
 
+def test_expressions_count_moments_and_plain_predicates_events():
+    content = changed("predicates.k", {"code": "K"})
+    content["predicates"] |= {"l": {"code": "L"}, "either": {"expr": "or(k, l)"}}
+    people = {
+        number: [*PEOPLE[1], *(Event(START + HOUR, code) for code in codes)]
+        for number, codes in enumerate(["KL", "KK", "K"], start=1)
+    }
+    for name, found in (("either", [1, 2, 3]), ("k", [1, 3])):
+        content["windows"]["input"]["has"] = {name: "(1, 1)"}
+        assert [subject for subject, _ in labels(content, people)] == found
+
+
 def test_values_and_static_facts():
     content = changed("predicates.high", {"code": {"any": ["K", "L"]}, "value_min": 5})
     content["windows"]["input"]["has"] = {"high": "(1, None)", "male": "(1, None)"}
