@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.tolerances import GRADCHECK, REFERENCE
 
+from sequela import nn
 from sequela.cells import CELLS, CellWeights, input_product, zoneout
 from sequela.ops import force, run
 from sequela.ops.step import run_step
@@ -229,3 +230,19 @@ def test_a_list_of_batch_sizes_is_left_as_it_is():
     data, _, initial, weights = example("gru_after", sizes)
     run("gru_after", data, sizes, initial, weights)
     assert sizes == [3, 2, 0, 0]
+
+
+@pytest.mark.parametrize("through", ["output", "h_n"])
+def test_every_weight_has_a_gradient_where_all_rows_are_empty(through):
+    # Processes that train together (DistributedDataParallel) wait for the gradient of each.
+    layer = nn.LSTM(2, 5, 2, bidirectional=True, proj_size=3, peephole=True, layer_norm=True)
+    x, state = torch.zeros(4, 2, 2, requires_grad=True), torch.full((4, 2, 3), -0.0)
+    state.requires_grad_()
+    output, (h_n, _) = layer(x, (state, torch.ones(4, 2, 5)), lengths=[0, 0])
+    assert torch.equal(torch.signbit(h_n), torch.ones(4, 2, 3, dtype=torch.bool))
+    (output if through == "output" else h_n).sum().backward()
+    for part in (x, *layer.parameters()):
+        assert part.grad is not None
+        assert not part.grad.any()
+    if through == "h_n":
+        assert torch.equal(state.grad, torch.ones(4, 2, 3))

@@ -71,14 +71,21 @@ def run(
 
 
 def _without_steps(call: Call) -> Result:
-    # Empty, but tied to its inputs: a loss over a batch of empty rows has a gradient, of zeros.
-    output = linear(call.data, call.weights.w_ih)[:, : call.weights.w_hh.shape[1]].clone()
+    # Empty, but tied to its inputs: a loss over a batch of empty rows has a gradient, of zeros, for
+    # all of them. Processes that train together wait for it.
+    weights = [part for part in call.weights if part is not None]
+    none = sum(part.flatten()[:0].sum() for part in weights)
+    output = linear(call.data, call.weights.w_ih)[:, : call.weights.w_hh.shape[1]] + none
     names = (*call.cell.state._fields, *call.cell.gates._fields) if call.everything else ()
     wide = call.weights.w_hh.shape[0] // call.cell.gate_count
     everything = {
         name: output.clone() if name == "h" else call.data.new_zeros(0, wide) for name in names
     }
-    return Result(output, tuple(part.clone() for part in call.initial), everything)
+    # Behind the rows, not added to them: -0 stays -0.
+    final = tuple(
+        torch.cat([part, part.new_zeros(0, part.shape[1]) + output.sum()]) for part in call.initial
+    )
+    return Result(output, final, everything)
 
 
 def check_weights(cell: Cell, weights: CellWeights, suffix: str = "") -> tuple[int, int, int]:
