@@ -302,3 +302,15 @@ def test_found_an_upper_layer_that_reads_more_than_there_is():
     layer._parameters["weight_ih_l1"] = torch.zeros(15, 6)
     with pytest.raises(RuntimeError):
         layer.stepper(2)(torch.zeros(2, 3))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", CELLS)
+def test_numbers_that_are_negated_when_they_are_read(name):
+    cell, layer = pair(name, 3, 5)
+    x, h = torch.randn(2, 3), torch.randn(2, 5)
+    state = (h, h) if name == "lstm" else h
+    lazy = (torch._neg_view(h), torch._neg_view(h)) if name == "lstm" else torch._neg_view(h)
+    wanted = first(cell(-x, tuple(-part for part in state) if name == "lstm" else -state))
+    assert torch.equal(first(cell(torch._neg_view(x), lazy)), wanted)
+    assert torch.equal(layer.stepper(2)(torch._neg_view(x)), layer.stepper(2)(-x))
