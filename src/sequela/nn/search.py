@@ -19,6 +19,8 @@ from sequela.ops.reduce import log_softmax
 __all__ = ["Hypotheses", "Step", "beam_search"]
 
 _NEVER = float("-inf")
+# A finite cost can be stored with a model's weights, which infinity cannot.
+_FORBIDS = 1e6
 
 #: From the tokens before ``[R]`` and the state to the logits ``[R, V + 1]`` and the state.
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -83,7 +85,7 @@ def beam_search(
         no_repeat: no token twice in a sequence. Probabilities stay the model's own: what it would
             give to a repetition goes to nobody.
         pair_costs: ``[V, V]``, what it costs to have both tokens in a sequence, whichever comes
-            first (the two entries are added up); infinity for pairs that are forbidden.
+            first (the two entries are added up); 1e6 or more, infinity too, forbids the pair.
         device: of the tokens.
 
     Raises:
@@ -111,7 +113,8 @@ def _symmetric(costs: Tensor | None, tokens: int) -> Tensor | None:
             got=f"shape {list(costs.shape)}, or a negative number",
             wanted=f"[{tokens}, {tokens}], numbers of at least 0",
         )
-    return costs + costs.T
+    both = costs + costs.T
+    return torch.where(both >= _FORBIDS, float("inf"), both)
 
 
 def _taken(state: Any, places: Tensor) -> Any:

@@ -58,7 +58,7 @@ class LEAP(nn.Module):
         dropout: in training, of the conditions and before the output.
 
     Attributes:
-        pair_costs: ``[classes, classes]``, what a pair of labels costs in the search, infinity for
+        pair_costs: ``[classes, classes]``, what a pair of labels costs in the search, 1e6 for
             forbidden ones; zeros until someone who has a list of interactions sets them.
 
     Raises:
