@@ -24,16 +24,19 @@ void compute(double bound) {
         for (int64_t D : inputs) {
           const int64_t B = (sizes.empty() ? 0 : sizes[0]) + 2;
           for (int reverse = 0; reverse < 2; ++reverse) {
-            Example<T> example(cell, sizes, B, D, H, reverse, 2);
+            // Threads wait for each other, which takes long where the processors are busy.
+            const int threads = reverse ? 2 : 1;
+            Example<T> example(cell, sizes, B, D, H, reverse, threads);
             expect(!sequela_forward(&example.layer, example.out.data(), example.h_n.data(),
                                     example.c_n.data(), nullptr, nullptr),
                    "forward");
             if (!(example.worst() < bound))
               printf("cell %d H %d D %d: %g\n", cell, (int)H, (int)D, example.worst());
             expect(example.worst() < bound, "equations");
-            const double two = example.train(true);
+            const double trained = example.train(true);
             example.layer.threads = 1;
-            expect(two == example.train(), "gradients with one thread and two");
+            if (threads == 2)
+              expect(trained == example.train(), "gradients with one thread and two");
             options(example, H);
           }
         }

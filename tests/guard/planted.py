@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,12 @@ class World:
 
     @classmethod
     def new(cls, subjects: int = 240, seed: int = 0) -> World:
+        return cls(*(part.copy() for part in cls._made(subjects, seed)))
+
+    @staticmethod
+    @cache
+    def _made(subjects: int, seed: int) -> tuple[Any, ...]:
+        """The rows, the first events, the outcomes and the parts, for many tests."""
         lot = np.random.default_rng(seed)
         rows: list[Row] = []
         first, outcome, parts = {}, {}, {}
@@ -100,7 +107,7 @@ class World:
             if lot.random() < (0.5 if risk else 0.25):
                 outcome[subject] = begin + int(lot.integers(380, 720)) * DAY + DAY / 3
                 rows.append(event(subject, outcome[subject], _OUTCOME))
-        return cls(rows, first, outcome, parts)
+        return rows, first, outcome, parts
 
     def cases(self) -> list[int]:
         return sorted(self.outcome)

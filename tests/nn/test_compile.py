@@ -76,7 +76,10 @@ def test_one_graph_for_every_dense_batch(name):
             assert_the_same_training(function, layer, inputs(layer, *sizes))
 
 
-@pytest.mark.parametrize("name", LAYERS)
+LATER = [pytest.param(name, marks=pytest.mark.long) for name in ("GRU", "RNN")]
+
+
+@pytest.mark.parametrize("name", ["LSTM", *LATER])
 def test_one_graph_for_all_lengths_and_masks(name):
     layer = made(name)
     function = compiled(layer)
@@ -90,7 +93,7 @@ def test_one_graph_for_all_lengths_and_masks(name):
 
 
 @newest
-@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize("in_order", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_one_graph_for_packed_sequences(in_order):
     layer = made("LSTM")
     function = compiled(layer)

@@ -251,7 +251,7 @@ def test_refusals_of_recomputation():
 
 # The peak of a process of its own, in MiB: after a short stream, and what longer ones add to it.
 SCRIPT = """
-import re, torch
+import re, sys, torch
 import sequela.nn
 from sequela.nn.stream import recomputed_loss, truncated
 
@@ -260,7 +260,7 @@ def peak():
         return int(re.search(r"VmHWM:\\s*(\\d+) kB", status.read())[1]) / 1024
 
 torch.set_num_threads(1)
-layer, steps = sequela.nn.LSTM(8, 32), 100_000
+layer, steps = sequela.nn.LSTM(8, 32), int(sys.argv[1])
 def stream(steps):
     for _ in range(steps // 500):
         yield torch.randn(500, 4, 8)
@@ -282,9 +282,10 @@ for run in (truncate, recompute, whole):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the peak is read on Linux")
-def test_a_hundred_thousand_steps_in_fixed_memory():
+@pytest.mark.parametrize("steps", [20_000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_many_steps_in_fixed_memory(steps):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", SCRIPT, str(steps)],
         capture_output=True,
         text=True,
         check=True,
@@ -294,7 +295,7 @@ def test_a_hundred_thousand_steps_in_fixed_memory():
     )
     truncation, recomputation, everything = map(float, done.stdout.split())
     assert truncation < 8, done.stdout
-    # The input itself is 12 MiB, and what is kept between chunks is another few.
+    # The input itself is up to 12 MiB, and what is kept between chunks is another few.
     assert recomputation < 24, done.stdout
     # Without them: the measurement sees what it should.
-    assert everything > 200, done.stdout
+    assert everything > steps / 500, done.stdout

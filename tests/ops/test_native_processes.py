@@ -155,7 +155,7 @@ def together(seconds: float) -> int:
     def work(caller):
         torch.set_num_threads(1 + caller % 4)  # the number is each thread's own in some builds
         number = caller
-        while time.monotonic() < end and not wrong:
+        while not wrong and (time.monotonic() < end or not counts[caller]):
             number = (number + 7) % len(calls)
             found = everything(native, calls[number])
             if not all(torch.equal(*pair) for pair in zip(found, wanted[number], strict=True)):
@@ -170,12 +170,11 @@ def together(seconds: float) -> int:
         thread.join()
     torch.set_num_threads(before)
     assert not wrong
-    assert min(counts) > 0
     return sum(counts)
 
 
 def test_thirty_two_threads():
-    assert together(3) > CALLERS
+    together(1)
 
 
 @pytest.mark.long

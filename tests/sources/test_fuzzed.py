@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sources.malformed import everything
+from tests.tiers import examples
 
 import sequela
 from sequela.errors import SequelaError
@@ -64,7 +65,7 @@ def test_changed_bytes(room, name):
     options = read_yaml(example / "options.yaml") if (example / "options.yaml").exists() else {}
     data = Path("data") if (example / "data").exists() else Path()
 
-    @settings(max_examples=60)
+    @settings(max_examples=examples(30))
     @given(CHANGES)
     def check(changes):
         with tempfile.TemporaryDirectory() as folder:

@@ -208,6 +208,7 @@ def test_a_second_file_of_a_stay_is_refused(tmp_path: Path):
 
 
 @pytest.mark.data
+@pytest.mark.long
 def test_the_facts_of_set_a(data_root: Path):
     extract = read(data_root / "physionet2012")
     found = _frame(extract)
