@@ -454,6 +454,28 @@ class Reader:
             beside["length"] = self.span(sample, one.length_to, one.unit)
         return (len(codes), beside), False, True
 
+    def _series(self, sample: Sample, one: Any) -> Any:
+        index, window = sample.moments["index"], self.window(one.window)
+        start, end = self.bound(sample, window.start), self.bound(sample, window.end)
+        step = (end - start) / one.parts
+        means = [self._mean_value(one, start + part * step, step) for part in range(one.parts)]
+        beside: dict[str, Any] = {f"ahead_{part + 1}": mean for part, mean in enumerate(means)}
+        for part in range(one.parts if one.season else 0):
+            back = -((index - start - (part + 1) * step) // one.season) * one.season
+            beside[f"season_{part + 1}"] = self._mean_value(one, start + part * step - back, step)
+        earlier = [
+            self.events[p] for p in self.dated(one.predicate, True) if self.time_of(p) <= index
+        ]
+        beside["last"] = next((e.value for e in earlier[::-1] if e.value is not None), None)
+        ahead = [mean for mean in means if mean is not None]
+        return (sum(ahead) / len(ahead) if ahead else None, beside), False, bool(ahead)
+
+    def _mean_value(self, one: Any, start: Time, step: dt.timedelta) -> float | None:
+        places = self.dated(one.predicate, False)
+        inside = [p for p in places if start < self.time_of(p) <= start + step]
+        values = [self.events[p].value for p in inside if self.events[p].value is not None]
+        return sum(values) / len(values) if values else None
+
     # -- what features may see ------------------------------------------------------------------
 
     def observed(self, sample: Sample) -> list[tuple[Time | None, str]]:

@@ -28,6 +28,11 @@ def _stay(lot: random.Random, begin: dt.datetime) -> tuple[list[Event], dt.datet
         found.append(Event(begin + lot.randint(0, hours) * _HOUR, lot.choice(_DRUGS)))
     if lot.random() < 0.4:
         found.append(Event(begin + lot.randint(1, hours) * _HOUR, "ICU_ADMISSION//MICU"))
+    # A log that takes nothing from the lot: other tasks keep their records. One value comes late.
+    for number in range(min(hours // 6, 5)):
+        time = begin + number * 6 * _HOUR
+        late = time + 30 * _HOUR if number == 3 else None
+        found.append(Event(time, "UCI_DIABETES//48", 90.0 + number * hours % 97, late))
     # A bill stands at the admission and is known at the discharge.
     found += [Event(begin, lot.choice(_BILLS), None, end) for _ in range(lot.randint(1, 4))]
     place = "DIED" if dies else "HOME"

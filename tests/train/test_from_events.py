@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from sequela import experiments
-from sequela.errors import ConfigError, LabelError
+from sequela.errors import ConfigError
 from sequela.events import write_events
 from sequela.train.apply import apply
 from sequela.train.experiment import prepare, run
@@ -154,11 +154,15 @@ def test_several_classes(visits: Path, tmp_path: Path):
     assert set(applied.target) == {0, 1, 2}
 
 
-def test_labels_that_are_no_classes_are_refused(visits: Path):
-    for words in (["task.name=phenotype"], ["task.name=length_of_stay", "task.bins=[]"]):
-        experiment = _experiment("readmission", visits, None, "source=meds", *words)
-        with pytest.raises((ConfigError, LabelError), match="kind"):
-            prepare(experiment)
+def test_a_recipe_of_classes_alone_refuses_other_outcomes(visits: Path, tmp_path: Path):
+    words = ["task.name=length_of_stay", "task.bins=[]", "model={recipe: seizure_bilstm}"]
+    out = tmp_path / "run"
+    experiment = experiments.load(
+        "readmission", [f"data={visits}", "source=meds", f"out={out}", *words]
+    )
+    with pytest.raises(ConfigError, match="two or more classes"):
+        run(experiment, say=lambda line: None)
+    assert not out.exists()
 
 
 def test_labels_from_a_file_need_a_window_of_their_own(stays: Path, tmp_path: Path):

@@ -29,7 +29,8 @@ class Batch:
         code_offsets: int64 ``[N]``, where the codes of each step begin (what
             ``torch.nn.EmbeddingBag`` calls offsets); equal neighbours are a step without codes.
         static: float32 ``[B, S]`` in batch order; ``S`` may be 0.
-        target: ``[B]`` in batch order; float32 for yes/no and regression, int64 for classes.
+        target: ``[B]`` in batch order (``[B, C]`` for labels and numbers ahead); int64 for classes
+            and counts, else float32.
         rows: int64 ``[B]``, the number of each sample in the set it was first made in.
     """
 

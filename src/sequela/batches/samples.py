@@ -30,7 +30,10 @@ class Samples(Protocol):
 
     @property
     def target(self) -> np.ndarray:
-        """``[n]``; bool for yes/no, integers for classes, floats for regression."""
+        """``[n]``; bool for yes/no, integers for classes, floats for regression.
+
+        Or ``[n, C]``: bool for labels, floats for numbers ahead, NaN where one is not known.
+        """
         ...
 
     @property
@@ -83,7 +86,7 @@ class RaggedSamples:
         steps: float32 ``[N, F]``, the features of all steps; ``F`` may be 0.
         starts: int64 ``[n]``, the first step of each sample.
         lengths: int64 ``[n]``, the number of steps of each sample.
-        target: ``[n]``; bool, integer classes or floats.
+        target: ``[n]`` or ``[n, C]``; bool, integer classes or floats.
         groups: ``[n]``, the patient or recording of each sample.
         static: float32 ``[n, S]``; ``S`` may be 0.
         codes: integers ``[M]``, the codes of all steps, or None.
@@ -164,15 +167,16 @@ class RaggedSamples:
 
     def _check(self) -> None:
         for name, array, dimensions in (
-            ("target", self.target, 1),
-            ("groups", self.groups, 1),
-            ("static", self.static, 2),
+            ("target", self.target, (1, 2)),
+            ("groups", self.groups, (1,)),
+            ("static", self.static, (2,)),
         ):
-            if array.ndim != dimensions or len(array) != len(self):
+            if array.ndim not in dimensions or len(array) != len(self):
                 raise DataError(
                     f"the {name} of the samples",
                     got=f"shape {list(array.shape)}",
-                    wanted=f"{dimensions} dimension(s), the first of {len(self)} samples",
+                    wanted=f"{' or '.join(map(str, dimensions))} dimension(s), the first of "
+                    f"{len(self)} samples",
                 )
         if self.steps.ndim != 2:
             raise DataError(

@@ -40,7 +40,15 @@ _KEYS = {
     "card": dict,
 }
 _BAD_WEIGHT, _GOOD_WEIGHT = "NaN or an infinite value", "finite weights"
-_KINDS = ("binary", "multiclass", "regression")
+_KINDS = (
+    "binary",
+    "multiclass",
+    "regression",
+    "multilabel",
+    "count",
+    "time_to_event",
+    "quantile",
+)
 
 
 @dataclass(frozen=True)
@@ -52,9 +60,10 @@ class Bundle:
         preparation: what turns records into batches (vocabulary, scaling), as the encoder's
             ``from_dict`` takes it.
         card: the model card.
-        kind: "binary", "multiclass" or "regression".
-        classes: names of the classes, in the order of the outputs.
-        logit_shift: what ``predict`` adds to the logits (see ``train.recalibrate``); empty: none.
+        kind: "binary", "multiclass", "regression", "multilabel", "count", "time_to_event" or
+            "quantile".
+        classes: names of the classes, labels, intervals or numbers, in the order of the outputs.
+        logit_shift: what ``predict`` adds to the outputs (see ``train.recalibrate``); empty: none.
         name: the recipe's name.
         arguments: what the recipe was built with.
     """
@@ -102,9 +111,9 @@ def save(
         state_dict: the weights; parts that share memory are stored each on its own.
         preparation: what the encoder's ``to_dict`` gave.
         card: texts, numbers, lists and tables for the model card; ``title`` is its heading.
-        kind: "binary", "multiclass" or "regression".
-        classes: names of the classes.
-        logit_shift: the recalibration to the true prevalence; none by default.
+        kind: see :class:`Bundle`.
+        classes: names of the classes, labels, intervals or numbers.
+        logit_shift: what is added to the outputs; none by default.
 
     Returns:
         The folder.
@@ -192,6 +201,10 @@ def _shift_fits(config: Mapping[str, Any]) -> bool:
     elif config["kind"] == "multiclass":
         # The names of the classes may be left out; then the model's outputs are not known here.
         allowed |= {classes or len(shift)} | ({1} if classes <= 2 else set())
+    elif config["kind"] in ("multilabel", "time_to_event"):
+        allowed |= {classes or len(shift)}
+    elif config["kind"] == "count":
+        allowed |= {1}
     return len(shift) in allowed
 
 

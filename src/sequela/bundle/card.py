@@ -54,7 +54,7 @@ def card_text(config: Mapping[str, Any], parameters: int) -> str:
     parts.append(f"## Model\n\n{_section(model['arguments'])}")
     if config["classes"]:
         parts.append(f"## Classes\n\n{_section(config['classes'])}")
-    if config["logit_shift"]:
+    if config["logit_shift"] and config["kind"] in ("binary", "multiclass"):
         parts.append(
             "## Recalibration\n\nThe classes were balanced in training; this is added to the "
             f"logits to bring the probabilities back to the true prevalence:\n\n"

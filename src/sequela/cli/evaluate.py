@@ -19,13 +19,24 @@ def run(model: Path, words: Sequence[str], *, as_json: bool) -> None:
     from sequela.train.apply import apply
 
     applied = apply(model, given["data"], given.get("labels"))
-    found = evaluate.evaluate_fixed(
-        applied.part,
-        applied.scores,
-        applied.classes,
-        threshold=applied.threshold,
-        group_name="patients" if "subject_id" in applied.keys.columns else "recordings",
-    )
+    group_name = "patients" if "subject_id" in applied.keys.columns else "recordings"
+    if applied.kind in ("binary", "multiclass"):
+        found = evaluate.evaluate_fixed(
+            applied.part,
+            applied.scores,
+            applied.classes,
+            threshold=applied.threshold,
+            group_name=group_name,
+        )
+    else:
+        found = evaluate.evaluate_outcome(
+            applied.outcome.about,
+            [evaluate.Scores("model", applied.scores, applied.scores)],
+            None,
+            applied.part,
+            thresholds=applied.label_thresholds,
+            group_name=group_name,
+        )
     found["notes"] += [f"WARNING: {warning}" for warning in applied.warnings]
     if applied.same_data:
         found["notes"].insert(

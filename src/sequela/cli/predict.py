@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sequela.cli.words import paths
 from sequela.errors import ConfigError, OutputError
@@ -55,27 +56,41 @@ def _write_meds(out: Path, applied) -> None:
     write_predictions(out, frame)
 
 
-def columns_of(classes: Sequence[str]) -> list[str]:
+def columns_of(classes: Sequence[str], what: str = "score") -> list[str]:
     """Names that need no quotes in any tool; numbers where two classes would share one."""
-    names = [f"score_{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')}" for name in classes]
-    distinct = len(set(names)) == len(names) and "score_" not in names
-    return names if distinct else [f"score_{k}" for k in range(len(classes))]
+    names = [f"{what}_{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')}" for name in classes]
+    distinct = len(set(names)) == len(names) and f"{what}_" not in names
+    return names if distinct else [f"{what}_{k}" for k in range(len(classes))]
 
 
 def _write_table(out: Path, applied) -> None:
     import polars as pl
 
-    scores = applied.scores
-    if scores.ndim == 1:
-        columns = {"score": scores}
-        if applied.threshold is not None:
-            columns["flagged"] = scores >= applied.threshold
-    else:
-        names = columns_of(applied.classes)
-        columns = {name: scores[:, k] for k, name in enumerate(names)}
+    columns = _columns(applied)
     frame = applied.keys.with_columns(
         **{name: pl.Series(values) for name, values in columns.items()}
     )
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     atomic_write(out, buffer.getvalue())
+
+
+def _columns(applied) -> dict[str, Any]:
+    """What is said of each row, by the name of the column."""
+    scores, names = applied.scores, applied.classes
+    if applied.kind == "count":
+        return {"expected_count": scores}
+    if applied.kind == "time_to_event":
+        return {name: scores[:, k] for k, name in enumerate(columns_of(names, "survival_to"))}
+    if applied.kind == "quantile":
+        return {
+            f"{name}_{round(100 * level):02d}": scores[:, k, q]
+            for k, name in enumerate(columns_of(names, "quantile"))
+            for q, level in enumerate(applied.outcome.levels)
+        }
+    if scores.ndim > 1:
+        return {name: scores[:, k] for k, name in enumerate(columns_of(names))}
+    columns = {"score": scores}
+    if applied.threshold is not None:
+        columns["flagged"] = scores >= applied.threshold
+    return columns

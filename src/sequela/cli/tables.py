@@ -24,11 +24,42 @@ _COLUMNS = {
         "ppv": "PPV",
     },
     "multiclass": {"accuracy": "accuracy", "macro_f1": "macro-F1", "macro_auroc": "macro AUROC"},
+    "multilabel": {
+        "macro_auroc": "macro AUROC",
+        "macro_auprc": "macro AUPRC",
+        "micro_auroc": "micro AUROC",
+        "micro_auprc": "micro AUPRC",
+        "macro_f1": "macro-F1",
+        "brier": "Brier",
+    },
+    "sets": {
+        "recall_at_10": "recall@10",
+        "new_recall_at_10": "of new codes",
+        "recall_at_30": "recall@30",
+        "precision_at_10": "precision@10",
+        "jaccard": "Jaccard",
+        "f1": "F1",
+    },
+    "count": {"deviance": "deviance", "mae": "MAE", "bias": "bias"},
+    "time_to_event": {
+        "harrell": "Harrell's C",
+        "uno": "Uno's C",
+        "integrated_brier": "integrated Brier",
+    },
+    "quantile": {
+        "pinball": "pinball loss",
+        "mae": "MAE",
+        "coverage": "coverage",
+        "width": "width",
+    },
 }
 
 
 def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}".replace("0.", ".", 1)
+    if value is None:
+        return "-"
+    text = f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
 def _interval(entry: dict[str, Any] | None) -> str:
@@ -64,13 +95,15 @@ def show_evaluation(
     for row in evaluation["table"]:
         # Intervals for the leading figures; a table of nothing but intervals is not read.
         cells = [
-            _interval(row[key]) if place < 2 or len(columns) == 3 else _figure(row[key]["value"])
+            _interval(row.get(key))
+            if place < 2 or len(columns) == 3
+            else _figure((row.get(key) or {}).get("value"))
             for place, key in enumerate(columns)
         ]
         style = "bold" if row["role"] == "model" else "dim" if row["role"] != "baseline" else ""
         table.add_row(row["name"], *cells, style=style)
     console.print(table)
-    leading = next(iter(columns)) if evaluation["kind"] == "binary" else "macro_f1"
+    leading = "macro_f1" if evaluation["kind"] == "multiclass" else next(iter(columns))
     for row in evaluation["differences"]:
         if row["metric"] == leading:
             console.print(f"{row['name']}: {columns[leading]} {_interval(row)}, paired")

@@ -17,7 +17,7 @@ from sequela.cohort.bounds import MOMENTS, Bound, Window, parse_bound
 from sequela.cohort.conditions import Condition, Episodes, Index, Matching
 from sequela.cohort.durations import Duration, parse_duration, words
 from sequela.cohort.predicates import BUILT_IN, Predicate, references, words_of
-from sequela.cohort.targets import Label, Length, Sequence, label_predicates
+from sequela.cohort.targets import Label, Length, Sequence, Series, label_predicates
 from sequela.errors import nearest
 from sequela.settings import checked
 
@@ -135,6 +135,11 @@ class CohortDeclaration(BaseModel):
         self._refuse_circles()
         self._check_windows()
         self._refuse_the_future()
+        if isinstance(self.label, Series):
+            asked = self.label.window
+            window = asked if isinstance(asked, Window) else self._windows()[asked]
+            if window.start is None or window.end is None:
+                raise ValueError("a window with a start and an end for a label of kind 'series'")
         if self.matching and self.label.kind != "binary":
             raise ValueError("a yes-or-no label where there is matching")
         return self

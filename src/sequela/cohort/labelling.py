@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from sequela.cohort.durations import microseconds
 from sequela.cohort.occurrences import FOREVER, MISSING, UNDATED, Occurrences
 from sequela.cohort.samples import Samples
 from sequela.cohort.targets import (
@@ -18,6 +19,7 @@ from sequela.cohort.targets import (
     Multiclass,
     Multilabel,
     Sequence,
+    Series,
     TimeToEvent,
     Value,
 )
@@ -34,6 +36,7 @@ VALUE_COLUMNS: dict[str, tuple[str, Any]] = {
     "length": ("float_value", pl.Float32()),
     "time_to_event": ("float_value", pl.Float32()),
     "sequence": ("integer_value", pl.Int64()),
+    "series": ("float_value", pl.Float32()),
 }
 
 
@@ -70,6 +73,7 @@ def label_samples(samples: Samples, label: Any) -> Labelled:
         Length: _length,
         TimeToEvent: _time_to_event,
         Sequence: _sequence,
+        Series: _series,
     }
     return made[type(label)](samples, label)
 
@@ -135,10 +139,17 @@ def _multilabel(samples: Samples, label: Multilabel) -> Labelled:
     return _labelled(samples, total, *VALUE_COLUMNS["multilabel"], columns)
 
 
-def _value(samples: Samples, label: Value) -> Labelled:
+def _with_values(
+    samples: Samples, name: str, known: bool = False
+) -> tuple[Occurrences, np.ndarray]:
+    """The dated occurrences of a predicate that have a value, and the values of all events."""
     numbers = samples.shard.events["numeric_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    found = samples.shard.occurrences(label.predicate)
-    found = found.only(~np.isnan(numbers[found.rows])).dated
+    found = samples.shard.occurrences(name, known)
+    return found.only(~np.isnan(numbers[found.rows])).dated, numbers
+
+
+def _value(samples: Samples, label: Value) -> Labelled:
+    found, numbers = _with_values(samples, label.predicate)
     low, high = samples.stretch(found, label.window)
     place = low if label.which == "first" else high - 1
     rows = np.append(found.rows, 0)[np.where(high > low, place, len(found.rows))]
@@ -205,3 +216,47 @@ def _lists(
     every = pl.DataFrame({"sample": np.arange(len(samples))})
     joined = every.join(lists, on="sample", how="left", maintain_order="left")
     return joined["code"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
+
+
+def _series(samples: Samples, label: Series) -> Labelled:
+    found, numbers = _with_values(samples, label.predicate)
+    before, _ = _with_values(samples, label.predicate, known=True)
+    values, earlier = numbers[found.rows], numbers[before.rows]
+    index = samples.moments["index"]
+    window = samples.window(label.window)
+    assert window.start is not None
+    assert window.end is not None
+    start, end = samples.moment(window.start), samples.moment(window.end)
+    whole = (start > UNDATED) & (start < MISSING) & (end < min(MISSING, FOREVER)) & (end > start)
+    # Where a bound is missing, every part is empty.
+    start, end = np.where(whole, start, index), np.where(whole, end, index)
+    step = (end - start) // label.parts
+    ahead, season = {}, {}
+    for part, name in enumerate(label.columns):
+        first, last = start + part * step, start + (part + 1) * step
+        ahead[name] = _means(samples, found, values, first, last)
+        if label.season is not None:
+            length = microseconds(label.season)
+            back = -(-(last - index) // length) * length
+            column = name.replace("ahead", "season")
+            season[column] = _means(samples, before, earlier, first - back, last - back)
+    low, high = before.stretch(samples.subject, None, index)
+    latest = np.append(earlier, np.nan)[np.where(high > low, high - 1, len(earlier))]
+    known = np.stack(list(ahead.values()))
+    there = np.asarray(~np.isnan(known).all(axis=0))
+    total = np.nansum(known, axis=0) / np.maximum((~np.isnan(known)).sum(axis=0), 1)
+    beside = {**ahead, **season, "last": latest}
+    columns = {name: pl.Series(found).fill_nan(None) for name, found in beside.items()}
+    return _labelled(samples, total, *VALUE_COLUMNS["series"], columns, there=there)
+
+
+def _means(
+    samples: Samples, found: Occurrences, values: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> np.ndarray:
+    """The mean of the values after each start, up to each end and that moment; NaN for none."""
+    low, high = found.stretch(samples.subject, start, end)
+    count = np.maximum(high - low, 0)
+    edges = np.stack([low, np.maximum(high, low)], axis=1).ravel()
+    # Sums of pieces, each on its own: a running total would leave a trace of other patients.
+    pieces = np.add.reduceat(np.append(values, 0.0), edges)[::2] if len(edges) else np.zeros(0)
+    return np.divide(pieces, count, out=np.full(len(count), np.nan), where=count > 0)

@@ -15,7 +15,7 @@ from sequela.cohort.labelling import Labelled
 from sequela.cohort.occurrences import DAY, FOREVER, MISSING, UNDATED
 from sequela.cohort.samples import Samples, first_per
 from sequela.cohort.subgroups import DAYS_PER_YEAR, demographics
-from sequela.cohort.targets import Binary, Length, Multiclass, TimeToEvent, Value
+from sequela.cohort.targets import Binary, Length, Multiclass, Series, TimeToEvent, Value
 
 __all__ = ["Step", "chosen", "demographics_of", "later_steps", "steps_at_index", "with_label"]
 
@@ -61,7 +61,7 @@ def with_label(declared: CohortDeclaration, labelled: Labelled) -> Iterator[Step
     if declared.censoring == "exclude" and not isinstance(declared.label, TimeToEvent):
         name = f"followed to the end of the prediction window{case}, or dead"
         yield name, lambda s: _followed(s) | settled[s.moments["row"]] | _dies(s)
-    if isinstance(declared.label, (Value, Length)):
+    if isinstance(declared.label, (Value, Length, Series)):
         yield "with a label", lambda samples: labelled.there[samples.moments["row"]]
 
 

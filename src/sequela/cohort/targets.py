@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sequela.cohort.bounds import BoundText, WindowOrName
+from sequela.cohort.durations import Duration
 
 __all__ = [
     "UNITS",
@@ -17,6 +18,7 @@ __all__ = [
     "Multiclass",
     "Multilabel",
     "Sequence",
+    "Series",
     "TimeToEvent",
     "Value",
     "label_predicates",
@@ -150,9 +152,41 @@ class Sequence(_Label):
     unit: Literal["hours", "days"] = "days"
 
 
+class Series(_Label):
+    """The values of ``predicate`` in equal parts of the window, such as the next hours or days.
+
+    The columns ``ahead_1``, ``ahead_2`` ... are the means of the values in each part, null where
+    there is none; ``float_value`` is the mean of those. Samples without any are left out. Beside
+    them stands what a forecast has to beat: ``last``, the last value by the index date, and with a
+    season ``season_1`` ..., the means in the same parts as many whole seasons earlier as it takes
+    to lie before the index date.
+
+    Args:
+        predicate: whose values.
+        parts: how many.
+        season: a length such as ``1d`` or ``1y``, or null.
+    """
+
+    kind: Literal["series"]
+    predicate: str
+    parts: int = Field(default=1, ge=1, le=1000)
+    season: Duration | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns of values."""
+        return tuple(f"ahead_{part}" for part in range(1, self.parts + 1))
+
+    @model_validator(mode="after")
+    def _a_season_of_some_length(self) -> Series:
+        if self.season is not None and not self.season:
+            raise ValueError("a 'season' longer than nothing, or null")
+        return self
+
+
 #: The table ``label`` of a declaration; its ``kind`` says which one it is.
 Label = Annotated[
-    Binary | Count | Multiclass | Multilabel | Value | Length | TimeToEvent | Sequence,
+    Binary | Count | Multiclass | Multilabel | Value | Length | TimeToEvent | Sequence | Series,
     Field(discriminator="kind"),
 ]
 

@@ -10,10 +10,12 @@ from sequela.evaluate.baselines import (
     single_feature,
 )
 from sequela.evaluate.bootstrap import estimate, interval, replicate, resample
+from sequela.evaluate.breakdowns import About
 from sequela.evaluate.classes import MulticlassMetrics, confusion_matrix, per_class
 from sequela.evaluate.curves import calibration_points, precision_recall_points, roc_points
 from sequela.evaluate.evaluate import evaluate_binary, evaluate_multiclass
 from sequela.evaluate.fixed import evaluate_fixed
+from sequela.evaluate.label_rivals import label_boosting, label_rates, label_regression
 from sequela.evaluate.metrics import (
     BinaryMetrics,
     at_threshold,
@@ -23,11 +25,23 @@ from sequela.evaluate.metrics import (
     calibration_error,
     calibration_line,
 )
+from sequela.evaluate.number_rivals import (
+    boosted_numbers,
+    constant_quantiles,
+    count_boosting,
+    mean_count,
+    poisson_regression,
+    ridge_numbers,
+    with_errors,
+)
+from sequela.evaluate.outcomes import evaluate_outcome
 from sequela.evaluate.parts import Part, Scores
 from sequela.evaluate.subgroups import evaluate_subgroups
+from sequela.evaluate.survival_rivals import cox_regression, same_curve
 from sequela.evaluate.threshold import UnreachableTarget, choose_threshold
 
 __all__ = [
+    "About",
     "Baseline",
     "BinaryMetrics",
     "MulticlassMetrics",
@@ -37,25 +51,38 @@ __all__ = [
     "at_threshold",
     "auprc",
     "auroc",
+    "boosted_numbers",
     "brier",
     "calibration_error",
     "calibration_line",
     "calibration_points",
     "choose_threshold",
     "confusion_matrix",
+    "constant_quantiles",
+    "count_boosting",
+    "cox_regression",
     "estimate",
     "evaluate_binary",
     "evaluate_fixed",
     "evaluate_multiclass",
+    "evaluate_outcome",
     "evaluate_subgroups",
     "gradient_boosting",
     "interval",
+    "label_boosting",
+    "label_rates",
+    "label_regression",
     "logistic_regression",
     "majority",
+    "mean_count",
     "per_class",
+    "poisson_regression",
     "precision_recall_points",
     "replicate",
     "resample",
+    "ridge_numbers",
     "roc_points",
+    "same_curve",
     "single_feature",
+    "with_errors",
 ]

@@ -21,6 +21,7 @@ from sequela.seeds import derive
 
 __all__ = [
     "Baseline",
+    "Standardiser",
     "gradient_boosting",
     "logistic_regression",
     "majority",
@@ -113,9 +114,16 @@ def majority(train_labels: np.ndarray, number_of_classes: int = 2) -> Baseline:
     return Baseline("majority", predict)
 
 
-class _Standardiser:
-    # Mean 0 and spread 1 by the training rows. A gap becomes the mean, and a column of its own says
-    # that it was a gap: "never measured" is often the most telling value in a record.
+class Standardiser:
+    """Features with mean 0 and spread 1 by the training rows, gaps filled.
+
+    A gap becomes the mean, and a column of its own says that it was a gap: "never measured" is
+    often the most telling value in a record.
+
+    Args:
+        train: [n, F], NaN in gaps.
+    """
+
     def __init__(self, train: np.ndarray):
         known = np.isfinite(train)
         count = np.maximum(known.sum(axis=0), 1)
@@ -130,6 +138,7 @@ class _Standardiser:
         self._gappy = (self._gap_mean > 0) & (self._gap_mean < 1)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Features [m, F] to columns without a gap, [m, K]."""
         features = np.asarray(features, dtype=np.float64)
         known = np.isfinite(features)
         standard = np.where(known, (features - self._mean) / self._spread, 0.0)[:, self._used]
@@ -170,7 +179,7 @@ def logistic_regression(
 
     arrays = _prepared(train, train_labels, tuning, tuning_labels, number_of_classes)
     train, train_labels, tuning, tuning_labels = arrays
-    standardise = _Standardiser(train)
+    standardise = Standardiser(train)
     # Single precision halves the cost; the penalty keeps the problem well conditioned.
     inputs = standardise(train).astype(np.float32)
     tuning_inputs = standardise(tuning).astype(np.float32)
@@ -198,7 +207,7 @@ def logistic_regression(
     return Baseline(name, predict, {"inverse_penalty": best[1], "tuning_log_loss": best[0]})
 
 
-def _grow(booster: dict, seed: int, train, train_labels, tuning, tuning_labels):
+def _grow(booster: dict, seed: int, share: int, train, train_labels, tuning, tuning_labels):
     # Rounds of trees until the best loss is not in the last round; sklearn's own early stopping
     # would cut its validation rows from the training part and so split patients.
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -213,7 +222,7 @@ def _grow(booster: dict, seed: int, train, train_labels, tuning, tuning_labels):
     )
     classes = int(train_labels.max()) + 1
     per_tree = train.size * (1 if classes == 2 else classes)
-    most = int(np.clip(_BOOSTING_WORK / per_tree, _FEWEST_TREES, _MOST_TREES))
+    most = int(np.clip(_BOOSTING_WORK / share / per_tree, _FEWEST_TREES, _MOST_TREES))
     loss, best, trees = np.inf, 0, 0
     # OpenMP threads wait for each other by spinning: on a busy machine two take ten times as long
     # as one. The boosters therefore run beside each other instead, one thread each.
@@ -235,6 +244,7 @@ def gradient_boosting(
     *,
     seed: int = 0,
     name: str = "gradient boosting",
+    share: int = 1,
 ) -> Baseline:
     """Boosted trees on histograms; gaps (NaN) need no filling.
 
@@ -249,6 +259,7 @@ def gradient_boosting(
         number_of_classes: C.
         seed: the run's seed.
         name: as the tables show it.
+        share: how many such models share the time.
 
     Raises:
         DataError: infinite features, lengths that differ.
@@ -262,7 +273,7 @@ def gradient_boosting(
         return Baseline(name, majority(train_labels, number_of_classes).predict, {"features": 0})
     inputs = train[:, varies], train_labels, tuning[:, varies], tuning_labels
     with ThreadPoolExecutor(len(_BOOSTERS)) as pool:
-        grown = list(pool.map(lambda booster: _grow(booster, seed, *inputs), _BOOSTERS))
+        grown = list(pool.map(lambda booster: _grow(booster, seed, share, *inputs), _BOOSTERS))
     loss, model, chosen = min(grown, key=lambda candidate: candidate[0])
 
     def predict(features: np.ndarray) -> np.ndarray:

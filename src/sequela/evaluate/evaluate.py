@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from sequela.errors import ConfigError, LabelError
-from sequela.evaluate.bootstrap import LEVEL, REPLICATES, estimate, replicate
+from sequela.evaluate.bootstrap import LEVEL, REPLICATES
 from sequela.evaluate.classes import MulticlassMetrics, confusion_matrix, per_class
+from sequela.evaluate.compare import bootstrap_notes, compare, numbers
 from sequela.evaluate.curves import calibration_points, precision_recall_points, roc_points
 from sequela.evaluate.metrics import BinaryMetrics, at_threshold
 from sequela.evaluate.parts import Part, Scores, check_parts, check_scores
@@ -39,65 +40,6 @@ MULTICLASS_MEASURES = ("accuracy", "macro_f1", "macro_auroc")
 # Shares of the tuning part that a clinic might be able to look at.
 _FLAGGED_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
-# Below this many groups a percentile interval is too short to be trusted.
-_FEW_GROUPS = 30
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _numbers(values: dict) -> dict:
-    return {name: _number(value) for name, value in values.items()}
-
-
-def _compare(
-    statistics: dict, roles: dict[str, str], groups: np.ndarray, differing: Sequence[str], options
-) -> tuple[list[dict], list[dict], int]:
-    # Table, paired differences and the number of resamples that left the model without a figure.
-    replicates, seed, level = options
-    ones = np.ones((1, len(groups)))
-    points = {
-        name: {measure: float(value[0]) for measure, value in statistic(ones).items()}
-        for name, statistic in statistics.items()
-    }
-    drawn = replicate(statistics, groups, replicates, seed)
-    table = []
-    for name in statistics:
-        measures = {
-            measure: estimate(
-                value, drawn[name][measure], level, centred=measure == "calibration_error"
-            )
-            for measure, value in points[name].items()
-        }
-        table.append({"name": name, "role": roles[name], **measures})
-    model = next(iter(statistics))
-    differences = []
-    for other in list(statistics)[1:]:
-        for measure in differing:
-            gap = points[model][measure] - points[other][measure]
-            paired = drawn[model][measure] - drawn[other][measure]
-            row = {"name": f"{model} - {other}", "model": model, "other": other}
-            differences.append({**row, "metric": measure, **estimate(gap, paired, level)})
-    undefined = int((~np.isfinite(drawn[model][differing[0]])).sum())
-    return table, differences, undefined
-
-
-def _bootstrap_notes(groups: np.ndarray, group_name: str, undefined: int, replicates: int):
-    count = len(np.unique(groups))
-    notes = [
-        f"Intervals: percentiles of {replicates:,} resamples of the {count:,} held-out "
-        f"{group_name}; differences are paired."
-    ]
-    if count < _FEW_GROUPS:
-        notes.append(f"Only {count} {group_name} are held out: the intervals are too short.")
-    if undefined:
-        notes.append(
-            f"{undefined:,} of {replicates:,} resamples lacked a class and were left out of the "
-            "intervals."
-        )
-    return notes
-
 
 def _threshold_of(entry: Scores, tuning: Part, rule: str, target: float | None, notes: list[str]):
     try:
@@ -120,9 +62,9 @@ def _threshold_block(entry, threshold, tuning: Part, held_out: Part, rule, targe
     }
     return {
         **block,
-        "tuning": _numbers(at_threshold(tuning.labels, entry.tuning, threshold)),
+        "tuning": numbers(at_threshold(tuning.labels, entry.tuning, threshold)),
         "held_out": {
-            **_numbers(at_threshold(held_out.labels, entry.held_out, threshold)),
+            **numbers(at_threshold(held_out.labels, entry.held_out, threshold)),
             **counts,
         },
     }
@@ -140,7 +82,7 @@ def _threshold_table(entry: Scores, chosen: float | None, held_out: Part) -> lis
         {
             "threshold": threshold,
             "chosen": candidates[threshold],
-            **_numbers(at_threshold(held_out.labels, entry.held_out, threshold)),
+            **numbers(at_threshold(held_out.labels, entry.held_out, threshold)),
         }
         for threshold in sorted(candidates)
     ]
@@ -212,7 +154,7 @@ def evaluate_binary(
     statistics = {
         e.name: BinaryMetrics(held_out.labels, e.held_out, thresholds[e.name]) for e in entries
     }
-    table, differences, undefined = _compare(
+    table, differences, undefined = compare(
         statistics,
         {entry.name: entry.role for entry in entries},
         held_out.groups,
@@ -243,7 +185,7 @@ def evaluate_binary(
         "curves": _curves(entries, held_out),
         "thresholds": _threshold_table(model, chosen, held_out),
         "subgroups": evaluate_subgroups(held_out, model.held_out, replicates, seed, level),
-        "notes": said + _bootstrap_notes(held_out.groups, group_name, undefined, replicates),
+        "notes": said + bootstrap_notes(held_out.groups, group_name, undefined, replicates),
     }
 
 
@@ -305,7 +247,7 @@ def evaluate_multiclass(
     tuning, held_out = check_parts(tuning, held_out, len(classes))
     entries = check_scores(scores, tuning, held_out, len(classes))
     labels = held_out.labels
-    table, differences, undefined = _compare(
+    table, differences, undefined = compare(
         {entry.name: MulticlassMetrics(labels, entry.held_out) for entry in entries},
         {entry.name: entry.role for entry in entries},
         held_out.groups,
@@ -314,7 +256,7 @@ def evaluate_multiclass(
     )
     by_class = {
         entry.name: [
-            {"class": name, **_numbers(row), "n": row["n"]}
+            {"class": name, **numbers(row), "n": row["n"]}
             for name, row in zip(classes, per_class(labels, entry.held_out), strict=True)
         ]
         for entry in entries
@@ -342,5 +284,5 @@ def evaluate_multiclass(
         "confusion": confusion,
         "per_class": by_class[entries[0].name],
         "per_class_all": by_class,
-        "notes": said + _bootstrap_notes(held_out.groups, group_name, undefined, replicates),
+        "notes": said + bootstrap_notes(held_out.groups, group_name, undefined, replicates),
     }

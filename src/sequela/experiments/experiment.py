@@ -26,7 +26,9 @@ class SplitSettings(BaseModel):
         source: "auto" takes the data set's own ``subject_splits`` when it has them; "assign" always
             deals anew.
         by: "subject"; "site" (no site is in two parts) or "time" (the earliest predictions train,
-            the latest are held out). No patient is ever in two parts, whichever it is.
+            the latest are held out). No patient is ever in two parts, whichever of them it is.
+            "origin" is for forecasts of a series alone: the earliest origins train and the latest
+            are held out, of the same patients, and none whose window reaches into the next part.
         site: what the codes of sites begin with, such as "SITE//", for "site".
     """
 
@@ -34,7 +36,7 @@ class SplitSettings(BaseModel):
 
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     source: Literal["auto", "assign"] = "auto"
-    by: Literal["subject", "site", "time"] = "subject"
+    by: Literal["subject", "site", "time", "origin"] = "subject"
     site: str = ""
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from sequela.nn.heads import Classify, Head, PerStep, Pool, Regress
 from sequela.nn.keras import from_keras
 from sequela.nn.linear import Linear
 from sequela.nn.onnx import from_onnx, from_onnx_node, to_onnx
+from sequela.nn.outcomes import Count, Hazards, MultiLabel, Quantiles
 from sequela.nn.recurrent import GRU, LSTM, RNN, GRUStates, LSTMStates, RNNStates
 from sequela.nn.search import beam_search
 from sequela.nn.stepper import Stepper
@@ -25,20 +26,24 @@ __all__ = [
     "AdditiveAttention",
     "Classify",
     "CodeBag",
+    "Count",
     "DecayGRU",
     "DecayedValues",
     "Decoder",
     "Encoder",
     "GRUCell",
     "GRUStates",
+    "Hazards",
     "Head",
     "LSTMCell",
     "LSTMStates",
     "Linear",
     "LocationAttention",
+    "MultiLabel",
     "MultiplicativeAttention",
     "PerStep",
     "Pool",
+    "Quantiles",
     "RNNCell",
     "RNNStates",
     "Regress",

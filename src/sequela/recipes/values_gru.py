@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from sequela.nn.embed import CodeBag
-from sequela.nn.heads import Classify, Head, Pool
+from sequela.nn.heads import Head, Pool
+from sequela.recipes.answers import AnswerName, answer_layer
 from sequela.recipes.cells import CellName, recurrent
 from sequela.recipes.sizes import at_least, probability
 
@@ -45,7 +46,10 @@ class ValuesGRU(nn.Module):
         dropout: in training, between the layers and before the output.
         pooling: "last" (the paper), "mean", "max", "attention", or several ("last+mean").
         cell: "gru" (reset after the product), "gru_before" (the textbook form), "lstm" or "rnn".
-        classes: 2 gives one logit, more give one for each.
+        classes: 2 gives one logit, more give one for each; with another answer how many labels,
+            intervals of time or numbers ahead.
+        answer: what is answered, see :func:`sequela.recipes.answers.answer_layer`.
+        quantiles: of each number ahead.
 
     Raises:
         ConfigError: a size or probability out of range, or an unknown pooling.
@@ -65,6 +69,8 @@ class ValuesGRU(nn.Module):
         pooling: str = "last",
         cell: CellName = "gru",
         classes: int = 2,
+        answer: AnswerName = "classes",
+        quantiles: int = 1,
     ) -> None:
         super().__init__()
         at_least(1, step_size=step_size, hidden_size=hidden_size, layers=layers)
@@ -82,10 +88,13 @@ class ValuesGRU(nn.Module):
             dropout,
         )
         pool = Pool(pooling, hidden_size)
-        self.head = Head(pool, Classify(pool.output_size + static_size, classes, dropout=dropout))
+        width = pool.output_size + static_size
+        self.head = Head(pool, answer_layer(answer, width, classes, quantiles, dropout))
 
     def forward(self, batch: Any) -> Tensor:
         """Logits ``[B]`` (``[B, classes]`` for more than two) in the order of the batch.
+
+        Another answer has the shape of its layer.
 
         Args:
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``

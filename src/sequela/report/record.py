@@ -21,6 +21,11 @@ _NEEDED = {
 _BY_KIND = {
     "binary": {"curves": dict, "threshold": dict, "thresholds": list, "positives": int},
     "multiclass": {"classes": list, "confusion": dict, "per_class": list},
+    "multilabel": {"breakdown": dict},
+    "sets": {"breakdown": dict},
+    "count": {"breakdown": dict},
+    "time_to_event": {"breakdown": dict},
+    "quantile": {"breakdown": dict},
 }
 
 
@@ -147,7 +152,7 @@ def read_run(folder: Path | str) -> RunRecord:
         raise DataError(
             str(folder / "evaluation.json"),
             got="an unknown kind or an empty table",
-            wanted="kind binary or multiclass and a table",
+            wanted=f"kind {', '.join(_BY_KIND)} and a table",
         )
     _checked(folder / "evaluation.json", evaluation, _BY_KIND[evaluation["kind"]])
     seconds = contents["experiment.json"].get("seconds") or {}

@@ -10,6 +10,7 @@ from sequela.report.record import RunRecord
 
 __all__ = [
     "MEASURES",
+    "breakdown",
     "cell",
     "cohort",
     "confusion",
@@ -34,8 +35,40 @@ MEASURES = {
         ("macro_f1", "Macro F1"),
         ("macro_auroc", "Macro AUROC"),
     ),
+    "multilabel": (
+        ("macro_auroc", "Macro AUROC"),
+        ("micro_auroc", "Micro AUROC"),
+        ("macro_auprc", "Macro AUPRC"),
+        ("micro_auprc", "Micro AUPRC"),
+        ("macro_f1", "Macro F1"),
+        ("micro_f1", "Micro F1"),
+        ("brier", "Brier score"),
+    ),
+    "sets": (
+        ("recall_at_10", "Recall@10"),
+        ("new_recall_at_10", "Recall@10, new codes"),
+        ("recall_at_30", "Recall@30"),
+        ("precision_at_10", "Precision@10"),
+        ("auprc", "AUPRC"),
+        ("jaccard", "Jaccard"),
+        ("f1", "F1"),
+        ("codes", "Codes named"),
+    ),
+    "count": (("deviance", "Poisson deviance"), ("mae", "MAE"), ("bias", "Bias")),
+    "time_to_event": (
+        ("harrell", "Harrell’s C"),
+        ("uno", "Uno’s C"),
+        ("integrated_brier", "Integrated Brier score"),
+    ),
+    "quantile": (
+        ("pinball", "Pinball loss"),
+        ("mae", "MAE of the median"),
+        ("coverage", "Coverage"),
+        ("width", "Width of the interval"),
+    ),
 }
-_NAMES = dict(MEASURES["binary"] + MEASURES["multiclass"])
+_NAMES = {key: name for measures in MEASURES.values() for key, name in measures}
+_LOWER = ("brier", "integrated_brier", "deviance", "mae", "pinball")
 _PARTS = {"train": "Training", "tuning": "Tuning", "held_out": "Held out"}
 
 
@@ -62,7 +95,7 @@ def results(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         }
         for position, row in enumerate(evaluation["table"])
     ]
-    key, name = measures[0] if evaluation["kind"] == "binary" else measures[1]
+    key, name = measures[1] if evaluation["kind"] == "multiclass" else measures[0]
     spots = [
         (row["name"], row.get(key), looks[row["name"]]["color"]) for row in evaluation["table"]
     ]
@@ -72,8 +105,31 @@ def results(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "rows": rows,
         "figure": figures.forest_figure(shown, f"{name} on the held-out part", lines=len(shown)),
         "figure_name": name,
+        "note": _results_note(evaluation["kind"]),
         "slopes": _slopes(evaluation),
     }
+
+
+_NOTES = {
+    "binary": "Lower is better for the Brier score and the calibration error. Sensitivity, "
+    "specificity and PPV are at each row's own threshold, chosen by the same rule on the tuning "
+    "part.",
+    "multiclass": "Macro: the plain mean over the classes.",
+    "multilabel": "Macro: the plain mean over the labels; micro: every label of every row as one "
+    "question. F1 at thresholds chosen on the tuning part. Lower is better for the Brier score.",
+    "sets": "Recall@10: of the true codes, the share among the ten most likely; of new codes: of "
+    "those not in the history. Jaccard and F1 at one threshold, chosen on the tuning part.",
+    "count": "Lower is better for deviance and MAE, the mean absolute error. Bias: the expected "
+    "minus the observed count.",
+    "time_to_event": "C: the share of comparable pairs in the right order; Uno's allows for how "
+    "long people were followed. Lower is better for the Brier score over time.",
+    "quantile": "Lower is better for the pinball loss and the MAE, the mean absolute error. "
+    "Coverage: the share of values inside the interval.",
+}
+
+
+def _results_note(kind: str) -> str:
+    return _NOTES[kind]
 
 
 def _slopes(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -89,8 +145,8 @@ def _slopes(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _verdict(row: Mapping[str, Any]) -> tuple[str, str]:
-    # A lower Brier score is the better one.
-    sign = -1 if row["metric"] == "brier" else 1
+    # Of errors and losses the lower one is the better.
+    sign = -1 if row["metric"] in _LOWER else 1
     low, high = row["low"], row["high"]
     if low is None or high is None or low <= 0 <= high:
         return "unsure", "no clear difference"
@@ -123,6 +179,7 @@ def differences(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
             for other, cells in rows.items()
         ],
         "figure": figures.forest_figure(spots, label, lines=height, zero=True) if spots else "",
+        "side": "left" if metrics[0] in _LOWER else "right",
     }
 
 
@@ -222,14 +279,20 @@ def cohort(record: RunRecord) -> dict[str, Any]:
         }
         for step in counted.get("attrition") or []
     ]
-    binary = record.evaluation["kind"] == "binary"
-    classes = record.experiment.get("classes") or record.evaluation.get("classes") or []
+    kind = record.evaluation["kind"]
+    heads = ["Positive", "Share"]
+    if kind != "binary":
+        heads = list(record.experiment.get("classes") or record.evaluation.get("classes") or [])
     parts = []
     for key, part in counted["parts"].items():
-        counts = [part["positives"]] if binary else part["class_counts"]
-        cells = [words.count(n) for n in counts]
-        if binary:
-            cells.append(words.percent(part["positives"] / part["rows"] if part["rows"] else None))
+        if kind == "binary":
+            share = words.percent(part["positives"] / part["rows"] if part["rows"] else None)
+            cells = [words.count(part["positives"]), share]
+        elif kind == "multiclass":
+            cells = [words.count(n) for n in part["class_counts"]]
+        else:
+            heads = [str(name).capitalize() for name in part["facts"]]
+            cells = [_plain(value) for value in part["facts"].values()]
         parts.append(
             {
                 "name": _PARTS.get(key, key),
@@ -242,6 +305,22 @@ def cohort(record: RunRecord) -> dict[str, Any]:
         "description": counted.get("description") or "",
         "steps": steps,
         "parts": parts,
-        "heads": ["Positive", "Share"] if binary else list(classes),
+        "heads": heads,
         "group_name": str(counted["group_name"]),
     }
+
+
+def _plain(value: float | int | None) -> str:
+    return words.count(value) if isinstance(value, int) else words.decimal(value, 3)
+
+
+def breakdown(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What stands behind the figures, label by label or horizon by horizon; None without it."""
+    found = evaluation.get("breakdown")
+    if found is None:
+        return None
+    rows = [
+        {"name": row["name"], "cells": [_plain(value) for value in row["cells"]]}
+        for row in found["rows"]
+    ]
+    return {"title": found["title"], "heads": found["heads"], "rows": rows, "note": found["note"]}

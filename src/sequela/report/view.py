@@ -49,6 +49,9 @@ def _headline(record: RunRecord, unit: str) -> dict[str, Any]:
         confusion, classes = evaluation["confusion"][model], evaluation["classes"]
         said = words.multiclass_sentences(unit, confusion, classes)
         return {"sentences": said, "waffle": None}
+    if evaluation["kind"] != "binary":
+        said = words.outcome_sentences(evaluation)
+        return {"sentences": said, "waffle": None}
     held_out = evaluation["threshold"].get("held_out")
     if not held_out:
         said = ["The target of the threshold could not be reached, so nobody is flagged."]
@@ -76,7 +79,7 @@ def _tiles(record: RunRecord, unit: str) -> list[dict[str, str]]:
     evaluation = record.evaluation
     row = evaluation["table"][0]
     leading = tables.MEASURES[evaluation["kind"]]
-    leading = leading[:2] if evaluation["kind"] == "binary" else leading
+    leading = leading[: 3 if evaluation["kind"] in ("multiclass", "time_to_event") else 2]
     tiles = [{"label": name, **tables.cell(row[key])} for key, name in leading]
     groups = evaluation.get("groups")
     note = ""
@@ -201,6 +204,7 @@ def build_view(record: RunRecord) -> dict[str, Any]:
             "thresholds": tables.thresholds(evaluation),
             "subgroups": tables.subgroups(evaluation),
             "confusion": tables.confusion(evaluation),
+            "breakdown": tables.breakdown(evaluation),
             "cohort": cohort,
             "learning": learning,
             "facts": facts,

@@ -18,6 +18,7 @@ __all__ = [
     "interval",
     "multiclass_sentences",
     "number_or_text",
+    "outcome_sentences",
     "per_thousand",
     "percent",
 ]
@@ -149,3 +150,35 @@ def multiclass_sentences(unit: str, confusion: list[list[int]], classes: list[st
         f"{count(round(1000 * share))}.",
         _worst_confusion(confusion, classes),
     ]
+
+
+_LED = {
+    "multilabel": ("macro_auroc", "a macro AUROC of", True),
+    "sets": ("recall_at_10", "with ten codes named, this share of the true ones:", True),
+    "count": ("deviance", "a Poisson deviance of", False),
+    "time_to_event": ("harrell", "a concordance of", True),
+    "quantile": ("mae", "a mean absolute error of", False),
+}
+
+
+def outcome_sentences(evaluation: Mapping[str, Any]) -> list[str]:
+    """The leading figure, and how many rivals are clearly worse or better."""
+    key, said, higher = _LED[evaluation["kind"]]
+    model = evaluation["table"][0]
+    unit = f" {evaluation['unit']}" if evaluation.get("unit") and key == "mae" else ""
+    found = [f"{model['name']}: {said} {decimal((model.get(key) or {}).get('value'))}{unit}."]
+    sides: dict[str, list[str]] = {
+        "better than": [],
+        "worse than": [],
+        "not clearly different from": [],
+    }
+    for row in evaluation["differences"]:
+        if row["metric"] != key:
+            continue
+        low, high = row["low"], row["high"]
+        if low is None or high is None or low <= 0 <= high:
+            sides["not clearly different from"].append(row["other"])
+        else:
+            sides["better than" if (low > 0) == higher else "worse than"].append(row["other"])
+    parts = [f"{word} {', '.join(others)}" for word, others in sides.items() if others]
+    return [*found, f"By it, {'; '.join(parts)}."] if parts else found

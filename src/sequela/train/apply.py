@@ -11,6 +11,7 @@ import polars as pl
 from sequela import bundle, evaluate
 from sequela.errors import BundleError, DataError, LabelError
 from sequela.train import from_events, from_signals
+from sequela.train.outcomes import Outcome
 from sequela.train.predict import predict
 from sequela.train.prepared import groups_digest
 
@@ -22,10 +23,11 @@ class Applied:
     """What a model says about a data set.
 
     Args:
-        kind: "binary" or "multiclass".
-        classes: the names of the classes.
-        scores: probabilities ``[n]`` or ``[n, C]``.
-        target: labels ``[n]`` as whole numbers, or None where the outcome is not known.
+        outcome: what is predicted.
+        scores: probabilities ``[n]`` or ``[n, C]``, or what :func:`sequela.train.answers.answers`
+            has, in the units of the data.
+        target: labels ``[n]`` as whole numbers, or as :func:`sequela.evaluate.evaluate_outcome`
+            takes them; None where the outcome is not known.
         groups: the patient or recording of each row.
         keys: ``subject_id`` and ``prediction_time`` (events), or ``recording`` (signals).
         threshold: the operating point chosen in training, or None.
@@ -33,10 +35,10 @@ class Applied:
         warnings: what the reader of the scores must know.
         ages: years at prediction, or None.
         sexes: or None.
+        label_thresholds: from which score on each label is said to hold; empty for other kinds.
     """
 
-    kind: str
-    classes: tuple[str, ...]
+    outcome: Outcome
     scores: np.ndarray
     target: np.ndarray | None
     groups: np.ndarray
@@ -46,6 +48,17 @@ class Applied:
     warnings: tuple[str, ...] = ()
     ages: np.ndarray | None = None
     sexes: np.ndarray | None = None
+    label_thresholds: tuple[float, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The kind of the outcome."""
+        return self.outcome.kind
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, labels, codes, intervals or numbers."""
+        return self.outcome.names
 
     @property
     def part(self) -> evaluate.Part:
@@ -72,15 +85,17 @@ def apply(
     """
     loaded = bundle.load(model)
     preparation = loaded.preparation
+    outcome = from_events.outcome_of(preparation, Outcome(loaded.kind, tuple(loaded.classes)))
     if preparation.get("kind") == "signals":
         samples, signals = from_signals.samples_for(preparation, data)
         keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
-        labelled, warnings = signals.label is not None, []
+        warnings = []
+        truth = None if signals.label is None else samples.target
     elif preparation.get("kind") == "events":
         samples, found, warnings = from_events.samples_for(
             preparation, data, labels, known_outcome=known_outcome
         )
-        labelled = found.target is not None
+        truth = found.target
         keys = found.labels.select("subject_id", "prediction_time")
         ages = found.subgroups["age"].cast(pl.Float64).fill_null(np.nan).to_numpy()
         sexes = found.subgroups["sex"].fill_null("").to_numpy().astype(str)
@@ -88,13 +103,14 @@ def apply(
         raise BundleError(f"model {model}", got="no way to prepare data", wanted="a trained run's")
     if not len(samples):
         raise DataError(f"data set {data}", got="nobody to score", wanted="at least one sample")
-    if known_outcome and not labelled:
+    if known_outcome and truth is None:
         raise LabelError(f"data set {data}", got="no labels", wanted="labels to judge the model by")
     return Applied(
-        kind=loaded.kind,
-        classes=tuple(loaded.classes),
-        scores=predict(loaded.model, samples, logit_shift=loaded.logit_shift),
-        target=samples.target.astype(np.int64) if labelled else None,
+        outcome=outcome,
+        scores=outcome.restored(
+            predict(loaded.model, samples, logit_shift=loaded.logit_shift, kind=loaded.kind)
+        ),
+        target=None if truth is None else outcome.labels(truth),
         groups=samples.groups,
         keys=keys,
         threshold=preparation.get("threshold"),
@@ -102,4 +118,7 @@ def apply(
         same_data=preparation.get("groups") == groups_digest(samples.groups),
         ages=ages,
         sexes=sexes,
+        label_thresholds=tuple(
+            np.inf if one is None else one for one in preparation.get("label_thresholds", ())
+        ),
     )

@@ -1,11 +1,13 @@
 """Which label is in which part: by patient, by site or by calendar time, before anything is fitted.
 
-No patient is ever in two parts. Where sites or dates would put one there, all labels of such a
-patient but those of one part are left out, and counted.
+No patient is ever in two parts, but for forecasts whose parts follow their origins. Where sites or
+dates would put one there, all labels of such a patient but those of one part are left out, and
+counted.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +18,7 @@ from sequela.errors import ConfigError, DataError
 from sequela.events import PARTS, EventData, assign_splits, check_disjoint
 from sequela.experiments import SplitSettings
 
-__all__ = ["NOWHERE", "deal"]
+__all__ = ["NOWHERE", "deal", "rolling_origins"]
 
 #: The part of a label that is in none.
 NOWHERE = "none"
@@ -46,6 +48,8 @@ def deal(
         LeakageError: a patient in two parts.
     """
     notes: list[str] = []
+    if settings.by == "origin":
+        raise _no_forecast()
     if settings.by == "site":
         part = _by_site(data, labels, target, settings, seed, notes)
     elif settings.by == "time":
@@ -55,6 +59,61 @@ def deal(
     groups = labels["subject_id"].to_numpy()
     check_disjoint({name: groups[part == name] for name in PARTS})
     return part, tuple(notes)
+
+
+def _no_forecast() -> ConfigError:
+    return ConfigError(
+        "setting 'split.by'",
+        got="origin where no forecast of a series is trained",
+        wanted="a label of kind 'series' with a window of fixed length",
+        todo="Write split.by=subject or split.by=time.",
+    )
+
+
+def rolling_origins(
+    labels: pl.DataFrame, fractions: Sequence[float], ahead: dt.timedelta | None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The parts of forecasts: each later than the one before, with a window's length between.
+
+    Args:
+        labels: ``subject_id``, ``prediction_time``.
+        fractions: of the parts.
+        ahead: how far a forecast looks; None for a task that is none.
+
+    Returns:
+        ``[n]`` of "train", "tuning", "held_out" or "none"; the block of time of each label, which
+        resampling keeps whole; and what must be said of it.
+
+    Raises:
+        ConfigError: the task is no forecast.
+        DataError: too few different times.
+    """
+    if ahead is None or ahead <= dt.timedelta():
+        raise _no_forecast()
+    time = labels["prediction_time"].cast(pl.Datetime("us")).to_physical().to_numpy()
+    length = ahead // dt.timedelta(microseconds=1)
+    cuts = _cuts(time, fractions)
+    part = np.array(PARTS, dtype=object)[np.searchsorted(cuts, time, side="right")]
+    for cut in cuts:
+        # What such a window asks about is in the next part.
+        part[(time < cut) & (time + length > cut)] = NOWHERE
+    if len(np.unique(part[part != NOWHERE])) < len(PARTS):
+        raise DataError("the origins", got="too few times to make three parts by them")
+    # Windows of one block and of the next but one never overlap.
+    block = pl.Series(time // (2 * length)).cast(pl.String)
+    groups = labels.select(pl.col("subject_id").cast(pl.String) + "/" + block).to_series()
+    left_out = int((part == NOWHERE).sum())
+    note = (
+        "Parts follow the origins of the forecasts in time, of the same patients: nothing is shown "
+        f"about new ones. {left_out} origins whose window reaches into the next part were left "
+        "out. Intervals are over blocks of time."
+    )
+    return part.astype(str), groups.to_numpy().astype(str), (note,)
+
+
+def _cuts(time: np.ndarray, fractions: Sequence[float]) -> list[int]:
+    ordered = np.sort(time)
+    return [ordered[int(len(time) * share)] for share in np.cumsum(fractions)[:2]]
 
 
 def _by_subject(
@@ -132,8 +191,7 @@ def _sites(data: EventData, labels: pl.DataFrame, prefix: str) -> pl.Series:
 
 def _by_time(labels: pl.DataFrame, fractions: Sequence[float], notes: list[str]) -> np.ndarray:
     time = labels["prediction_time"].cast(pl.Datetime("us")).to_physical().to_numpy()
-    ordered = np.sort(time)
-    cuts = [ordered[int(len(time) * share)] for share in np.cumsum(fractions)[:2]]
+    cuts = _cuts(time, fractions)
     # All predictions of one moment are in one part.
     place = np.searchsorted(cuts, time, side="right")
     if len(np.unique(place)) < len(PARTS):

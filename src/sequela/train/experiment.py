@@ -24,6 +24,8 @@ from sequela.train.devices import check_devices
 from sequela.train.fingerprint import samples_digest
 from sequela.train.judge import can_be_meds, judge, write_meds_predictions, write_scores
 from sequela.train.loop import fit
+from sequela.train.losses import objective
+from sequela.train.outcomes import CLASS_KINDS
 from sequela.train.predict import predict
 from sequela.train.prepared import Prepared, groups_digest
 from sequela.train.provenance import commit, machine, versions
@@ -56,9 +58,16 @@ def prepare(experiment: Experiment) -> Prepared:
     return (from_signals if kind == "signal" else from_events).prepare(experiment)
 
 
-def _model_arguments(experiment: Experiment, sizes: dict[str, int]) -> dict[str, Any]:
+def _model_arguments(experiment: Experiment, sizes: dict[str, Any]) -> dict[str, Any]:
     # What the recipe is built with: the experiment's arguments and the sizes it asks for.
     known = recipes.arguments(experiment.model["recipe"])
+    if "answer" in sizes and "answer" not in known:
+        raise ConfigError(
+            f"recipe '{experiment.model['recipe']}'",
+            got=f"an outcome of kind '{sizes['answer']}'",
+            wanted="one of two or more classes, which is all it answers",
+            todo="Choose another model.recipe, such as values_gru or onset_gru.",
+        )
     for key in sizes:
         if key in experiment.model:
             raise ConfigError(f"setting 'model.{key}'", todo="Leave it out: the data decide it.")
@@ -66,7 +75,7 @@ def _model_arguments(experiment: Experiment, sizes: dict[str, int]) -> dict[str,
     return {**{key: value for key, value in sizes.items() if key in known}, **given}
 
 
-def build_model(experiment: Experiment, sizes: dict[str, int]) -> nn.Module:
+def build_model(experiment: Experiment, sizes: dict[str, Any]) -> nn.Module:
     """The model, initialised as a pure function of the experiment's seed."""
     arguments = _model_arguments(experiment, sizes)
     with torch.random.fork_rng(devices=[]):
@@ -148,12 +157,18 @@ def _save_bundle(folder: Path, experiment, prepared: Prepared, history, evaluati
             "groups": groups_digest(
                 np.concatenate([part.samples.groups for part in prepared.parts.values()])
             ),
+            **_label_thresholds(evaluation),
         },
         card=_card(experiment, prepared, evaluation),
-        kind=prepared.kind,
+        kind=prepared.asked.loss,
         classes=prepared.classes,
         logit_shift=history.logit_shift,
     )
+
+
+def _label_thresholds(evaluation: dict[str, Any]) -> dict[str, Any]:
+    found = evaluation.get("label_thresholds")
+    return {"label_thresholds": found} if found else {}
 
 
 def run(
@@ -195,7 +210,14 @@ def run(
             todo="Leave it out.",
         )
     model = build_model(experiment, prepared.sizes)
-    choose_metric(settings.metric, prepared.kind, prepared.parts["tuning"].target)
+    kind = prepared.asked.loss
+    if kind not in CLASS_KINDS:
+        settings = settings.model_copy(update={"kind": kind})
+    tuning = prepared.parts["tuning"].samples.target
+    choose_metric(settings.metric, kind, tuning)
+    objective(
+        prepared.parts["train"].samples.target, tuning, kind=settings.kind, balance=settings.balance
+    )
     open_folder(folder, _description(experiment, prepared, command), resume=resume)
     reading = round(time.perf_counter() - start, 1)
     # Nobody else goes on with this run before it is judged; training has a lock of its own, since
@@ -238,9 +260,10 @@ def _train(
         if not resume and not any((folder / "checkpoints").glob("step-*")):
             shutil.rmtree(folder, ignore_errors=True)
         raise
+    outcome = prepared.asked
+    said = {"logit_shift": history.logit_shift, "kind": outcome.loss}
     risks = [
-        predict(model, parts[name], logit_shift=history.logit_shift)
-        for name in ("tuning", "held_out")
+        outcome.restored(predict(model, parts[name], **said)) for name in ("tuning", "held_out")
     ]
     title = experiment.model.get("title", experiment.model["recipe"])
     return history, evaluate.Scores(title, risks[0], risks[1])

@@ -56,7 +56,7 @@ def fingerprint(
     ]
     described = repr((type(model).__name__, shapes))
     return {
-        "settings": settings.model_dump(exclude=_FREE),
+        "settings": settings.model_dump(mode="json", exclude=_FREE),
         "the training part": samples_digest(train),
         "the tuning part": samples_digest(tuning),
         "the model": hashlib.sha256(described.encode()).hexdigest(),

@@ -13,10 +13,11 @@ from sequela import guard, ingest, tasks
 from sequela.batches.aggregates import aggregates
 from sequela.batches.groups import CodeGroups
 from sequela.cohort import Observations, parse_declaration
-from sequela.errors import CohortError, DataError
-from sequela.events import PARTS
+from sequela.errors import CohortError, ConfigError, DataError
+from sequela.events import PARTS, EventData
 from sequela.experiments import Experiment
-from sequela.train.dealing import deal
+from sequela.settings import checked
+from sequela.train.dealing import deal, rolling_origins
 from sequela.train.encoding import (
     Encoder,
     EventSamples,
@@ -26,16 +27,20 @@ from sequela.train.encoding import (
     parents_of,
 )
 from sequela.train.labelling import (
+    Declaration,
     Labelled,
     advice,
     best_possible,
     label,
+    looks_ahead,
     observed,
     source_notes,
 )
-from sequela.train.prepared import Prepared, PreparedPart, check_classes
+from sequela.train.outcomes import CLASS_KINDS, Outcome
+from sequela.train.prepared import Prepared, PreparedPart, check_classes, check_outcome
+from sequela.train.settings import TrainingSettings
 
-__all__ = ["prepare", "samples_for"]
+__all__ = ["outcome_of", "prepare", "samples_for"]
 
 # Below this share of known codes a score says little about the patient.
 _FEW_KNOWN = 0.5
@@ -60,28 +65,28 @@ def prepare(experiment: Experiment) -> Prepared:
     declaration = parse_declaration(task)
     data = ingest.opened(experiment.source, experiment.data, **experiment.reading)
     labelled = label(data, declaration, experiment.labels)
-    target, classes = labelled.target, labelled.classes
-    assert target is not None
-    part_of, said = deal(data, labelled.labels, target, experiment.split, experiment.seed)
+    truth, outcome = labelled.target, labelled.outcome
+    assert truth is not None
+    part_of, groups, said = _dealt(data, labelled, declaration, experiment)
     rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
-    title = declaration.title or declaration.name
-    targets = {name: target[rows[name]] for name in PARTS}
-    todo = advice(labelled, declaration)
-    _check_cases(labelled, title, todo)
-    check_classes(targets, classes, title, todo, labelled.attrition)
+    outcome = _checked_outcome(labelled, declaration, rows, experiment, settings.min_subjects)
     events = observed(data, declaration, labelled)
     warned = guard.quick_check(data, declaration, events, labelled.labels)
     parents = parents_of(data) if settings.parents else None
     tables = (events, labelled.labels, labelled.subgroups)
     encoder = fit_encoder(settings, *tables, rows["train"], parents)
-    samples = replace(encoder.encode(*tables, parents=parents), target=target)
+    samples = encoder.encode(*tables, parents=parents)
+    samples = replace(samples, target=outcome.target(truth), groups=groups)
     features, names = aggregates(samples)
     best = None if experiment.labels else best_possible(data, labelled.labels, declaration)
-    parts = {name: _part(labelled, samples, features, best, rows[name]) for name in PARTS}
+    history = _history(outcome, features, names)
+    parts = {name: _part(labelled, samples, features, best, rows[name], history) for name in PARTS}
+    kept = {} if outcome.kind in CLASS_KINDS else {"outcome": outcome.to_dict()}
     return Prepared(
         parts=parts,
-        classes=classes,
-        group_name="patients",
+        classes=outcome.names,
+        outcome=outcome,
+        group_name="blocks of time" if experiment.split.by == "origin" else "patients",
         feature_names=tuple(names),
         preparation={
             "kind": "events",
@@ -90,6 +95,7 @@ def prepare(experiment: Experiment) -> Prepared:
             "task": task,
             "encoding": {"kind": settings.kind, "parents": settings.parents},
             "encoder": encoder.to_dict(),
+            **kept,
         },
         cohort={"description": labelled.description, "attrition": labelled.attrition},
         notes=(
@@ -104,26 +110,89 @@ def prepare(experiment: Experiment) -> Prepared:
     )
 
 
+def _dealt(
+    data: EventData, labelled: Labelled, declaration: Declaration, experiment: Experiment
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The part and the group of each label, and what must be said of them."""
+    labels, settings = labelled.labels, experiment.split
+    if settings.by == "origin":
+        return rolling_origins(labels, settings.fractions, looks_ahead(declaration))
+    assert labelled.target is not None
+    strata = labelled.outcome.strata(labelled.target)
+    part_of, said = deal(data, labels, strata, settings, experiment.seed)
+    return part_of, labels["subject_id"].to_numpy(), said
+
+
+def _checked_outcome(
+    labelled: Labelled,
+    declaration: Declaration,
+    rows: dict[str, np.ndarray],
+    experiment: Experiment,
+    min_subjects: int,
+) -> Outcome:
+    """The outcome with what the training part teaches, where every part has enough of it."""
+    truth, title = labelled.target, declaration.title or declaration.name
+    assert truth is not None
+    todo = advice(labelled, declaration)
+    _check_cases(labelled, title, todo)
+    truths = {name: truth[rows[name]] for name in PARTS}
+    if labelled.outcome.kind in CLASS_KINDS:
+        targets = {name: np.asarray(one) for name, one in truths.items()}
+        check_classes(targets, labelled.outcome.names, title, todo, labelled.attrition)
+        return labelled.outcome
+    subjects = labelled.labels["subject_id"].to_numpy()[rows[PARTS[0]]]
+    levels = checked(
+        TrainingSettings, {**experiment.training, "seed": experiment.seed}, "training"
+    ).quantiles
+    outcome = labelled.outcome.fitted(truths[PARTS[0]], subjects, min_subjects, levels)
+    check_outcome(outcome, truths, title, todo, labelled.attrition)
+    return outcome
+
+
 def _check_cases(labelled: Labelled, title: str, todo: str) -> None:
     """Refuses to learn, and to judge, from a handful of patients.
 
     Raises:
         CohortError: too few patients with the outcome, or without.
     """
-    # Where there are several classes, check_classes has the say.
-    if "boolean_value" not in labelled.labels.columns:
+    kind, truth = labelled.outcome.kind, labelled.target
+    subjects = labelled.labels["subject_id"].to_numpy()
+    # Where there are several classes, check_classes has the say; numbers have no cases.
+    if kind not in ("binary", "multilabel", "time_to_event"):
         return
-    for outcome, words in ((True, "with"), (False, "without")):
-        chosen = labelled.labels.filter(pl.col("boolean_value") == outcome)
-        found = chosen["subject_id"].n_unique()
-        if found < _FEWEST_CASES:
+    held = np.asarray(truth)
+    if kind == "time_to_event":
+        held = held[:, 1] == 1
+    columns = held.reshape(len(held), -1).astype(bool)
+    found = [
+        [len(np.unique(subjects[column == outcome])) for outcome in (True, False)]
+        for column in columns.T
+    ]
+    # One label that can be learnt makes it worth the while.
+    cases = max(found, key=min)
+    for number, words in zip(cases, ("with", "without"), strict=True):
+        if number < _FEWEST_CASES and not (kind == "time_to_event" and words == "without"):
+            what = "any one label" if kind == "multilabel" else "the outcome"
             raise CohortError(
                 f"the cohort of {title}",
-                got=f"too few cases: {found} patient(s) {words} the outcome",
+                got=f"too few cases: {number} patient(s) {words} {what}",
                 wanted=f"{_FEWEST_CASES} or more",
                 todo=todo,
                 attrition=labelled.attrition,
             )
+
+
+def _history(outcome: Outcome, features: np.ndarray, names: tuple[str, ...]) -> np.ndarray | None:
+    """For sets: how lately each code was seen, ``[n, C]``, 0 for never; else None."""
+    if outcome.kind != "sets":
+        return None
+    place = {name: number for number, name in enumerate(names)}
+    found = np.zeros((len(features), len(outcome.names)), np.float32)
+    for number, code in enumerate(outcome.names):
+        column = place.get(f"recency of {code}")
+        if column is not None:
+            found[:, number] = features[:, column]
+    return found
 
 
 def _few_subjects(least: int) -> tuple[str, ...]:
@@ -160,7 +229,12 @@ def _part(
     features: np.ndarray,
     best: np.ndarray | None,
     rows: np.ndarray,
+    history: np.ndarray | None,
 ) -> PreparedPart:
+    assert labelled.target is not None
+    naive = {name: answer[rows] for name, answer in labelled.naive.items()}
+    if history is not None:
+        naive["seen last"] = history[rows]
     return PreparedPart(
         samples=samples.subset(rows),
         features=features[rows],
@@ -168,6 +242,9 @@ def _part(
         sexes=labelled.subgroups["sex"][rows].fill_null("").to_numpy().astype(str),
         best_possible=None if best is None else best[rows],
         keys=labelled.labels[rows].select("subject_id", "prediction_time"),
+        truth=labelled.target[rows],
+        naive=naive,
+        seen=None if history is None else history[rows] > 0,
     )
 
 
@@ -220,6 +297,29 @@ def samples_for(
     events = observed(data, declaration, labelled)
     parents = parents_of(data) if grouped else None
     samples = encoder.encode(events, labelled.labels, labelled.subgroups, parents=parents)
+    if "outcome" in preparation and labels is not None:
+        if known_outcome:
+            raise ConfigError(
+                f"labels {labels}",
+                got="yes-or-no labels for a model of another outcome",
+                todo="Leave labels= out: the task finds its own.",
+            )
+        labelled = replace(labelled, target=None)
     if labelled.target is not None:
-        samples = replace(samples, target=labelled.target)
+        outcome = outcome_of(preparation, labelled.outcome)
+        samples = replace(samples, target=outcome.target(labelled.target))
     return samples, labelled, _check_codes(events, encoder, parents)
+
+
+def outcome_of(preparation: dict[str, Any], usual: Outcome) -> Outcome:
+    """What a finished model predicts.
+
+    Args:
+        preparation: what the bundle holds.
+        usual: of a bundle that says nothing: one of classes.
+
+    Raises:
+        BundleError: the bundle's outcome is damaged.
+    """
+    known = preparation.get("outcome")
+    return usual if known is None else Outcome.from_dict(known)

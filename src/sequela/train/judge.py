@@ -12,43 +12,14 @@ from sequela import evaluate, seeds
 from sequela.events import write_predictions
 from sequela.experiments import EvaluationSettings
 from sequela.files import atomic_write
+from sequela.train.outcomes import CLASS_KINDS
 from sequela.train.prepared import Prepared, PreparedPart
+from sequela.train.rivals import fit_baselines
 
-__all__ = ["can_be_meds", "fit_baselines", "judge", "write_meds_predictions", "write_scores"]
+__all__ = ["can_be_meds", "judge", "write_meds_predictions", "write_scores"]
 
 # With fewer rows of a class, resamples repeat a handful of people and intervals come out too short.
 _FEW = 20
-
-
-def fit_baselines(prepared: Prepared, seed: int) -> list[evaluate.Scores]:
-    """The honest rivals, fitted on the training part, chosen on the tuning part."""
-    train, tuning, held_out = (prepared.parts[name] for name in ("train", "tuning", "held_out"))
-    count = len(prepared.classes)
-    given = (train.features, train.target, tuning.features, tuning.target)
-    rivals = [
-        evaluate.majority(train.target, count),
-        evaluate.logistic_regression(*given, count),
-        evaluate.gradient_boosting(*given, count, seed=seed),
-    ]
-    scores = [
-        evaluate.Scores(
-            rival.name, rival.predict(tuning.features), rival.predict(held_out.features), "baseline"
-        )
-        for rival in rivals
-    ]
-    if prepared.single_feature is not None:
-        column = prepared.feature_names.index(prepared.single_feature)
-        rival = evaluate.single_feature(
-            train.features[:, column],
-            train.target,
-            tuning.features[:, column],
-            tuning.target,
-            count,
-            name=f"{prepared.single_feature} alone",
-        )
-        risks = [rival.predict(part.features[:, column]) for part in (tuning, held_out)]
-        scores.append(evaluate.Scores(rival.name, risks[0], risks[1], "baseline"))
-    return scores
 
 
 def _best_possible(prepared: Prepared) -> list[evaluate.Scores]:
@@ -59,11 +30,14 @@ def _best_possible(prepared: Prepared) -> list[evaluate.Scores]:
     return [evaluate.Scores("best possible", *risks, "best possible")]
 
 
-def _as_part(part: PreparedPart) -> evaluate.Part:
-    return evaluate.Part(part.target, part.samples.groups, part.ages, part.sexes)
+def _as_part(prepared: Prepared, name: str) -> evaluate.Part:
+    part = prepared.parts[name]
+    return evaluate.Part(prepared.labels(name), part.samples.groups, part.ages, part.sexes)
 
 
 def _few(prepared: Prepared) -> list[str]:
+    if prepared.kind not in CLASS_KINDS:
+        return []
     counts = np.bincount(prepared.parts["held_out"].target, minlength=len(prepared.classes))
     least = int(counts.argmin())
     if counts[least] >= _FEW:
@@ -84,19 +58,23 @@ def judge(
 
     Args:
         prepared: the parts.
-        model: the model's probabilities on the tuning and the held-out part.
+        model: what the model says of the tuning and the held-out part, in the units of the data.
         settings: replicates, the rule of the threshold, with or without baselines.
         seed: the run's seed.
     """
     rivals = fit_baselines(prepared, seed) if settings.baselines else []
     scores = [model, *rivals, *_best_possible(prepared)]
-    parts = (_as_part(prepared.parts["tuning"]), _as_part(prepared.parts["held_out"]))
+    parts = (_as_part(prepared, "tuning"), _as_part(prepared, "held_out"))
     common = {
         "group_name": prepared.group_name,
         "replicates": settings.replicates,
         "seed": seed,
         "notes": [*prepared.notes, *_few(prepared)],
     }
+    if prepared.kind not in CLASS_KINDS:
+        seen = prepared.parts["held_out"].seen
+        about = prepared.asked.about
+        return evaluate.evaluate_outcome(about, scores, *parts, seen=seen, **common)
     if prepared.kind == "multiclass":
         return evaluate.evaluate_multiclass(scores, *parts, prepared.classes, **common)
     rule, _, target = settings.threshold.partition("=")
@@ -119,17 +97,22 @@ def write_scores(path: Path, prepared: Prepared, model: evaluate.Scores, seed: i
             "part": [name] * len(order),
             # Numbered by first appearance in the shuffled file, not in the order of the ids.
             "group": np.argsort(np.argsort(first[1]))[first[2]],
-            "label": part.target[order],
+            **_numbered("label", prepared.labels(name)[order]),
+            **_numbered("score", scores[order]),
         }
-        if scores.ndim == 1:
-            columns["score"] = scores[order]
-        else:
-            columns |= {f"score_{k}": scores[order, k] for k in range(scores.shape[1])}
         columns |= _person(part, order)
         frames.append(pl.DataFrame(columns))
     buffer = io.BytesIO()
     pl.concat(frames, how="vertical_relaxed").write_parquet(buffer)
     atomic_write(path, buffer.getvalue())
+
+
+def _numbered(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """One column, or one for each of the further axes: ``score_0``, ``score_0_1``."""
+    if values.ndim == 1:
+        return {name: values}
+    places = np.ndindex(*values.shape[1:])
+    return {"_".join(map(str, (name, *place))): values[(slice(None), *place)] for place in places}
 
 
 def can_be_meds(prepared: Prepared) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+import datetime as dt
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from sequela.cohort import (
     observations,
     subgroups,
 )
-from sequela.cohort.targets import Binary, Length, Multiclass
+from sequela.cohort.targets import Series
 from sequela.errors import ConfigError, DataError
 from sequela.events import EventData, read_labels
 from sequela.ingest.run import SUMMARY_FILE
+from sequela.train.outcomes import Outcome, Truth, asked, truth_of
 
 __all__ = [
     "Declaration",
@@ -31,13 +33,14 @@ __all__ = [
     "advice",
     "best_possible",
     "label",
+    "looks_ahead",
     "observed",
     "source_notes",
 ]
 
 Declaration = CohortDeclaration | OnsetDeclaration
 
-_YES_OR_NO = ("no", "yes")
+_YES_OR_NO = Outcome("binary", ("no", "yes"))
 _SIMULATED_OUTCOME = "heart_failure"
 _SIMULATED_NOTES = (
     "SIMULATED PATIENTS: nothing here is evidence about real ones.",
@@ -53,23 +56,25 @@ class Labelled:
     Args:
         labels: ``subject_id``, ``prediction_time`` and, where known, a column of values.
         subgroups: ``age`` and ``sex``, a row for each label.
-        target: what is to be predicted, bool ``[n]`` for two classes, else their numbers; None
-            where the outcome is not known.
-        classes: their names; of a yes-or-no outcome "no" and "yes".
+        target: what is to be predicted, see :func:`sequela.train.outcomes.truth_of`; None where the
+            outcome is not known.
+        outcome: what is asked, before anything is learnt.
         attrition: as :class:`sequela.cohort.Cohort` has it.
         description: in words.
         windows: what features may see of each label, or None: what the declaration says of all.
         notes: what the reader of a result must know.
+        naive: forecasts that need no model, by name, ``[n, H]`` each, NaN where there is none.
     """
 
     labels: pl.DataFrame
     subgroups: pl.DataFrame
-    target: np.ndarray | None
-    classes: tuple[str, ...]
+    target: Truth | None
+    outcome: Outcome
     attrition: list[dict[str, Any]]
     description: str
     windows: pl.DataFrame | None = None
     notes: tuple[str, ...] = ()
+    naive: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def label(data: EventData, task: Declaration, path: Path | None, *, known: bool = True) -> Labelled:
@@ -82,56 +87,49 @@ def label(data: EventData, task: Declaration, path: Path | None, *, known: bool 
         known: the outcome is wanted too.
 
     Raises:
-        ConfigError: the task's labels are no classes.
         DataError: nobody is left, or labels that cannot be used.
     """
     if path is not None:
         return _given(data, path, known)
-    classes = _classes(task)
+    outcome = asked(task)
     cohort = build_cohort(data, task, known=known)
+    declared = None if isinstance(task, OnsetDeclaration) else task.label
     return Labelled(
         cohort.labels,
         cohort.subgroups,
-        _target(cohort.labels, classes) if known else None,
-        classes,
+        truth_of(outcome, cohort.labels, cohort.beside, declared) if known else None,
+        outcome,
         cohort.attrition,
         cohort.description,
         cohort.windows,
-        cohort.notes,
+        (*cohort.notes, *_competing(cohort.beside)),
+        _naive(cohort.beside, declared) if known else {},
     )
 
 
-def _classes(task: Declaration) -> tuple[str, ...]:
-    declared = Binary(predicate="outcome") if isinstance(task, OnsetDeclaration) else task.label
-    if isinstance(declared, Binary):
-        return _YES_OR_NO
-    if isinstance(declared, Multiclass):
-        return (*declared.classes, declared.otherwise)
-    if isinstance(declared, Length) and declared.bins:
-        edges = [f"{edge:g}" for edge in declared.bins]
-        middle = [f"{low} to {high}" for low, high in itertools.pairwise(edges)]
-        return tuple(
-            f"{span} {declared.unit}"
-            for span in (f"below {edges[0]}", *middle, f"{edges[-1]} or more")
-        )
-    raise ConfigError(
-        f"task {task.name}",
-        got=f"a label of kind '{declared.kind}'",
-        wanted="one of kind 'binary' or 'multiclass', or 'length' with bins",
-        todo="Write task.label={kind: binary, predicate: NAME} for one outcome of it.",
+def _competing(beside: pl.DataFrame | None) -> tuple[str, ...]:
+    if beside is None or "event" not in beside.columns:
+        return ()
+    count = int((beside["event"] == 2).sum())
+    if not count:
+        return ()
+    return (
+        f"{count:,} rows end with the competing event, which counts as censoring: survival is that "
+        "of a world without it.",
     )
 
 
-def _target(labels: pl.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
-    if "boolean_value" in labels.columns:
-        return labels["boolean_value"].to_numpy()
-    if "categorical_value" in labels.columns:
-        numbers = {name: number for number, name in enumerate(classes)}
-        column = labels["categorical_value"].replace_strict(numbers, return_dtype=pl.Int64())
-    else:
-        column = labels["integer_value"]
-    found = column.to_numpy()
-    return found == 1 if len(classes) == 2 else found
+def _naive(beside: pl.DataFrame | None, declared: Any) -> dict[str, np.ndarray]:
+    """The last value for every part, and the value of the season before."""
+    if not isinstance(declared, Series) or beside is None:
+        return {}
+    last = beside["last"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    found = {"last value": np.repeat(last[:, None], declared.parts, axis=1)}
+    if declared.season is not None:
+        names = [name.replace("ahead", "season") for name in declared.columns]
+        season = beside.select(names).cast(pl.Float64).fill_null(np.nan).to_numpy()
+        found["seasonal naive"] = np.where(np.isnan(season), last[:, None], season)
+    return found
 
 
 def _given(data: EventData, path: Path, known: bool) -> Labelled:
@@ -188,6 +186,15 @@ def _windows(task: CohortDeclaration, labels: pl.DataFrame) -> pl.DataFrame:
         observation_start=start,
         observation_end=end,
     )
+
+
+def looks_ahead(task: Declaration) -> dt.timedelta | None:
+    """How far a series of values reaches beyond the prediction; None for other labels."""
+    declared = None if isinstance(task, OnsetDeclaration) else task.label
+    if not isinstance(declared, Series) or declared.window != "prediction":
+        return None
+    end = task.prediction.end if isinstance(task, CohortDeclaration) else None
+    return end.shift if end is not None and end.moment == "index" and not end.arrow else None
 
 
 def advice(labelled: Labelled, task: Declaration) -> str:

@@ -324,7 +324,7 @@ class _Run:
             epochs=position.epochs,
             best_epoch=position.best_epoch,
             best_metric=position.epochs[position.best_epoch - 1]["tuning_metric"],
-            logit_shift=logit_shift(aim.shares, uniform) if moved else [],
+            logit_shift=logit_shift(aim.shares, uniform) if moved else list(aim.offset),
             steps=position.step,
             stopped_early=position.epoch < settings.epochs,
             resumed_from=self.resumed_from,
@@ -351,9 +351,10 @@ def fit(
     """Trains a model in place and leaves the weights of the best epoch in it.
 
     Args:
-        model: ``forward(batch)`` gives logits ``[B]`` (yes/no) or ``[B, C]`` (classes), or numbers
-            ``[B]`` (regression), in batch order. It may have ``losses(batch, loss)`` of its own,
-            ``[B]``, made of ``loss(output, target)``; the tuning part is judged by ``forward``.
+        model: ``forward(batch)`` gives logits ``[B]`` (yes/no) or ``[B, C]`` (classes), numbers
+            ``[B]`` (regression), or what :mod:`sequela.nn.outcomes` has; in batch order. It may
+            have ``losses(batch, loss)`` of its own, ``[B]``, made of ``loss(output, target)``; the
+            tuning part is judged by ``forward``.
         train: the training part.
         tuning: the part that chooses the best epoch and stops early. Never the held-out part.
         settings: the defaults of :class:`TrainingSettings` when None.
@@ -381,6 +382,7 @@ def fit(
         kind=settings.kind,
         balance=settings.balance,
         label_smoothing=settings.label_smoothing,
+        levels=settings.quantiles,
     )
     check_truncation(model, settings.k1, settings.devices)
     metric_name = choose_metric(settings.metric, aim.kind, tuning.target)

@@ -9,19 +9,19 @@ import torch
 from torch import nn
 
 from sequela.batches import Samples
-from sequela.train.recalibrate import probabilities
+from sequela.train.answers import answers
 
 __all__ = ["outputs", "predict"]
 
 
 def outputs(model: nn.Module, samples: Samples, batch_size: int = 256) -> np.ndarray:
-    """What the model gives for each sample, float32 ``[n]`` or ``[n, C]``: logits, or numbers.
+    """What the model gives for each sample, float32 ``[n, ...]``: logits, or numbers.
 
     The model is in evaluation mode while this runs, and no gradient is kept. Samples are taken in
     the order of their lengths, so that a long one does not wait for short ones.
 
     Args:
-        model: ``forward(batch)`` gives ``[B]`` or ``[B, C]``.
+        model: ``forward(batch)`` gives ``[B, ...]``.
         samples: what to predict.
         batch_size: samples at a time; speed only.
     """
@@ -54,19 +54,18 @@ def predict(
     logit_shift: Sequence[float] = (),
     kind: str = "auto",
 ) -> np.ndarray:
-    """Probabilities of the samples, in their order.
+    """Probabilities of the samples, or what else their outcome has, in their order.
 
     Args:
-        model: ``forward(batch)`` gives logits ``[B]`` (yes/no) or ``[B, C]`` (classes).
+        model: ``forward(batch)`` gives logits ``[B]`` (yes/no) or ``[B, C]`` (classes), or what
+            :mod:`sequela.nn.outcomes` has.
         samples: what to predict; their target is not looked at.
         batch_size: samples at a time; speed only.
-        logit_shift: the recalibration, ``History.logit_shift`` or ``Bundle.logit_shift``.
-        kind: "regression" returns the model's numbers as they are.
+        logit_shift: ``History.logit_shift`` or ``Bundle.logit_shift``.
+        kind: of the target, ``History.kind`` or ``Bundle.kind``; "auto" is one class.
 
     Returns:
-        float64 ``[n]``, the probability of yes; or ``[n, C]``.
+        float64, see :func:`sequela.train.answers.answers`: ``[n]``, the probability of yes; or
+        ``[n, C]`` ...
     """
-    found = outputs(model, samples, batch_size)
-    if kind == "regression":
-        return found.astype(np.float64)
-    return probabilities(found, logit_shift)
+    return answers(outputs(model, samples, batch_size), kind, logit_shift)

@@ -13,8 +13,9 @@ import polars as pl
 from sequela.batches import Samples
 from sequela.errors import CohortError
 from sequela.events import PARTS
+from sequela.train.outcomes import Outcome, Truth
 
-__all__ = ["Prepared", "PreparedPart", "check_classes", "groups_digest"]
+__all__ = ["Prepared", "PreparedPart", "check_classes", "check_outcome", "groups_digest"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class PreparedPart:
         best_possible: the true risk ``[n]``, where the data are simulated.
         keys: ``subject_id`` and ``prediction_time`` of each row, for MEDS predictions; stays in
             memory unless the user asks for predictions.
+        truth: what is known of each row, in the units of the data; None where it is the samples'
+            target.
+        naive: answers that need no model, by name, as :class:`~sequela.train.outcomes.Outcome` has
+            them.
+        seen: for sets, bool ``[n, C]``: the code is in the history already.
     """
 
     samples: Samples
@@ -37,10 +43,13 @@ class PreparedPart:
     sexes: np.ndarray | None = None
     best_possible: np.ndarray | None = None
     keys: pl.DataFrame | None = None
+    truth: Truth | None = None
+    naive: Mapping[str, np.ndarray] = field(default_factory=dict)
+    seen: np.ndarray | None = None
 
     @property
     def target(self) -> np.ndarray:
-        """The labels as whole numbers ``[n]``."""
+        """The labels of one class as whole numbers ``[n]``."""
         return self.samples.target.astype(np.int64)
 
 
@@ -57,6 +66,7 @@ class Prepared:
         preparation: JSON-ready; rebuilds the samples of new data without this data set.
         cohort: JSON-ready; goes to ``cohort.json``.
         notes: what a reader should know of the data.
+        outcome: what is predicted; None for ``classes``.
     """
 
     parts: Mapping[str, PreparedPart]
@@ -67,21 +77,34 @@ class Prepared:
     cohort: dict[str, Any]
     single_feature: str | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
+    outcome: Outcome | None = None
+
+    @property
+    def asked(self) -> Outcome:
+        """What is predicted."""
+        if self.outcome is not None:
+            return self.outcome
+        return Outcome("binary" if len(self.classes) == 2 else "multiclass", self.classes)
 
     @property
     def kind(self) -> str:
-        """ "binary" or "multiclass"."""
-        return "binary" if len(self.classes) == 2 else "multiclass"
+        """The kind of the outcome, see :class:`~sequela.train.outcomes.Outcome`."""
+        return self.asked.kind
+
+    def labels(self, name: str) -> np.ndarray:
+        """The labels of a part as the evaluation takes them."""
+        part = self.parts[name]
+        return self.asked.labels(part.samples.target if part.truth is None else part.truth)
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, Any]:
         """The constructor arguments of a recipe that the data decide."""
         samples = self.parts["train"].samples
         return {
             "step_size": samples.step_size,
             "static_size": samples.static_size,
             "vocabulary_size": samples.vocabulary_size,
-            "classes": len(self.classes),
+            **self.asked.sizes,
         }
 
     def part_counts(self) -> dict[str, dict[str, Any]]:
@@ -89,14 +112,9 @@ class Prepared:
         counts: dict[str, dict[str, Any]] = {}
         for name, part in self.parts.items():
             groups = len(np.unique(part.samples.groups))
-            entry: dict[str, Any] = {"rows": len(part.samples), "groups": groups}
-            if self.kind == "binary":
-                entry["positives"] = int(part.target.sum())
-            else:
-                entry["class_counts"] = np.bincount(
-                    part.target, minlength=len(self.classes)
-                ).tolist()
-            counts[name] = entry
+            truth = part.samples.target if part.truth is None else part.truth
+            counted = self.asked.counts(truth)
+            counts[name] = {"rows": len(part.samples), "groups": groups, **counted}
         return counts
 
 
@@ -140,3 +158,59 @@ def check_classes(
             todo=todo,
             attrition=attrition,
         )
+
+
+def check_outcome(
+    outcome: Outcome,
+    truths: Mapping[str, Truth],
+    task: str,
+    todo: str,
+    attrition: Sequence[Mapping[str, object]] = (),
+) -> None:
+    """Every part has rows that an outcome without classes can be learnt from and judged by.
+
+    Args:
+        outcome: with what was learnt from the training part.
+        truths: of each part.
+        task: its title.
+        todo: what the user can change.
+        attrition: who was left out on the way, for the error to bring along.
+
+    Raises:
+        CohortError: a part has no rows, no event or no known number, or the training part has
+            nothing to learn.
+    """
+    for name in PARTS:
+        truth, lacking = truths[name], ""
+        if not len(truth):
+            lacking = "no rows"
+        elif outcome.kind == "time_to_event" and not (np.asarray(truth)[:, 1] == 1).any():
+            lacking = "no event"
+        elif outcome.kind == "quantile" and _unknown(np.asarray(truth), name == "train"):
+            lacking = "no known number in a part of the window"
+        elif name == "train" and _nothing_to_learn(outcome, truth):
+            lacking = "the same label in all rows, or no code of enough subjects"
+        if lacking:
+            raise CohortError(
+                f"the {name.replace('_', '-')} part of {task}",
+                got=f"too few cases: {lacking}",
+                wanted="rows that differ, with events or numbers",
+                todo=todo,
+                attrition=attrition,
+            )
+
+
+def _unknown(truth: np.ndarray, each: bool) -> bool:
+    """Whether no number is known, or (``each``) one of several never is."""
+    known = (~np.isnan(truth)).any(axis=0)
+    return not known.all() if each else not known.any()
+
+
+def _nothing_to_learn(outcome: Outcome, truth: Truth) -> bool:
+    if outcome.kind == "sets":
+        return not outcome.names
+    if outcome.kind == "time_to_event":
+        return not outcome.edges
+    values = np.asarray(truth, np.float64)
+    spread = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
+    return not np.any(spread > 0)

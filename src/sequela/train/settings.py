@@ -43,7 +43,10 @@ class TrainingSettings(BaseModel):
         k2: steps that a gradient passes, a multiple of k1; k1 by default.
         kind: what the target is: yes/no, classes or a number. "auto" reads it from the type of the
             target: bool is yes/no, integers are classes, floats are yes/no when they are only 0
-            and 1 and numbers otherwise.
+            and 1 and numbers otherwise; of two dimensions bool is labels, floats are quantiles. A
+            count and a time to event have to be named.
+        quantiles: the levels of the kind "quantile", rising, the median among them: it is the
+            forecast, the others its interval.
         checkpoint_every_steps: a checkpoint each so many steps, beside the one of every epoch.
         accelerator: "auto" takes a GPU when there is one.
         devices: processes, one per device.
@@ -80,7 +83,17 @@ class TrainingSettings(BaseModel):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     k1: int | None = Field(None, ge=1)
     k2: int | None = Field(None, ge=1)
-    kind: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    kind: Literal[
+        "auto",
+        "binary",
+        "multiclass",
+        "regression",
+        "multilabel",
+        "count",
+        "time_to_event",
+        "quantile",
+    ] = "auto"
+    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
     checkpoint_every_steps: int | None = Field(None, ge=1)
     accelerator: Literal["auto", "cpu", "cuda", "gpu", "mps"] = "auto"
     devices: int = Field(1, ge=1)
@@ -94,6 +107,17 @@ class TrainingSettings(BaseModel):
         if self.k2 is not None and (self.k1 is None or self.k2 % self.k1):
             raise ValueError("a k2 that is a multiple of k1, or none")
         return self
+
+    @field_validator("quantiles")
+    @classmethod
+    def _rising_with_the_median(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if (
+            list(value) != sorted(set(value))
+            or 0.5 not in value
+            or not 0 < value[0] < value[-1] < 1
+        ):
+            raise ValueError("two or more rising levels between 0 and 1, 0.5 among them")
+        return value
 
     @field_validator("*", mode="before")
     @classmethod

@@ -19,12 +19,14 @@ class History:
     """What a run found.
 
     Args:
-        kind: "binary", "multiclass" or "regression".
+        kind: of the target, see ``TrainingSettings.kind``.
         metric_name: what chose the best epoch.
         epochs: the epoch lines of ``metrics.jsonl``; epochs count from 1.
         best_epoch: the epoch whose weights the model has now.
         best_metric: its tuning metric.
-        logit_shift: the recalibration for ``predict`` and ``bundle.save``; empty for none.
+        logit_shift: what ``predict`` and ``bundle.save`` add to the outputs: the recalibration of
+            balanced classes, or the offset of :class:`~sequela.train.losses.Objective`; empty for
+            none.
         steps: steps done.
         stopped_early: the patience ran out before the epochs did.
         resumed_from: the step of the checkpoint this call went on from, or None.

@@ -1,0 +1,138 @@
+"""The honest rivals where several labels may hold: their rates, logistic regression, boosting.
+
+As in :mod:`sequela.evaluate.baselines`: fitted on the training part, strengths chosen on the tuning
+part by the log loss.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sequela.evaluate.baselines import Baseline, Standardiser, gradient_boosting
+
+__all__ = ["label_boosting", "label_rates", "label_regression"]
+
+# As for one outcome; three suffice where all labels share one strength.
+_STRENGTHS = (1e-3, 1e-2, 1e-1)
+_ITERATIONS = 60
+# Boosting grows trees for each label on its own.
+_MOST_BOOSTED = 30
+
+
+def _rates(labels: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(labels)
+    # Half a case more on either side, so that a label that never occurs has a log odds.
+    return (np.where(known, labels, 0).sum(axis=0) + 0.5) / (known.sum(axis=0) + 1)
+
+
+def label_rates(train_labels: np.ndarray, *, name: str = "label rates") -> Baseline:
+    """The share of each label in the training part, whatever the features say.
+
+    Args:
+        train_labels: 0 or 1, NaN where not known, [n, C].
+        name: as the tables show it.
+    """
+    rates = _rates(np.asarray(train_labels, np.float64))
+    return Baseline(name, lambda features: np.tile(rates, (len(features), 1)))
+
+
+def _log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
+    known = ~np.isnan(labels)
+    losses = np.logaddexp(0, logits) - np.nan_to_num(labels) * logits
+    return float(np.where(known, losses, 0).sum() / known.sum())
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(logits / 2))
+
+
+def label_regression(
+    train: np.ndarray,
+    train_labels: np.ndarray,
+    tuning: np.ndarray,
+    tuning_labels: np.ndarray,
+    *,
+    name: str = "logistic regression",
+) -> Baseline:
+    """A ridge-penalised logistic regression of each label, all with the same strength.
+
+    Args:
+        train: features, [n, F].
+        train_labels: 0 or 1, NaN where not known, [n, C].
+        tuning: features, [m, F].
+        tuning_labels: [m, C].
+        name: as the tables show it.
+    """
+    from scipy.optimize import minimize
+
+    standardise = Standardiser(train)
+    inputs = standardise(train).astype(np.float32)
+    tuning_inputs = standardise(tuning).astype(np.float32)
+    labels = np.asarray(train_labels, np.float64)
+    known, held = ~np.isnan(labels), np.nan_to_num(labels)
+    shape = (inputs.shape[1], labels.shape[1])
+    rates = _rates(labels)
+    base = np.log(rates) - np.log1p(-rates)
+
+    def loss(flat: np.ndarray, strength: float) -> tuple[float, np.ndarray]:
+        weights, bias = flat[: shape[0] * shape[1]].reshape(shape), flat[shape[0] * shape[1] :]
+        logits = (inputs @ weights.astype(np.float32)).astype(np.float64) + bias
+        losses = np.where(known, np.logaddexp(0, logits) - held * logits, 0)
+        slope = np.where(known, _sigmoid(logits) - held, 0)
+        gradient = (inputs.T @ slope.astype(np.float32)).astype(np.float64) + weights / strength
+        value = losses.sum() + (weights**2).sum() / (2 * strength)
+        return float(value), np.concatenate([gradient.ravel(), slope.sum(axis=0)])
+
+    start = np.concatenate([np.zeros(shape[0] * shape[1]), base])
+    best: tuple = (np.inf, start, 0.0)
+    for strength in _STRENGTHS:
+        options = {"maxiter": _ITERATIONS}
+        fitted = minimize(loss, start, (strength,), "L-BFGS-B", jac=True, options=options)
+        start = fitted.x
+        weights, bias = start[: shape[0] * shape[1]].reshape(shape), start[shape[0] * shape[1] :]
+        found = _log_loss(np.asarray(tuning_labels, np.float64), tuning_inputs @ weights + bias)
+        if found < best[0]:
+            best = (found, start.copy(), strength)
+    weights = best[1][: shape[0] * shape[1]].reshape(shape)
+    bias = best[1][shape[0] * shape[1] :]
+
+    def predict(features: np.ndarray) -> np.ndarray:
+        return _sigmoid(standardise(features) @ weights + bias)
+
+    return Baseline(name, predict, {"inverse_penalty": best[2], "tuning_log_loss": best[0]})
+
+
+def label_boosting(
+    train: np.ndarray,
+    train_labels: np.ndarray,
+    tuning: np.ndarray,
+    tuning_labels: np.ndarray,
+    *,
+    seed: int = 0,
+    name: str = "gradient boosting",
+) -> Baseline | None:
+    """Boosted trees for each label; None for more than 30 labels, which would take too long.
+
+    A label that is not both there and absent in the training and the tuning part keeps its rate.
+    Arguments as :func:`label_regression`; ``seed`` is the run's.
+    """
+    labels = np.asarray(train_labels, np.float64)
+    others = np.asarray(tuning_labels, np.float64)
+    if labels.shape[1] > _MOST_BOOSTED:
+        return None
+    rates, fitted = _rates(labels), {}
+    for label in range(labels.shape[1]):
+        known, known_too = ~np.isnan(labels[:, label]), ~np.isnan(others[:, label])
+        held, held_too = labels[known, label], others[known_too, label]
+        if len(np.unique(held)) == 2 and len(held_too):
+            fitted[label] = gradient_boosting(
+                train[known], held, tuning[known_too], held_too, seed=seed, share=labels.shape[1]
+            )
+
+    def predict(features: np.ndarray) -> np.ndarray:
+        found = np.tile(rates, (len(features), 1))
+        for label, one in fitted.items():
+            found[:, label] = one.predict(features)
+        return found
+
+    return Baseline(name, predict, {"labels": len(fitted)})
