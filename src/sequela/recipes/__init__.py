@@ -42,6 +42,7 @@ __all__ = [
     "arguments",
     "build",
     "names",
+    "outcomes",
 ]
 
 _RECIPES: dict[str, type[nn.Module]] = {
@@ -78,6 +79,20 @@ def arguments(name: str) -> dict[str, inspect.Parameter]:
         ConfigError: an unknown name.
     """
     return dict(inspect.signature(_recipe(name)).parameters)
+
+
+def outcomes(name: str) -> tuple[str, ...]:
+    """What a recipe answers, see :data:`sequela.recipes.answers.AnswerName`.
+
+    The choices of its argument ``answer``, or its attribute ``OUTCOMES``; else "classes".
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    recipe = _recipe(name)
+    if "answer" in arguments(name):
+        return typing.get_args(typing.get_type_hints(recipe.__init__)["answer"])
+    return getattr(recipe, "OUTCOMES", ("classes",))
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

@@ -61,13 +61,18 @@ def prepare(experiment: Experiment) -> Prepared:
 def _model_arguments(experiment: Experiment, sizes: dict[str, Any]) -> dict[str, Any]:
     # What the recipe is built with: the experiment's arguments and the sizes it asks for.
     known = recipes.arguments(experiment.model["recipe"])
-    if "answer" in sizes and "answer" not in known:
+    answered = recipes.outcomes(experiment.model["recipe"])
+    answer = sizes.get("answer", "classes")
+    if answer not in answered:
         raise ConfigError(
             f"recipe '{experiment.model['recipe']}'",
-            got=f"an outcome of kind '{sizes['answer']}'",
-            wanted="one of two or more classes, which is all it answers",
+            got=f"an outcome of kind '{answer}'",
+            wanted=f"one of kind {' or '.join(answered)}, which is all it answers",
             todo="Choose another model.recipe, such as values_gru or onset_gru.",
         )
+    # A recipe may answer something else by default.
+    if "answer" in known and "answer" not in experiment.model and known["answer"].default != answer:
+        sizes = {**sizes, "answer": answer}
     for key in sizes:
         if key in experiment.model:
             raise ConfigError(f"setting 'model.{key}'", todo="Leave it out: the data decide it.")

@@ -15,7 +15,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -384,6 +384,8 @@ def fit(
         label_smoothing=settings.label_smoothing,
         levels=settings.quantiles,
     )
+    if aim.offset and not getattr(model, "takes_offset", True):
+        aim = replace(aim, offset=(0.0,) * len(aim.offset))
     check_truncation(model, settings.k1, settings.devices)
     metric_name = choose_metric(settings.metric, aim.kind, tuning.target)
     folder = None if directory is None else Path(directory)
