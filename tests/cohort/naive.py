@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tests.cohort.means import mean
 
 from sequela.cohort import CohortDeclaration, Window
 from sequela.cohort.bounds import Bound
@@ -459,22 +460,17 @@ class Reader:
         start, end = self.bound(sample, window.start), self.bound(sample, window.end)
         step = (end - start) / one.parts
         means = [self._mean_value(one, start + part * step, step) for part in range(one.parts)]
-        beside: dict[str, Any] = {f"ahead_{part + 1}": mean for part, mean in enumerate(means)}
+        beside = {f"ahead_{part + 1}": one for part, one in enumerate(means)}
         for part in range(one.parts if one.season else 0):
             back = -((index - start - (part + 1) * step) // one.season) * one.season
             beside[f"season_{part + 1}"] = self._mean_value(one, start + part * step - back, step)
-        earlier = [
-            self.events[p] for p in self.dated(one.predicate, True) if self.time_of(p) <= index
-        ]
-        beside["last"] = next((e.value for e in earlier[::-1] if e.value is not None), None)
-        ahead = [mean for mean in means if mean is not None]
-        return (sum(ahead) / len(ahead) if ahead else None, beside), False, bool(ahead)
+        places = [p for p in self.dated(one.predicate, True) if self.time_of(p) <= index]
+        beside["last"] = mean([self.events[p].value for p in places], last=True)
+        return (mean(means), beside), False, mean(means) is not None
 
     def _mean_value(self, one: Any, start: Time, step: dt.timedelta) -> float | None:
-        places = self.dated(one.predicate, False)
-        inside = [p for p in places if start < self.time_of(p) <= start + step]
-        values = [self.events[p].value for p in inside if self.events[p].value is not None]
-        return sum(values) / len(values) if values else None
+        places = [p for p in self.dated(one.predicate, False) if start < self.time_of(p)]
+        return mean([self.events[p].value for p in places if self.time_of(p) <= start + step])
 
     # -- what features may see ------------------------------------------------------------------
 

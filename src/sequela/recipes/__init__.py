@@ -58,6 +58,8 @@ _RECIPES: dict[str, type[nn.Module]] = {
     "t_lstm": TLSTM,
     "values_gru": ValuesGRU,
 }
+#: Recipes without an argument ``answer`` that answer no classes, but sets of labels.
+_OF_SETS = ("leap",)
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -84,7 +86,8 @@ def arguments(name: str) -> dict[str, inspect.Parameter]:
 def outcomes(name: str) -> tuple[str, ...]:
     """What a recipe answers, see :data:`sequela.recipes.answers.AnswerName`.
 
-    The choices of its argument ``answer``, or its attribute ``OUTCOMES``; else "classes".
+    The choices of its argument ``answer``; "multilabel" for sets of labels found one by one; else
+    "classes".
 
     Raises:
         ConfigError: an unknown name.
@@ -92,7 +95,7 @@ def outcomes(name: str) -> tuple[str, ...]:
     recipe = _recipe(name)
     if "answer" in arguments(name):
         return typing.get_args(typing.get_type_hints(recipe.__init__)["answer"])
-    return getattr(recipe, "OUTCOMES", ("classes",))
+    return ("multilabel",) if name in _OF_SETS else ("classes",)
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

@@ -65,10 +65,6 @@ class LEAP(nn.Module):
         ConfigError: a size or probability out of range.
     """
 
-    #: A set of labels, whatever the data; its scores are not on the scale of log odds.
-    OUTCOMES = ("multilabel",)
-    takes_offset = False
-
     def __init__(
         self,
         vocabulary_size: int,

@@ -351,10 +351,9 @@ def fit(
     """Trains a model in place and leaves the weights of the best epoch in it.
 
     Args:
-        model: ``forward(batch)`` gives logits ``[B]`` (yes/no) or ``[B, C]`` (classes), numbers
-            ``[B]`` (regression), or what :mod:`sequela.nn.outcomes` has; in batch order. It may
-            have ``losses(batch, loss)`` of its own, ``[B]``, made of ``loss(output, target)``; the
-            tuning part is judged by ``forward``.
+        model: ``forward(batch)`` gives logits ``[B]`` (yes/no) or ``[B, C]`` (classes), or what
+            :mod:`sequela.train.losses` says of the kind; in batch order. It may have
+            ``losses(batch, loss)`` of its own, ``[B]``, made of ``loss(output, target)``.
         train: the training part.
         tuning: the part that chooses the best epoch and stops early. Never the held-out part.
         settings: the defaults of :class:`TrainingSettings` when None.
@@ -384,7 +383,7 @@ def fit(
         label_smoothing=settings.label_smoothing,
         levels=settings.quantiles,
     )
-    if aim.offset and not getattr(model, "takes_offset", True):
+    if hasattr(model, "hypotheses"):  # what is searched for has scores of its own, no log odds
         aim = replace(aim, offset=(0.0,) * len(aim.offset))
     check_truncation(model, settings.k1, settings.devices)
     metric_name = choose_metric(settings.metric, aim.kind, tuning.target)

@@ -31,6 +31,7 @@ from sequela.cohort.targets import (
 from sequela.errors import BundleError
 from sequela.evaluate import About
 from sequela.evaluate.survival import kaplan_meier
+from sequela.events.lists import unfolded
 
 __all__ = ["CLASS_KINDS", "Outcome", "Truth", "asked", "truth_of"]
 
@@ -133,8 +134,8 @@ class Outcome:
 
     def _members(self, truth: pl.Series) -> np.ndarray:
         known = pl.DataFrame({"code": self.names, "place": range(len(self.names))})
-        lists = pl.DataFrame({"row": range(len(truth)), "code": truth}).explode("code")
-        pairs = lists.drop_nulls("code").unique().join(known, on="code", how="left")
+        lists = unfolded(pl.DataFrame({"row": range(len(truth)), "code": truth}), "code")
+        pairs = lists.unique().join(known, on="code", how="left")
         place = pairs["place"].fill_null(len(self.names)).to_numpy().astype(np.int64)
         found = np.zeros((len(truth), len(self.names) + 1), np.int32)
         np.add.at(found, (pairs["row"].to_numpy(), place), 1)
@@ -215,7 +216,7 @@ def _list(value: Any) -> list[Any]:
 
 def _codes(truth: pl.Series, subjects: np.ndarray, least: int) -> tuple[str, ...]:
     """The codes of enough subjects, the most frequent first."""
-    lists = pl.DataFrame({"subject": subjects, "code": truth}).explode("code").drop_nulls()
+    lists = unfolded(pl.DataFrame({"subject": subjects, "code": truth}), "code")
     counts = lists.unique().group_by("code").len().filter(pl.col("len") >= least)
     ordered = counts.sort(["len", "code"], descending=[True, False])
     return tuple(ordered["code"].head(_MOST_CODES).to_list())
