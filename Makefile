@@ -1,7 +1,7 @@
 # The same commands everywhere; each does the set-up that is missing and then its job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo test test-long test-polars check fix bench docs clean
+.PHONY: demo test test-long test-polars test-meds check fix bench docs clean
 
 demo:
 	@$(PYTHON) scripts/setup.py demo
@@ -25,6 +25,12 @@ test-polars:
 	@$(BIN)/python -m pip install --quiet --upgrade --target build/polars-$(POLARS) polars==$(POLARS)
 	@PYTHONPATH=$(CURDIR)/build/polars-$(POLARS) $(BIN)/python -m pytest -n auto --dist worksteal \
 		-m "not long" $(foreach room,$(POLARS_ROOMS),tests/$(room))
+
+# What other people's MEDS tools (es-aces, meds-evaluation) make of our files.
+test-meds:
+	@$(PYTHON) scripts/setup.py test
+	@$(BIN)/python scripts/meds_tools.py
+	@$(BIN)/python -m pytest -m "long" tests/acceptance/test_meds_tools.py
 
 check:
 	@$(PYTHON) scripts/setup.py dev

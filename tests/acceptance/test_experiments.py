@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,21 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.acceptance.command import read, rows, sequela
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
-def sequela(*words: object) -> None:
-    command = [sys.executable, "-m", "sequela", *map(str, words)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-
-
 def evaluation(folder: Path) -> dict:
-    return json.loads((folder / "evaluation.json").read_text())
-
-
-def rows(found: dict) -> dict[str, dict]:
-    return {row["name"]: row for row in found["table"]}
+    return read(folder / "evaluation.json")
 
 
 def differences(found: dict, metric: str) -> dict[str, dict]:
@@ -117,45 +108,3 @@ def test_heartbeats(data_root, tmp_path):
     assert found["auroc"]["value"] > 0.6
     assert "far too narrow" in (tmp_path / "run" / "report.html").read_text()
     assert seconds < 200
-
-
-@pytest.mark.data
-def test_mortality_on_physionet_2012(data_root, tmp_path):
-    start = time.perf_counter()
-    data = f"data={data_root / 'physionet2012'}"
-    sequela("train", "mortality", data, f"out={tmp_path / 'run'}", "evaluation.predictions=true")
-    seconds = time.perf_counter() - start
-    found = rows(evaluation(tmp_path / "run"))
-    # One split; the mean over five is in benchmarks/results/mortality.json.
-    assert found["GRU"]["auroc"]["value"] > 0.8
-    assert found["logistic regression"]["auroc"]["value"] > 0.75
-    cohort = json.loads((tmp_path / "run" / "cohort.json").read_text())
-    assert cohort["attrition"][0]["subjects"] == 4000
-    assert (tmp_path / "run" / "predictions.parquet").is_file()
-    assert seconds < 400
-
-
-@pytest.mark.data
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("mortality", ["source=yaib", "data=yaib_mortality24/eicu_demo", "task.after=24h"]),
-        (
-            "mortality",
-            ["source=yaib", "data=yaib_mortality24/mimic_demo", "task.after=24h", "demo"],
-        ),
-        ("mortality", ["source=mimic4", "data=mimic4_demo", "task.after=24h", "demo"]),
-        ("readmission", ["source=mimic4", "data=mimic4_demo", "demo"]),
-    ],
-    ids=["eicu", "mimic", "mimic4", "readmission"],
-)
-def test_small_hospitals_from_end_to_end(data_root, tmp_path, name, words):
-    demo = ["encoding.min_subjects=2"] if "demo" in words else []
-    given = [word for word in words if word != "demo"]
-    given = [word.replace("data=", f"data={data_root}/") for word in given]
-    sequela("train", name, *given, *demo, f"out={tmp_path / 'run'}", "evaluation.replicates=200")
-    found = evaluation(tmp_path / "run")
-    assert {"GRU", "logistic regression", "gradient boosting"} <= set(rows(found))
-    report = (tmp_path / "run" / "report.html").read_text()
-    if demo:
-        assert "2 or more training patients are kept by name" in report

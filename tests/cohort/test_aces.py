@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from tests.cohort.records import DAY, HOUR, START, in_memory
 from sequela import tasks
 from sequela.cohort import build_cohort, parse_declaration
 from sequela.errors import ConfigError
-from sequela.events import EventData, read_labels, write_events
 
 MORTALITY: dict[str, Any] = {
     "description": "in-hospital mortality, as in the documentation of ACES",
@@ -159,88 +156,3 @@ def test_a_file_is_a_task(tmp_path: Path):
 def test_what_has_no_place_here_is_refused_by_name(path: str, value: Any, message: str):
     with pytest.raises(ConfigError, match=message):
         parse_declaration({"kind": "aces", "name": "task", **changed(path, value)})
-
-
-@pytest.mark.long
-@pytest.mark.data
-@pytest.mark.parametrize("name", ["mortality", "readmission", "lab"])
-def test_beside_aces_itself(name: str, data_root: Path, tmp_path: Path):
-    """The same labels as ACES; SEQUELA_ACES names a Python that has es-aces."""
-    python = os.environ.get("SEQUELA_ACES")
-    if not python:
-        pytest.skip("SEQUELA_ACES names no Python with es-aces (pip install 'sequela[aces]')")
-    events = EventData.open(data_root / "mimic4_demo_meds").read()
-    write_events(tmp_path / "meds", [events])
-    content = {"mortality": MORTALITY, "readmission": READMISSION, "lab": LAB}[name]
-    (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    command = [
-        str(Path(python).parent / "aces-cli"), f"cohort_name={name}", f"cohort_dir={tmp_path}",
-        "data.standard=meds", f"data.path={tmp_path}/meds/data/0000.parquet",
-        f"output_filepath={tmp_path}/labels.parquet", f"hydra.run.dir={tmp_path}/log",
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
-    theirs = read_labels(tmp_path / "labels.parquet").select(
-        "subject_id", "prediction_time", "boolean_value"
-    )
-    declared = tasks.declaration(str(tmp_path / f"{name}.yaml"))
-    ours = build_cohort(EventData.open(tmp_path / "meds"), declared).labels
-    assert ours.height > 20
-    assert 0 < ours["boolean_value"].sum() < ours.height
-    assert ours.equals(theirs.sort("subject_id", "prediction_time"))
-
-
-READMISSION: dict[str, Any] = {
-    "predicates": {
-        "admission": {"code": {"regex": "^HOSPITAL_ADMISSION//.*"}},
-        "discharge": {"code": {"regex": "^HOSPITAL_DISCHARGE//.*"}},
-        "death": {"code": "MEDS_DEATH"},
-        "either": {"expr": "or(admission, death)"},
-    },
-    "trigger": "discharge",
-    "windows": {
-        "input": {
-            "start": "end <- admission",
-            "end": "trigger",
-            "start_inclusive": True,
-            "end_inclusive": True,
-            "has": {"death": "(None, 0)"},
-            "index_timestamp": "end",
-        },
-        "target": {
-            "start": "input.end",
-            "end": "start + 30d",
-            "start_inclusive": False,
-            "end_inclusive": True,
-            "label": "admission",
-        },
-    },
-}
-
-LAB: dict[str, Any] = {
-    "predicates": {
-        "admission": {"code": {"regex": "^ICU_ADMISSION//.*"}},
-        "discharge": {"code": {"regex": "^ICU_DISCHARGE//.*"}},
-        "creatinine": {"code": {"regex": "^LAB//50912"}},
-        "high": {"code": {"regex": "^LAB//50912"}, "value_min": 2.0, "value_min_inclusive": True},
-        "female": {"code": "GENDER//F", "static": True},
-        "both": {"expr": "and(creatinine, high)"},
-    },
-    "trigger": "admission",
-    "windows": {
-        "input": {
-            "start": "trigger",
-            "end": "start + 48h",
-            "start_inclusive": True,
-            "end_inclusive": False,
-            "has": {"creatinine": "(2, None)", "discharge": "(None, 0)"},
-            "index_timestamp": "end",
-        },
-        "target": {
-            "start": "input.end",
-            "end": None,
-            "start_inclusive": True,
-            "end_inclusive": True,
-            "label": "both",
-        },
-    },
-}
