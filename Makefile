@@ -53,6 +53,7 @@ bench:
 	@$(BIN)/python benchmarks/simulate.py
 	@$(BIN)/python benchmarks/experiments.py
 	@$(BIN)/python benchmarks/gradients.py
+	@$(BIN)/python benchmarks/pipeline.py
 
 docs:
 	@$(PYTHON) scripts/setup.py dev

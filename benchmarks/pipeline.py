@@ -90,8 +90,10 @@ def meds(events: int, rivals: dict[str, str]) -> Job:
             tensors = {"data": options["out"], "part": "train"}
             players["meds-torch-data: batches"] = (python, "rival_meds", "batches", tensors)
         found = alternating(players, ROUNDS)
-        counts = {name: row["codes"] for name, row in found.items() if "codes" in row}
-        return {"events": found["sequela"]["events"], "codes": counts, "players": found}
+        counts = {(row["subjects"], row["codes"]) for row in found.values() if "codes" in row}
+        if len(counts) > 1:
+            raise SystemExit(f"subjects and codes in batches differ: {sorted(counts)}")
+        return {"events": found["sequela"]["events"], "players": found}
 
     return job
 

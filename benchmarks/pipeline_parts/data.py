@@ -119,8 +119,17 @@ def split_meds(folder: Path, events: int) -> Path:
     from sequela.events.schema import align, to_arrow
     from sequela.events.write import write_metadata
 
-    every = align(pl.concat(frames(events)), "made")
-    subjects = every["subject_id"].unique().sort()
+    made = pl.concat(frames(events))
+    # Without any static fact, meds-torch-data 0.9.0 makes no batch.
+    sexes = made.select(pl.col("subject_id").unique().sort()).with_columns(
+        time=pl.lit(None, pl.Datetime("us")),
+        code=pl.when(pl.col("subject_id") % 2 == 0)
+        .then(pl.lit("GENDER//F"))
+        .otherwise(pl.lit("GENDER//M")),
+        numeric_value=pl.lit(None, pl.Float32),
+    )
+    every = align(pl.concat([sexes, made]), "made")
+    subjects = sexes["subject_id"]
     place = np.arange(len(subjects)) % 10
     part = np.where(place < 8, "train", np.where(place == 8, "tuning", "held_out"))
     splits = pl.DataFrame({"subject_id": subjects, "split": part})
