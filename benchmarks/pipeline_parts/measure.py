@@ -47,7 +47,7 @@ class _Peak(threading.Thread):
             time.sleep(_EVERY)
 
 
-def measure(python: str | None, module: str, part: str, **options: Any) -> dict[str, Any]:
+def measure(python: str | None, module: str, part: str, /, **options: Any) -> dict[str, Any]:
     """Runs one part in a new process; imports are done before the clock starts.
 
     Args:

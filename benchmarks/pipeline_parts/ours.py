@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,11 @@ def tables(source: str, data: str, out: str) -> Work:
     from sequela import sources
     from sequela.ingest import ingest as write
 
+    # What was made before would not be made again.
+    shutil.rmtree(out, ignore_errors=True)
+
     def work() -> dict[str, Any]:
-        summary = write(sources.read(source, data), out, replace=True)
+        summary = write(sources.read(source, data), out)
         return {"tables": dict(summary.tables), "events": summary.events}
 
     return work

@@ -72,7 +72,7 @@ def test_one_timestamp_is_one_visit():
     np.testing.assert_array_equal(samples.lengths, [2, 0, 1])
     assert [_codes(samples, step) for step in range(3)] == [{"A", "B"}, {"C"}, {"A"}]
     np.testing.assert_allclose(
-        np.expm1(samples.steps), [[0, 99], [2, 97], [0, 1]], rtol=1e-5, atol=1e-6
+        np.expm1(samples.times), [[0, 99], [2, 97], [0, 1]], rtol=1e-5, atol=1e-6
     )
     np.testing.assert_array_equal(samples.target, [False, True, False])
     np.testing.assert_array_equal(samples.groups, [7, 8, 9])
@@ -87,7 +87,7 @@ def test_a_day_may_be_one_visit_known_at_its_last_event():
     samples, _ = _encoded(events, 1, grid="1d")
     assert samples.lengths[0] == 2
     assert _codes(samples, 0) == {"A", "B"}
-    np.testing.assert_allclose(np.expm1(samples.steps), [[0, 98.75], [0.75, 98]], rtol=1e-5)
+    np.testing.assert_allclose(np.expm1(samples.times), [[0, 98.75], [0.75, 98]], rtol=1e-5)
 
 
 def test_what_has_no_time_and_birth_are_no_visit():
@@ -156,7 +156,7 @@ def test_visits_do_not_depend_on_the_order_of_the_rows(rows, random, day):
     shuffled = list(rows)
     random.shuffle(shuffled)
     again = encoder.encode(_events(*shuffled), _labels(5), _subgroups(5))
-    for name in ("steps", "lengths", "codes", "code_offsets"):
+    for name in ("times", "lengths", "codes", "code_offsets"):
         np.testing.assert_array_equal(getattr(samples, name), getattr(again, name))
     for sample in range(5):
         times = {NOON + timedelta(days=row[1]) for row in rows if row[0] == sample}
@@ -183,7 +183,7 @@ def test_the_encoder_survives_json():
     again = VisitEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
     assert again == encoder
     np.testing.assert_array_equal(
-        again.encode(events, _labels(2), _subgroups(2)).steps, samples.steps
+        again.encode(events, _labels(2), _subgroups(2)).times, samples.times
     )
 
 
@@ -218,7 +218,7 @@ def test_each_event_may_be_a_step():
     samples, _ = _encoded(events, 2, step="event")
     np.testing.assert_array_equal(samples.lengths, [3, 1])
     assert [_codes(samples, step) for step in range(4)] == [{"B"}, {"A"}, {"B"}, {"A"}]
-    np.testing.assert_allclose(np.expm1(samples.steps[:3, 0]), [0, 0, 2], atol=1e-6)
+    np.testing.assert_allclose(np.expm1(samples.times[:3, 0]), [0, 0, 2], atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_ids_that_are_texts_are_numbered_by_one(tmp_path: Path):
 
 @pytest.mark.long
 def test_two_processes_write_the_same_bytes(tmp_path: Path):
-    folder = _folder(tmp_path / "in", 1_500_000)
+    folder = _folder(tmp_path / "in", 1_800_000)
     assert (folder / "labs.csv").stat().st_size > 64 << 20
     for count in (1, 2):
         extract = sources.read("csv_events", folder)
