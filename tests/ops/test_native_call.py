@@ -60,3 +60,39 @@ def test_missing_weights_are_an_error_without_steps_too(missing):
     loaded = native_call._library()
     with pytest.raises(RuntimeError, match="an array is missing"):
         native_call.done(loaded.sequela_forward(ctypes.addressof(described), *words))
+
+
+@pytest.fixture
+def _poisoned():
+    """Memory that nobody has written holds NaN."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("_poisoned")
+@pytest.mark.skipif(library() is None, reason="the native library is not built here")
+@pytest.mark.parametrize("cell", native_call.CELL_NUMBERS)
+def test_gradients_without_steps_are_zeros(cell):
+    rows = 4 * {"lstm": 4, "gru_after": 3, "gru_before": 3}.get(cell, 1)
+    state = [torch.ones(2, 4), torch.ones(2, 4) if cell == "lstm" else None]
+    weights = [torch.ones(rows, 3), torch.ones(rows, 4), torch.ones(rows), torch.ones(rows)]
+    none = torch.zeros(0, dtype=torch.int64)
+    layer = native_call.checked(cell, none, False, torch.zeros(0, 3), *state, *weights)
+    output, *_, saved = native_call.forward(layer, keep=True)
+    late = [output, torch.full((2, 4), 2.0), torch.full((2, 4), 3.0) if cell == "lstm" else None]
+    late = late if cell == "lstm" else late[:2]
+    found = native_call.backward(layer, output, saved, late, [True] * 7)
+    assert torch.equal(found[1], late[1])
+    if cell == "lstm":
+        assert torch.equal(found[2], late[2])
+    assert all(not part.any() for part in found[3:7])
+
+
+@pytest.mark.skipif(library() is None, reason="the native library is not built here")
+def test_a_nan_passes_relu_as_it_passes_torchs():
+    x = torch.tensor([[float("nan")], [1.0]])
+    ones = [torch.zeros(1, 3), None, torch.ones(3, 1), torch.ones(3, 3), None, None]
+    layer = native_call.checked("rnn_relu", torch.tensor([1, 1]), False, x, *ones)
+    output, *_ = native_call.forward(layer)
+    assert output.isnan().all()

@@ -246,3 +246,26 @@ def test_every_weight_has_a_gradient_where_all_rows_are_empty(through):
         assert not part.grad.any()
     if through == "h_n":
         assert torch.equal(state.grad, torch.ones(4, 2, 3))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_masks_may_have_gradients(cell):
+    # To the kernels they are constants: such a call is not theirs.
+    data, _, initial, weights = example(cell, SIZES["ragged"])
+    mask, keep = torch.rand_like(initial[0]), torch.rand(len(data), H, dtype=data.dtype)
+    given = [part.requires_grad_() for part in (mask, keep)]
+    found = []
+    for backend in (None, "reference"):
+        with force(backend):
+            result = run(
+                cell,
+                data,
+                SIZES["ragged"],
+                initial,
+                weights,
+                mask=mask,
+                keep=[keep, *[None] * (len(initial) - 1)],
+            )
+        found.append(torch.autograd.grad(result.output.square().sum(), given))
+    torch.testing.assert_close(found[0], found[1], **REFERENCE)
+    assert all(part.any() for part in found[0])

@@ -210,3 +210,18 @@ def test_a_nan_and_an_infinity_stay_in_their_rows():
         assert found[0, 0].isnan()
         assert found[3, 1].isinf()
         assert found.isfinite().sum() == found.numel() - 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE], ids=["single", "double"])
+def test_exp_down_to_the_last_subnormal_number(dtype):
+    least = torch.finfo(dtype).smallest_normal
+    x = torch.linspace(torch.tensor(least, dtype=DOUBLE).log().item(), -746, 400, dtype=dtype)
+    unit = torch.nextafter(torch.zeros((), dtype=dtype), torch.ones((), dtype=dtype))
+    assert ((reduce.exp(x) - torch.exp(x)).abs() <= unit).all()
+
+
+def test_a_nan_behind_a_number_is_the_greatest():
+    x = torch.tensor([[1.0], [float("nan")], [0.5], [2.0]])
+    found = reduce.row_max(x, torch.tensor([0, 0, 0, 1]), 2)
+    assert found[0].isnan()
+    assert found[1] == 2
