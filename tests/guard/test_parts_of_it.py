@@ -20,7 +20,7 @@ from sequela.errors import LeakageError
 from sequela.guard.finding import failed, passed, suspected
 from sequela.guard.outcome import once_only, outcome_codes
 from sequela.guard.overlap import Histories, same_histories
-from sequela.guard.records import BeforeBirth, PredictionTimes
+from sequela.guard.records import AfterDeath, BeforeBirth, PredictionTimes
 from sequela.guard.single import single_features
 from sequela.guard.statistics import auroc, rank_chance, share_chance
 
@@ -250,3 +250,12 @@ def test_a_death_that_is_dated_by_its_day_happens_when_that_day_is_over():
         )
         times.add(death)
         assert times.findings()[0].status == status
+
+
+def test_events_of_the_day_of_a_death_are_none_of_the_dead():
+    for hours, status in ((24, "pass"), (25, "suspect")):
+        found = AfterDeath()
+        people = {1: [Event(START, "MEDS_DEATH"), Event(START + hours * HOUR, "DX//1")]}
+        for shard in in_memory(people).shards():
+            found.add(shard)
+        assert found.finding().status == status
