@@ -259,3 +259,25 @@ def test_events_of_the_day_of_a_death_are_none_of_the_dead():
         for shard in in_memory(people).shards():
             found.add(shard)
         assert found.finding().status == status
+
+
+@pytest.mark.parametrize("column", ["labels", "people"])
+def test_what_is_learnt_from_labels_or_people_of_other_parts_is_caught(column: str):
+    events = pl.DataFrame({"sample": [0, 1, 2], "code": ["A", "B", "C"]})
+    labels = pl.DataFrame({"boolean_value": [True, False, True]})
+    people = pl.DataFrame({"age": [50.0, 60.0, 70.0], "sex": ["female", "male", "male"]})
+    rows = np.array([0, 1])
+
+    def mean(table: pl.DataFrame) -> object:
+        return table["boolean_value" if column == "labels" else "age"].mean()
+
+    def careless(events: Any, labels: Any, people: Any, rows: Any) -> object:
+        return mean(labels if column == "labels" else people)
+
+    def careful(events: Any, labels: Any, people: Any, rows: Any) -> object:
+        return mean((labels if column == "labels" else people)[rows])
+
+    found = [
+        guard.fitted_on_training(fit, events, labels, people, rows) for fit in (careless, careful)
+    ]
+    assert [one.status for one in found] == ["fail", "pass"]
