@@ -15,6 +15,7 @@ from sequela.errors import ConfigError, DataError
 from sequela.events import PARTS, EventData, write_events
 from sequela.experiments import SplitSettings
 from sequela.settings import checked
+from sequela.train import dealing
 from sequela.train.dealing import NOWHERE, deal
 
 START = datetime(2020, 1, 1)
@@ -142,3 +143,11 @@ def test_no_patient_is_ever_in_two_parts(tmp_path_factory, rows, by):
         return
     assert len(part) == len(rows)
     assert _subjects_in_two_parts(labels, part) == 0
+
+
+def test_the_site_of_a_label_is_the_last_one_known_at_its_prediction(tmp_path: Path):
+    data = _data(tmp_path / "data", [(1, 0, "SITE//a"), (1, 2, "SITE//b"), (1, 2, "X")])
+    times = [START + timedelta(days=day) for day in (-1, 0, 1, 2)]
+    labels = pl.DataFrame({"subject_id": [1] * 4, "prediction_time": times})
+    found = dealing._sites(data, labels, "SITE//")
+    assert found.to_list() == [None, "SITE//a", "SITE//a", "SITE//b"]
