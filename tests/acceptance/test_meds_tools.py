@@ -185,6 +185,7 @@ LAB: dict[str, Any] = {
         "creatinine": {"code": {"regex": "^LAB//50912"}},
         "high": {"code": {"regex": "^LAB//50912"}, "value_min": 2.0, "value_min_inclusive": True},
         "female": {"code": "GENDER//F", "static": True},
+        "death": {"code": "MEDS_DEATH"},
         "both": {"expr": "and(creatinine, high)"},
     },
     "trigger": "admission",
@@ -194,7 +195,8 @@ LAB: dict[str, Any] = {
             "end": "start + 48h",
             "start_inclusive": True,
             "end_inclusive": False,
-            "has": {"creatinine": "(2, None)", "discharge": "(None, 0)"},
+            # ACES predicts for the dead too where the unit discharged them later; we do not.
+            "has": {"creatinine": "(2, None)", "discharge": "(None, 0)", "death": "(None, 0)"},
             "index_timestamp": "end",
         },
         "target": {

@@ -6,9 +6,10 @@ the trigger is an episode, its windows keep their names, and ``has`` becomes con
 none is refused by name: columns beside code and value, static predicates within expressions, and
 the beginning and end of the record as events.
 
-Two things differ. Times here are those at which events became known, which is the same where a data
-set says nothing of it. And what ACES asks of windows after the prediction stands under
-``follow_up``, where it is skipped when outcomes are not known.
+Three things differ. Times here are those at which events became known, which is the same where a
+data set says nothing of it. What ACES asks of windows after the prediction stands under
+``follow_up``, where it is skipped when outcomes are not known. And nobody is predicted after death,
+which ACES does where the stay of a dead patient was closed later.
 """
 
 from __future__ import annotations
