@@ -152,6 +152,10 @@ def test_parts_that_follow_the_origins_of_forecasts(data: Path, tmp_path: Path):
     assert times["train"].max() + 2 * DAY <= times["tuning"].min()
     assert times["tuning"].max() + 2 * DAY <= times["held_out"].min()
     assert prepared.group_name == "blocks of time"
+    groups = {name: set(part.samples.groups) for name, part in prepared.parts.items()}
+    assert not groups["train"] & groups["tuning"]
+    assert not groups["tuning"] & groups["held_out"]
+    assert not groups["train"] & groups["held_out"]
     with pytest.raises(ConfigError, match="no forecast"):
         prepare(experiment(data, tmp_path, "count", "split.by=origin"))
 

@@ -99,8 +99,8 @@ def rolling_origins(
         part[(time < cut) & (time + length > cut)] = NOWHERE
     if len(np.unique(part[part != NOWHERE])) < len(PARTS):
         raise DataError("the origins", got="too few times to make three parts by them")
-    # Windows of one block and of the next but one never overlap.
-    block = pl.Series(time // (2 * length)).cast(pl.String)
+    # Windows of one block and of the next but one never overlap. A block ends where its part does.
+    block = pl.Series(time // (2 * length)).cast(pl.String) + "/" + pl.Series(part.astype(str))
     groups = labels.select(pl.col("subject_id").cast(pl.String) + "/" + block).to_series()
     left_out = int((part == NOWHERE).sum())
     note = (
