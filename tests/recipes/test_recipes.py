@@ -84,3 +84,22 @@ def test_a_missing_argument():
 
 def test_whole_numbers_pass_for_a_probability():
     assert recipes.build("onset_gru", **SIZES["onset_gru"], dropout=0)
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_labels_are_answered_each_with_a_logit(name: str, samples, make_batch):
+    if "multilabel" not in recipes.outcomes(name):
+        return
+    sizes = {**SIZES[name], "static_size": 3, "classes": 2}
+    if "vocabulary_size" in recipes.arguments(name):
+        sizes["vocabulary_size"] = 5
+    answer = {"answer": "multilabel"} if "answer" in recipes.arguments(name) else {}
+    batch = make_batch(samples)
+    if sizes["step_size"] > 2:
+        wide = batch.steps.data.repeat(1, sizes["step_size"] // 2).abs()
+        batch.steps = batch.steps._replace(data=wide)
+    model = recipes.build(name, **sizes, **answer).eval()
+    assert model(batch).shape == (5, 2)
+    if name == "retain":
+        codes, visits, rest, _ = model.contributions(batch)
+        assert codes.shape[1] == visits.shape[1] == rest.shape[1] == 2

@@ -25,7 +25,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from sequela.nn import GRU, Classify, CodeBag, Linear
+from sequela.nn import GRU, CodeBag, Linear
 from sequela.nn.attention import (
     AdditiveAttention,
     Attention,
@@ -35,6 +35,7 @@ from sequela.nn.attention import (
 )
 from sequela.nn.ragged import ragged_of, repacked
 from sequela.ops.reduce import tanh
+from sequela.recipes.answers import AnswerName, answer_layer
 from sequela.recipes.sizes import at_least, probability
 
 __all__ = ["Dipole"]
@@ -52,7 +53,10 @@ class Dipole(nn.Module):
         hidden_size: H of each direction.
         attention_size: the width of the hidden layer of "concat".
         dropout: in training, of v and of r.
-        classes: 2 gives one logit, more give one for each.
+        classes: 2 gives one logit, more give one for each; with another answer how many labels,
+            intervals of time or numbers ahead.
+        answer: what is answered, see :func:`sequela.recipes.answers.answer_layer`.
+        quantiles: of each number ahead.
 
     Raises:
         ConfigError: a size or probability out of range.
@@ -69,6 +73,8 @@ class Dipole(nn.Module):
         attention_size: int = 64,
         dropout: float = 0.0,
         classes: int = 2,
+        answer: AnswerName = "classes",
+        quantiles: int = 1,
     ) -> None:
         super().__init__()
         at_least(1, vocabulary_size=vocabulary_size, embedding_size=embedding_size)
@@ -88,7 +94,7 @@ class Dipole(nn.Module):
         else:
             self.attention = AdditiveAttention(both, both, attention_size)
         self.joined = Linear(2 * both, both, bias=False)
-        self.output = Classify(both + static_size, classes)
+        self.output = answer_layer(answer, both + static_size, classes, quantiles, 0.0)
 
     def forward(self, batch: Any) -> Tensor:
         """Logits ``[B]`` (``[B, classes]`` for more than two) in the order of the batch.

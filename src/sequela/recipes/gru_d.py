@@ -23,10 +23,11 @@ import torch
 from torch import Tensor, nn
 
 from sequela.errors import ConfigError
-from sequela.nn import Classify, CodeBag, DecayedValues, Head, Pool
+from sequela.nn import CodeBag, DecayedValues, Head, Pool
 from sequela.nn.ragged import repacked
 from sequela.nn.timed import DecayGRU
 from sequela.ops.reduce import exp
+from sequela.recipes.answers import AnswerName, answer_layer
 from sequela.recipes.sizes import at_least, probability
 
 __all__ = ["GRUD"]
@@ -49,7 +50,10 @@ class GRUD(nn.Module):
         input_dropout: in training, of the input of a step.
         dropout: in training, before the output.
         pooling: "last" (the paper), "mean", "max", "attention", or several ("last+mean").
-        classes: 2 gives one logit, more give one for each.
+        classes: 2 gives one logit, more give one for each; with another answer how many labels,
+            intervals of time or numbers ahead.
+        answer: what is answered, see :func:`sequela.recipes.answers.answer_layer`.
+        quantiles: of each number ahead.
 
     Raises:
         ConfigError: a size or probability out of range, an unknown pooling, or steps that are not
@@ -68,6 +72,8 @@ class GRUD(nn.Module):
         dropout: float = 0.0,
         pooling: str = "last",
         classes: int = 2,
+        answer: AnswerName = "classes",
+        quantiles: int = 1,
     ) -> None:
         super().__init__()
         at_least(0, static_size=static_size, vocabulary_size=vocabulary_size)
@@ -90,7 +96,8 @@ class GRUD(nn.Module):
         width = _TIMES + 2 * self.variables + (embedding_size if coded else 0)
         self.recurrent = DecayGRU(width, hidden_size, self.variables)
         pool = Pool(pooling, hidden_size)
-        self.head = Head(pool, Classify(pool.output_size + static_size, classes, dropout=dropout))
+        width = pool.output_size + static_size
+        self.head = Head(pool, answer_layer(answer, width, classes, quantiles, dropout))
 
     def forward(self, batch: Any) -> Tensor:
         """Logits ``[B]`` (``[B, classes]`` for more than two) in the order of the batch.

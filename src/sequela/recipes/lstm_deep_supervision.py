@@ -17,15 +17,16 @@ y_t never sees a later step, so that it is the score of a running stay.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from sequela.nn import Classify, CodeBag
+from sequela.nn import CodeBag
 from sequela.nn.ragged import ragged_of, repacked
 from sequela.ops.reduce import row_sum
+from sequela.recipes.answers import answer_layer
 from sequela.recipes.cells import CellName, recurrent
 from sequela.recipes.sizes import at_least, probability
 
@@ -48,7 +49,8 @@ class LSTMDeepSupervision(nn.Module):
         input_dropout: in training, of the features of a step.
         dropout: in training, between the layers and before the output.
         cell: "lstm" (the papers), "gru", "gru_before" or "rnn".
-        classes: 2 gives one logit, more give one for each.
+        classes: 2 gives one logit, more give one for each; or how many labels.
+        answer: "classes", or "multilabel" (Lipton's diagnoses).
 
     Raises:
         ConfigError: a size or probability out of range.
@@ -67,6 +69,7 @@ class LSTMDeepSupervision(nn.Module):
         dropout: float = 0.0,
         cell: CellName = "lstm",
         classes: int = 2,
+        answer: Literal["classes", "multilabel"] = "classes",
     ) -> None:
         super().__init__()
         at_least(1, step_size=step_size, hidden_size=hidden_size, layers=layers)
@@ -77,7 +80,7 @@ class LSTMDeepSupervision(nn.Module):
         self.embedding = CodeBag(vocabulary_size, coded) if coded else None
         self.input_dropout, self.replication = nn.Dropout(input_dropout), replication
         self.recurrent = recurrent(cell, step_size + coded, hidden_size, layers, dropout)
-        self.output = Classify(hidden_size + static_size, classes, dropout=dropout)
+        self.output: Any = answer_layer(answer, hidden_size + static_size, classes, 1, dropout)
 
     def forward(self, batch: Any) -> Tensor:
         """Logits ``[B]`` (``[B, classes]``) after the last step, in the order of the batch.

@@ -20,7 +20,7 @@ static features, and more than one layer.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ from sequela.nn.embed import codes_of_steps
 from sequela.nn.ragged import ragged_of, repacked
 from sequela.ops.linear import linear
 from sequela.ops.reduce import row_softmax, row_sum, tanh
+from sequela.recipes.answers import answer_layer
 from sequela.recipes.sizes import at_least, probability
 
 __all__ = ["Contributions", "Retain"]
@@ -62,7 +63,8 @@ class Retain(nn.Module):
         hidden_size: H of both GRUs; one weighs visits, the other the entries of v.
         input_dropout: in training, of v where the GRUs read it and where it is summed.
         dropout: in training, of the context.
-        classes: 2 gives one logit, more give one for each.
+        classes: 2 gives one logit, more give one for each; or how many labels.
+        answer: "classes" or "multilabel".
 
     Raises:
         ConfigError: a size or probability out of range.
@@ -78,6 +80,7 @@ class Retain(nn.Module):
         input_dropout: float = 0.0,
         dropout: float = 0.0,
         classes: int = 2,
+        answer: Literal["classes", "multilabel"] = "classes",
     ) -> None:
         super().__init__()
         at_least(1, vocabulary_size=vocabulary_size, embedding_size=embedding_size)
@@ -90,7 +93,7 @@ class Retain(nn.Module):
         self.entries = GRU(embedding_size + step_size, hidden_size, go_backwards=True)
         self.visit_score = Linear(hidden_size, 1)
         self.entry_gate = Linear(hidden_size, embedding_size)
-        self.output = Classify(embedding_size + static_size, classes)
+        self.output: Any = answer_layer(answer, embedding_size + static_size, classes, 1, 0.0)
 
     def forward(self, batch: Any) -> Tensor:
         """Logits ``[B]`` (``[B, classes]`` for more than two) in the order of the batch.
@@ -116,7 +119,7 @@ class Retain(nn.Module):
             linear(weight * visits, of_visits),
             linear(batch.static.to(visits.dtype), of_static, output.bias),
         )
-        if self.output.classes == 2:
+        if isinstance(self.output, Classify) and self.output.classes == 2:
             found = tuple(part.squeeze(1) for part in found)
         of_codes, of_visits, rest = found
         return Contributions(of_codes, of_visits, rest, attention)

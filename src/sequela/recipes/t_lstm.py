@@ -21,9 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from sequela.errors import ConfigError
-from sequela.nn import Classify, CodeBag, Head, Pool
+from sequela.nn import CodeBag, Head, Pool
 from sequela.nn.ragged import repacked
 from sequela.nn.timed import TimeLSTM, discount
+from sequela.recipes.answers import AnswerName, answer_layer
 from sequela.recipes.sizes import at_least, probability
 
 __all__ = ["TLSTM"]
@@ -44,7 +45,10 @@ class TLSTM(nn.Module):
         input_dropout: in training, of the input of a step.
         dropout: in training, before the output.
         pooling: "last" (the paper), "mean", "max", "attention", or several ("last+max").
-        classes: 2 gives one logit, more give one for each.
+        classes: 2 gives one logit, more give one for each; with another answer how many labels,
+            intervals of time or numbers ahead.
+        answer: what is answered, see :func:`sequela.recipes.answers.answer_layer`.
+        quantiles: of each number ahead.
 
     Raises:
         ConfigError: a size or probability out of range, an unknown pooling, or steps without time.
@@ -62,6 +66,8 @@ class TLSTM(nn.Module):
         dropout: float = 0.0,
         pooling: str = "last",
         classes: int = 2,
+        answer: AnswerName = "classes",
+        quantiles: int = 1,
     ) -> None:
         super().__init__()
         at_least(0, static_size=static_size, vocabulary_size=vocabulary_size)
@@ -78,7 +84,8 @@ class TLSTM(nn.Module):
         width = step_size + (self.embedding.output_size if self.embedding else 0)
         self.recurrent = TimeLSTM(width, hidden_size)
         pool = Pool(pooling, hidden_size)
-        self.head = Head(pool, Classify(pool.output_size + static_size, classes, dropout=dropout))
+        width = pool.output_size + static_size
+        self.head = Head(pool, answer_layer(answer, width, classes, quantiles, dropout))
 
     def forward(self, batch: Any) -> Tensor:
         """Logits ``[B]`` (``[B, classes]`` for more than two) in the order of the batch.
