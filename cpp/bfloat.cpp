@@ -6,10 +6,7 @@
 // they are not those of a chain of multiply-adds.
 #include <immintrin.h>
 
-#include "cells/gru_after.h"
-#include "cells/gru_before.h"
-#include "cells/lstm.h"
-#include "cells/rnn.h"
+#include "cells/every.h"
 #include "job.h"
 #include "matmul.h"
 #include "rows.h"
@@ -273,33 +270,16 @@ void forward_halves(const Job *job, int32_t thread) {
   }
 }
 
-template <class F>
-auto with_half_cell(int32_t cell, F f) {
-  switch (cell) {
-    case 0: return f((Rnn<Tanh> *)nullptr);
-    case 1: return f((Rnn<Relu> *)nullptr);
-    case 2: return f((Lstm *)nullptr);
-    case 3: return f((GruAfter *)nullptr);
-    default: return f((GruBefore *)nullptr);
-  }
-}
-
-template <class Cell>
-int64_t scratch_of(Cell *, const Job *job) {
-  return HalfPlan<Cell>(*job).scratch;
-}
-
-template <class Cell>
-void run_cell(Cell *, const Job *job, int32_t thread) {
-  forward_halves<Cell>(job, thread);
-}
-
 int64_t scratch_bytes(const Job *job) {
-  return with_half_cell(job->cell, [&](auto cell) { return scratch_of(cell, job); });
+  return with_cell(job->cell, [&](auto cell) {
+    return HalfPlan<typename Pointee<decltype(cell)>::type>(*job).scratch;
+  });
 }
 
 void forward(const Job *job, int32_t thread) {
-  with_half_cell(job->cell, [&](auto cell) { run_cell(cell, job, thread); });
+  with_cell(job->cell, [&](auto cell) {
+    forward_halves<typename Pointee<decltype(cell)>::type>(job, thread);
+  });
 }
 
 }  // namespace

@@ -3,10 +3,7 @@
 // No header with inline code of its own and no template with external linkage may come in here: a
 // stray weak symbol compiled for a newer processor would crash an older one.
 #include "backward.h"
-#include "cells/gru_after.h"
-#include "cells/gru_before.h"
-#include "cells/lstm.h"
-#include "cells/rnn.h"
+#include "cells/every.h"
 #include "forward.h"
 #include "linear.h"
 #include "reduce.h"
@@ -15,25 +12,6 @@
 #include "random.h"
 
 namespace {
-
-// Calls f with the cell's type; the numbers are those of the interface.
-template <class F>
-auto with_cell(int32_t cell, F f) {
-  switch (cell) {
-    case 0: return f((Rnn<Tanh> *)nullptr);
-    case 1: return f((Rnn<Relu> *)nullptr);
-    case 2: return f((Lstm *)nullptr);
-    case 3: return f((GruAfter *)nullptr);
-    default: return f((GruBefore *)nullptr);
-  }
-}
-
-template <class P>
-struct Pointee;
-template <class T>
-struct Pointee<T *> {
-  typedef T type;
-};
 
 int64_t saved_bytes(const Job *job) {
   return with_cell(job->cell, [&](auto cell) {
