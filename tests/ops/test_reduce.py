@@ -90,6 +90,15 @@ def test_bags_that_do_not_fit_are_refused_in_torchs_words():
 
 
 @native
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE], ids=["single", "double"])
+def test_bags_that_fall_are_refused(dtype):
+    # torch refuses them in float32, and in float64 sorts them and sums other bags.
+    places, offsets = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 1])
+    with pytest.raises(RuntimeError, match="offsets must not fall"):
+        reduce.bag_sum(torch.zeros(3, 2, dtype=dtype), places, offsets)
+
+
+@native
 def test_a_row_outside_is_refused():
     for wrong in (ROWS + 2, ROWS - 1):
         for call in (reduce.row_sum, reduce.row_max):

@@ -8,7 +8,6 @@ and whose sums follow the batch. Gradients are torch's formulas and can be diffe
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -173,17 +172,25 @@ def bag_sum(table: Tensor, places: Tensor, offsets: Tensor) -> Tensor:
     Args:
         table: ``[V, F]``.
         places: int64 ``[M]``, the rows of all bags behind each other.
-        offsets: int64 ``[N]``, where each bag begins.
+        offsets: int64 ``[N]``, where each bag begins; they begin with 0 and do not fall.
 
     Raises:
-        RuntimeError: a place is outside the table, or shapes or types do not fit; torch's own.
+        RuntimeError: a place is outside the table, or shapes or types do not fit (torch's own); or
+            offsets fall. Where torch computes it does not look: by the type it refuses them, or
+            sorts them and sums other bags.
     """
     plain = places.dtype is offsets.dtype is torch.int64 and places.is_cpu and offsets.is_cpu
     if plain and places.dim() == offsets.dim() == 1 and native_score.computes(table):
-        with suppress(IndexError):  # torch says it in its own words
+        try:
             if not _carries(table):
                 return native_score.bag(table, places, offsets)
             return _Bag.apply(table, places, offsets)
+        except IndexError:
+            if (offsets[1:] < offsets[:-1]).any():
+                raise RuntimeError(
+                    "offsets must not fall: a bag ends where the next begins"
+                ) from None
+            # The rest torch says in its own words.
     return functional.embedding_bag(places, table, offsets, mode="sum")
 
 
