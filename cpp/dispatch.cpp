@@ -66,8 +66,7 @@ const InstructionSet &instruction_set() {
   return *set;
 }
 
-// No array of a call may have more elements than this: every size in bytes stays below 2^62.
-constexpr int64_t kMost = (int64_t)1 << 52;
+using sequela::kMost;
 
 bool fits(int64_t a, int64_t b, int64_t c) {
   int64_t product;
@@ -189,7 +188,7 @@ Job job_of(const sequela_layer &layer) {
   job.w_ih = layer.w_ih, job.w_hh = layer.w_hh, job.b_ih = layer.b_ih, job.b_hh = layer.b_hh;
   if (job.cell != SEQUELA_LSTM) job.c0 = nullptr;
   while (job.steps && !job.sizes[job.steps - 1]) --job.steps;  // trailing steps without rows
-  job.projected = layer.P, job.optioned = has_options(layer), job.samples = 1;
+  job.projected = job.out_stride = layer.P, job.optioned = has_options(layer), job.samples = 1;
   job.w_hr = layer.w_hr, job.w_peephole = layer.w_peephole, job.mask = layer.mask;
   job.norm_ih = layer.norm_ih, job.norm_hh = layer.norm_hh;
   job.norm_c = layer.norm_c, job.norm_c_bias = layer.norm_c_bias;
@@ -250,6 +249,15 @@ int32_t run(const sequela_layer &layer, Run *run) {
 
 const Kernels *sequela::kernels_of(int32_t precision) {
   return instruction_set().tables[precision];
+}
+
+int32_t sequela::forward_into(const sequela_layer &layer, void *out, int64_t stride, void *h_n,
+                              void *c_n) {
+  if (const int32_t status = check(layer, out)) return status;
+  Run call = {nullptr, job_of(layer), false, nullptr};
+  call.job.out = out, call.job.out_stride = stride, call.job.h_n = h_n;
+  call.job.c_n = layer.cell == SEQUELA_LSTM ? c_n : nullptr;
+  return run(layer, &call);
 }
 
 extern "C" int32_t sequela_interface_version(void) { return SEQUELA_INTERFACE_VERSION; }

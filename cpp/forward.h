@@ -144,13 +144,13 @@ template <class Cell>
 SEQUELA_INLINE Row row_at(const ForwardPlan<Cell> &plan, int32_t thread, int64_t t, int64_t b,
                           int64_t local, bool keep) {
   const Job &job = plan.job;
-  const int64_t width = job.projected, padded = plan.saved.padded;
+  const int64_t width = job.projected, stride = job.out_stride, padded = plan.saved.padded;
   const int64_t n = job.offsets[t] + b, before = plan.walk.before(t, b);
   real *out = static_cast<real *>(job.out);
   const real *h0 = static_cast<const real *>(job.h0);
   Row row;
-  row.h = before >= 0 ? out + before * width : h0 ? h0 + b * width : plan.zeros;
-  row.out = out + n * width;
+  row.h = before >= 0 ? out + before * stride : h0 ? h0 + b * width : plan.zeros;
+  row.out = out + n * stride;
   row.state = plan.states ? plan.states + n * padded : plan.state ? plan.state + b * padded : nullptr;
   row.state_before = plan.states && before >= 0 ? plan.states + before * padded
                      : plan.state               ? plan.state + b * padded
@@ -295,7 +295,7 @@ void final_states(const ForwardPlan<Cell> &plan, int32_t thread) {
   real *h_n = static_cast<real *>(job.h_n), *c_n = static_cast<real *>(job.c_n);
   for (int64_t b = thread; b < job.batch; b += job.threads) {
     const int64_t last = plan.walk.last(b);
-    const real *h = last >= 0 ? out + last * width : h0 ? h0 + b * width : plan.zeros;
+    const real *h = last >= 0 ? out + last * job.out_stride : h0 ? h0 + b * width : plan.zeros;
     for (int64_t i = 0; h_n && i < width; ++i) h_n[b * width + i] = h[i];
     if (!c_n) continue;
     const real *c = plan.states && last >= 0 ? plan.states + last * padded

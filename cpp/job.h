@@ -22,6 +22,7 @@ struct Job {
   const void *keep_h, *keep_c;
   double zoneout_h, zoneout_c;
   void *out, *h_n, *c_n, *saved;
+  int64_t out_stride;  // numbers from one row of out to the next: P, or more without gradients
   const void *dout, *dh_n, *dc_n;
   void *dx, *dw_ih, *dw_hh, *db_ih, *db_hh, *dh0, *dc0;
   void *dw_hr, *dw_peephole, *dnorm_ih, *dnorm_hh, *dnorm_c, *dnorm_c_bias;

@@ -9,6 +9,7 @@
 #include "option_cases.h"
 #include "padded_cases.h"
 #include "score_cases.h"
+#include "stack_cases.h"
 #include "step_cases.h"
 
 namespace {
@@ -102,6 +103,8 @@ int main() {
   print_hash("float");
   steps<double>();
   steps<float>();
+  stacks<double>();
+  stacks<float>();
   refuse();
   refuse_step();
   random_words();

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from sequela.cells import CELLS
-from sequela.ops import native_call
+from sequela.ops import native_layer
 
 __all__ = ["HUGE", "NATIVE", "Draft", "numbers", "places", "spoilt_places", "wrong_sizes"]
 
 HUGE = (1 << 40, 1 << 62, (1 << 63) - 1)
 TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 TYPES += (torch.int64, torch.bool, torch.complex64)
-NATIVE = list(native_call.CELL_NUMBERS)
+NATIVE = list(native_layer.CELL_NUMBERS)
 
 
 def numbers(rng: random.Random, *shape: int, dtype: torch.dtype) -> torch.Tensor:

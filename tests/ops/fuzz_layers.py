@@ -10,7 +10,7 @@ from tests.ops.fuzz_drafts import HUGE, NATIVE, Draft, wrong_sizes
 
 from sequela import nn
 from sequela.cells import CELLS, CellWeights
-from sequela.ops import native_bfloat, native_call, run
+from sequela.ops import native_bfloat, native_call, native_layer, run
 
 __all__ = ["boundary", "cell", "layer", "operator", "stream"]
 
@@ -79,13 +79,11 @@ def late_parts(draft: Draft) -> None:
 
 def workspace(draft: Draft, rates: tuple[float, float]) -> None:
     width, plain = 0, {"rates"} if not any(rates) else set()
-    if draft.dtype in native_call.PRECISIONS:
+    if draft.dtype in native_layer.PRECISIONS:
         normed = bool({"norm_ih", "norm_hh"} & draft.options)
         optioned = bool(draft.options - plain)
         width = native_call.saved_width(draft.cell, draft.dtype, draft.H, optioned, normed)
     draft.draw(saved=(draft.N, width))
-    if not draft.N and draft.options:
-        draft.refuse("options of no rows", certain=False)  # their arrays are null
 
 
 def boundary(draft: Draft) -> Call:
@@ -128,8 +126,8 @@ def arranged(
     draft: Draft, registered: bool, late: bool, sizes: Any, samples: Any, rates: tuple[float, float]
 ) -> Call:
     parts, everything = draft.parts, "everything" in draft.options
-    given = [parts.get(name) for name in native_call.EVERY_TENSOR]
-    kinds = native_call.EVERY_TENSOR.index("mask")
+    given = [parts.get(name) for name in native_layer.EVERY_TENSOR]
+    kinds = native_layer.EVERY_TENSOR.index("mask")
     wanted = [part is not None and index < kinds for index, part in enumerate(given)]
     first = (draft.cell, sizes, draft.reverse)
     keep, half = draft.rng.random() < 0.5, draft.dtype is torch.bfloat16
@@ -146,7 +144,7 @@ def arranged(
     def straight():
         if half:
             return native_bfloat.forward(*first, *given[:7])
-        layer = native_call.checked(*first, *given, rates=rates, everything=everything)
+        layer = native_layer.checked(*first, *given, rates=rates, everything=everything)
         if not late:
             return native_call.forward(layer, keep=keep)[:2]
         arrived = reached[: 2 + (draft.cell == "lstm")]

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from tests.ops.fuzz_drafts import HUGE, NATIVE, Draft, places
 
-from sequela.ops import masks, native_call, native_score, native_step, padded
+from sequela.cells import CELLS, CellWeights
+from sequela.ops import masks, native_call, native_layer, native_score, native_step, padded, stack
 from sequela.ops.native import library
 
 __all__ = ["raw"]
@@ -67,9 +68,9 @@ def recurrent(draft: Draft) -> Callable[[], Any]:
     draft.draw(x=(draft.N, draft.D))
     draft.state("h0", "c0")
     draft.weights()
-    given = [draft.parts.get(name) for name in native_call.EVERY_TENSOR]
-    layer = native_call.checked(draft.cell, torch.tensor(draft.sizes), False, *given)
-    described = native_call.describe(layer)
+    given = [draft.parts.get(name) for name in native_layer.EVERY_TENSOR]
+    layer = native_layer.checked(draft.cell, torch.tensor(draft.sizes), False, *given)
+    described = native_layer.describe(layer)
     output, *final, saved = native_call.forward(layer, keep=True)
     spoilt = rng.random() < 0.7
     name = rng.choice(["saved", "forward", "backward", "bytes", "pack", "step", "half"])
@@ -113,6 +114,31 @@ def recurrent(draft: Draft) -> Callable[[], Any]:
         return None
 
     return call
+
+
+def stacked(draft: Draft) -> Callable[[], Any]:
+    """``sequela_forward_stack``, two layers of two directions."""
+    rng, draft.dtype = draft.rng, torch.float32
+    draft.cell, hidden = rng.choice(NATIVE), rng.choice([1, 5, 20])
+    gates = CELLS[draft.cell].gate_count * hidden
+    rows = [
+        CellWeights(torch.randn(gates, size), torch.randn(gates, hidden), None, None)
+        for size in (3, 3, 2 * hidden, 2 * hidden)
+    ]
+    passes = stack.Passes(draft.cell, rows, 2, False, (0.0, 0.0))
+    sizes = torch.tensor([4, 4, 4])
+    table = rng.choice([sizes.data_ptr(), None])
+    x, out = torch.randn(12, 3), torch.empty(12, 2 * hidden)
+    final = torch.empty(4, 4, hidden), torch.empty(4, 4, hidden)
+    ends = [out.data_ptr(), *(part.data_ptr() for part in final)]
+    words = [passes._pointer, 2, 2, 1, 12, 3, 4, table, x.data_ptr(), None, None, *ends]
+    if rng.random() < 0.7:
+        wrong = [((4, 5, 6), IMPOSSIBLE), ((0, 8, 11), None), ((1, 2), (0, -1)), ((2,), (3, 1))]
+        spoil_words(rng, draft, words, *rng.choice(wrong))
+        if words[5] != 3 and table:  # more steps than there are sizes: the library cannot see it
+            words[5] = -1
+    call = rng.choice(stack._functions())
+    return lambda kept=(passes, sizes, x, out, final): asked(call(*words))
 
 
 def padding(draft: Draft) -> Callable[[], Any]:
@@ -186,4 +212,4 @@ def score(draft: Draft) -> Callable[[], Any]:
 
 def raw(draft: Draft) -> Callable[[], Any]:
     """One of the C functions."""
-    return draft.rng.choice([recurrent, recurrent, padding, masked, score])(draft)
+    return draft.rng.choice([recurrent, recurrent, stacked, padding, masked, score])(draft)

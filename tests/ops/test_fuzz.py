@@ -13,7 +13,7 @@ import torch
 from tests.ops import fuzz
 from tests.ops.test_native_cpp import FLAGS, PARTS, ROOT, SETS
 
-from sequela.ops import native_call
+from sequela.ops import native_call, native_layer
 from sequela.ops.native import library
 
 CALLS, CALLS_BY_DEFAULT, PROCESSES = 100_000, 2_000, 2
@@ -31,7 +31,7 @@ def test_found_a_workspace_or_an_output_that_does_not_fit():
     # The kernels wrote behind the end of a workspace that was too short.
     given = [torch.zeros(3, 2), torch.zeros(2, 4), torch.zeros(2, 4)]
     given += [torch.zeros(16, 2), torch.zeros(16, 4), None, None]
-    layer = native_call.checked("lstm", torch.tensor([2, 1]), False, *given)
+    layer = native_layer.checked("lstm", torch.tensor([2, 1]), False, *given)
     output, _, _, saved = native_call.forward(layer, keep=True)
     late, wanted = [output, None, None], [True] * 5 + [False] * 2
     for wrong in (output[:2], output.double(), output.to("meta"), output[:, :3]):

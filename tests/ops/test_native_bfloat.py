@@ -11,7 +11,7 @@ import torch
 from tests.ops.test_native_recurrent import NAMES, SHAPES, example
 
 from sequela import nn
-from sequela.ops import explain, native_bfloat, native_call
+from sequela.ops import explain, native_bfloat, native_layer
 from sequela.ops.native import library
 from sequela.ops.recurrent import run
 
@@ -170,7 +170,7 @@ def test_what_does_not_fit_is_refused():
             with pytest.raises(RuntimeError, match="native: "):
                 native_bfloat.forward("lstm", sizes, False, *bad)
     with pytest.raises(RuntimeError, match=r"x must be float32 or float64, got torch\.bfloat16"):
-        native_call.checked("lstm", sizes, False, *good)
+        native_layer.checked("lstm", sizes, False, *good)
 
 
 def test_layers_cells_and_steps_take_it():

@@ -7,7 +7,7 @@ import ctypes
 import pytest
 import torch
 
-from sequela.ops import native_call
+from sequela.ops import native_call, native_layer
 from sequela.ops.native import library
 
 
@@ -52,14 +52,14 @@ def test_missing_weights_are_an_error_without_steps_too(missing):
     # They are packed all the same: the library read from null.
     given = [torch.zeros(0, 3), torch.zeros(2, 4), torch.zeros(2, 4)]
     given += [torch.zeros(16, 3), torch.zeros(16, 4)]
-    layer = native_call.checked("lstm", torch.zeros(0, dtype=torch.int64), False, *given)
-    described = native_call.describe(layer)
+    layer = native_layer.checked("lstm", torch.zeros(0, dtype=torch.int64), False, *given)
+    described = native_layer.describe(layer)
     setattr(described, missing, None)
     ends = torch.zeros(2, 2, 4)
     words = (0, ends[0].data_ptr(), ends[1].data_ptr(), None, None)
     loaded = native_call._library()
     with pytest.raises(RuntimeError, match="an array is missing"):
-        native_call.done(loaded.sequela_forward(ctypes.addressof(described), *words))
+        native_layer.done(loaded.sequela_forward(ctypes.addressof(described), *words))
 
 
 @pytest.fixture
@@ -72,13 +72,13 @@ def _poisoned():
 
 @pytest.mark.usefixtures("_poisoned")
 @pytest.mark.skipif(library() is None, reason="the native library is not built here")
-@pytest.mark.parametrize("cell", native_call.CELL_NUMBERS)
+@pytest.mark.parametrize("cell", native_layer.CELL_NUMBERS)
 def test_gradients_without_steps_are_zeros(cell):
     rows = 4 * {"lstm": 4, "gru_after": 3, "gru_before": 3}.get(cell, 1)
     state = [torch.ones(2, 4), torch.ones(2, 4) if cell == "lstm" else None]
     weights = [torch.ones(rows, 3), torch.ones(rows, 4), torch.ones(rows), torch.ones(rows)]
     none = torch.zeros(0, dtype=torch.int64)
-    layer = native_call.checked(cell, none, False, torch.zeros(0, 3), *state, *weights)
+    layer = native_layer.checked(cell, none, False, torch.zeros(0, 3), *state, *weights)
     output, *_, saved = native_call.forward(layer, keep=True)
     late = [output, torch.full((2, 4), 2.0), torch.full((2, 4), 3.0) if cell == "lstm" else None]
     late = late if cell == "lstm" else late[:2]
@@ -93,6 +93,6 @@ def test_gradients_without_steps_are_zeros(cell):
 def test_a_nan_passes_relu_as_it_passes_torchs():
     x = torch.tensor([[float("nan")], [1.0]])
     ones = [torch.zeros(1, 3), None, torch.ones(3, 1), torch.ones(3, 3), None, None]
-    layer = native_call.checked("rnn_relu", torch.tensor([1, 1]), False, x, *ones)
+    layer = native_layer.checked("rnn_relu", torch.tensor([1, 1]), False, x, *ones)
     output, *_ = native_call.forward(layer)
     assert output.isnan().all()

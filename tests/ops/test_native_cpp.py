@@ -20,7 +20,7 @@ SETS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],
 }
-PARTS = ("dispatch.cpp", "padded.cpp", "score.cpp", "threads.cpp")
+PARTS = ("dispatch.cpp", "padded.cpp", "score.cpp", "stack.cpp", "threads.cpp")
 FLAGS = ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-ffp-contract=off", "-fPIC", "-Wno-psabi"]
 
 pytestmark = pytest.mark.skipif(

@@ -37,12 +37,13 @@ def child(code: str, *words: object) -> str:
 
 FORKS = """
 import os, signal, sys, torch
-from tests.ops.test_native_recurrent import SHAPES, everything, example, native, native_call
+from sequela.ops import native_call, native_layer
+from tests.ops.test_native_recurrent import SHAPES, everything, example, native
 
 torch.set_num_threads(2)
 call = example("lstm", *SHAPES["many rows"], dtype=torch.float32)
 given = [part.detach() for part in (call.data, *call.initial, *call.weights[:4])]
-layer = native_call.checked("lstm", torch.tensor(call.sizes), False, *given)
+layer = native_layer.checked("lstm", torch.tensor(call.sizes), False, *given)
 late = [torch.ones(len(call.data), 48), torch.ones(36, 48), torch.ones(36, 48)]
 
 def kernels():
@@ -202,14 +203,15 @@ def test_the_pool_rests_when_nothing_is_asked():
 LENT = """
 import ctypes, os, signal, threading, torch
 from sequela.ops import native as found
-from tests.ops.test_native_recurrent import SHAPES, example, native_call
+from sequela.ops import native_call, native_layer
+from tests.ops.test_native_recurrent import SHAPES, example
 
 call = example("lstm", *SHAPES["many rows"], dtype=torch.float32)
 given = [part.detach() for part in (call.data, *call.initial, *call.weights[:4])]
 late = [torch.ones(len(call.data), 48), torch.ones(36, 48), torch.ones(36, 48)]
 
 def kernels():
-    layer = native_call.checked("lstm", torch.tensor(call.sizes), False, *given)
+    layer = native_layer.checked("lstm", torch.tensor(call.sizes), False, *given)
     output, h, c, saved = native_call.forward(layer, keep=True)
     return [output, h, c, *native_call.backward(layer, output, saved, late, [True] * 7)]
 

@@ -12,7 +12,7 @@ import torch
 from tests.tolerances import GRADCHECK, REFERENCE
 
 from sequela.cells import CELLS, CellWeights
-from sequela.ops import native_call, reference
+from sequela.ops import native_call, native_layer, reference
 from sequela.ops import native_recurrent as native
 from sequela.ops.call import Call
 from sequela.ops.native import library
@@ -312,7 +312,7 @@ def test_a_forked_child_computes():
         "from tests.ops.test_native_recurrent import *\n"
         "call = example('lstm', *SHAPES['many rows'], dtype=torch.float32)\n"
         "torch.set_num_threads(2)\n"
-        "layer = native_call.checked('lstm', torch.tensor(call.sizes), False, call.data.detach(),"
+        "layer = native_layer.checked('lstm', torch.tensor(call.sizes), False, call.data.detach(),"
         " *(p.detach() for p in call.initial), *(w.detach() for w in call.weights[:4]))\n"
         "wanted = native_call.forward(layer)[0]\n"
         "for _ in range(20):\n"
@@ -332,7 +332,7 @@ def test_calls_that_do_not_fit_are_errors():
     call = example("lstm", [3, 2], 4, 5, torch.float32)
     good = [call.data, *call.initial, *call.weights[:4]]
     sizes = torch.tensor(call.sizes)
-    native_call.checked("lstm", sizes, False, *good)
+    native_layer.checked("lstm", sizes, False, *good)
     for place in range(len(good)):
         for change in (
             lambda part: part[:-1],
@@ -344,16 +344,16 @@ def test_calls_that_do_not_fit_are_errors():
         ):
             bad = [change(part) if i == place else part for i, part in enumerate(good)]
             with pytest.raises(RuntimeError, match="native: "):
-                native_call.forward(native_call.checked("lstm", sizes, False, *bad))
+                native_call.forward(native_layer.checked("lstm", sizes, False, *bad))
     for wrong in ([3, 2], [2, 3, 0], [2, 2, 2], [5, 0, 0], [-1, 3, 3], [2, 2, 1, 1]):
         with pytest.raises(RuntimeError, match=r"native: batch_sizes|increase"):
-            native_call.forward(native_call.checked("lstm", torch.tensor(wrong), False, *good))
+            native_call.forward(native_layer.checked("lstm", torch.tensor(wrong), False, *good))
     with pytest.raises(RuntimeError, match="native: unknown cell 'mlp'"):
-        native_call.checked("mlp", sizes, False, *good)
+        native_layer.checked("mlp", sizes, False, *good)
     with pytest.raises(RuntimeError, match="must be given"):
-        native_call.checked("lstm", sizes, False, None, *good[1:])
+        native_layer.checked("lstm", sizes, False, None, *good[1:])
     with pytest.raises(RuntimeError, match="c0 is the LSTM's"):
-        native_call.checked("lstm", sizes, False, good[0], good[1], None, *good[3:])
+        native_layer.checked("lstm", sizes, False, good[0], good[1], None, *good[3:])
 
 
 def test_views_are_read_as_they_look():

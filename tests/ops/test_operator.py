@@ -10,7 +10,7 @@ from tests.tolerances import REFERENCE
 
 from sequela.ops import native_recurrent as native
 from sequela.ops.native import library
-from sequela.ops.native_call import EVERY_TENSOR, REQUIRED
+from sequela.ops.native_layer import EVERY_TENSOR, REQUIRED
 from sequela.ops.operator import recurrent
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the native library is not built here")
@@ -200,3 +200,17 @@ def test_calls_that_do_not_fit_are_errors():
         torch.ops.sequela.recurrent(*good[:8], good[8][:-1], *good[9:])
     with pytest.raises(RuntimeError, match="native: batch_sizes"):
         torch.ops.sequela.recurrent(good[0], torch.tensor([2, 3]), *good[2:])
+
+
+def test_found_a_workspace_that_the_fake_implementation_made_wider():
+    # An option without a row is a null pointer to the library, which then saw no option.
+    x, h0, w_ih, w_hh = torch.zeros(0, 2), torch.zeros(0, 4), torch.zeros(4, 2), torch.zeros(4, 4)
+    given = [x, h0, None, w_ih, w_hh, *[None] * (EVERY_TENSOR.index("mask") - 5), torch.zeros(0, 4)]
+    meta = [None if part is None else part.to("meta") for part in given]
+    sizes = torch.zeros(0, dtype=torch.int64)
+    real, fake = (
+        torch.ops.sequela.recurrent("rnn_tanh", sizes, False, True, *parts)
+        for parts in (given, meta)
+    )
+    assert real[3].shape[1] > 0
+    assert [part.shape for part in real] == [part.shape for part in fake]

@@ -7,7 +7,7 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from sequela import nn
-from sequela.nn import base
+from sequela.nn import arrange
 from sequela.ops import force
 from sequela.ops.native import library
 from sequela.ops.padded import Padding, copies
@@ -168,7 +168,7 @@ def test_layers_have_the_bits_that_torchs_index_operators_give(kind, options, dt
         for moved in (True, False):
             with monkeypatch.context() as patch:
                 if not moved:
-                    patch.setattr(base, "copies", lambda x: False)
+                    patch.setattr(arrange, "copies", lambda x: False)
                 torch.manual_seed(3)
                 mine = x.clone().requires_grad_()
                 start = tuple(part.clone().requires_grad_() for part in hx) if given else None

@@ -10,7 +10,8 @@ from torch.func import functional_call, grad, vmap
 import sequela.nn
 from sequela.ops import native_call
 from sequela.ops.native import library
-from sequela.ops.native_call import EVERY_TENSOR, WITH_ROWS, backward, checked, forward
+from sequela.ops.native_call import backward, forward
+from sequela.ops.native_layer import EVERY_TENSOR, WITH_ROWS, checked
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the native library is not built here")
 

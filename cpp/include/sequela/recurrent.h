@@ -19,7 +19,7 @@
 #endif
 
 /* Raised by one with every change that an older caller cannot live with. */
-#define SEQUELA_INTERFACE_VERSION 8
+#define SEQUELA_INTERFACE_VERSION 9
 
 #ifdef __cplusplus
 extern "C" {
@@ -130,6 +130,26 @@ SEQUELA_API int64_t sequela_saved_bytes(const struct sequela_layer *layer);
 SEQUELA_API int32_t sequela_forward(const struct sequela_layer *layer, void *out, void *h_n,
                                     void *c_n, void *saved,
                                     const struct sequela_everything *all);
+
+/* Layers upon each other, each in one direction or in two, without gradients and as one call.
+ *
+ *   passes   [layers * directions], in the order of torch's h_n (the directions of the first layer,
+ *            those of the second ...): cell, precision, reverse, D, H, P, weights and rates of zoneout
+ *            are read. All have the same cell, precision, H and P; a deeper layer reads both
+ *            directions of the one below, side by side: its D is directions * P
+ *   N, T, B, threads, x   as in a layer; x is the first layer's
+ *   batch_sizes           as there, or null: every step has B rows
+ *   h0, c0                [passes, B, P] and [passes, B, H], or null for zeros
+ *   out                   [N, directions * P]   of the last layer, the directions side by side
+ *   h_n, c_n              [passes, B, P] and [passes, B, H], or null
+ *
+ * The bits are those of sequela_forward for one pass after the other; aliasing, threads and error as
+ * there. SEQUELA_BAD_OPTION where a pass has drawn masks or hands out everything. */
+SEQUELA_API int32_t sequela_forward_stack(const struct sequela_layer *passes, int32_t layers,
+                                          int32_t directions, int32_t threads, int64_t N, int64_t T,
+                                          int64_t B, const int64_t *batch_sizes, const void *x,
+                                          const void *h0, const void *c0, void *out, void *h_n,
+                                          void *c_n);
 
 /* Gradients of a scalar loss. Any pointer below may be null: a null input counts as zeros, a null
  * output is not computed. */

@@ -13,30 +13,21 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from sequela.cells import CELLS, CellWeights
+from sequela.nn.arrange import arrange
+from sequela.nn.at_once import at_once
 from sequela.nn.checks import (
     check_constructor,
-    check_flags,
     check_hidden,
     check_hidden_dimensions,
     check_input,
-    check_lengths,
-    check_sequence_length,
 )
 from sequela.nn.initialise import initialise
-from sequela.nn.layout import (
-    DenseLayout,
-    Layout,
-    LengthsLayout,
-    PackedLayout,
-    RaggedLayout,
-    TracedLayout,
-    rewrap,
-)
+from sequela.nn.layout import Layout, PackedLayout, rewrap
 from sequela.nn.options import check_options, merge_directions, zoneout_rates
 from sequela.nn.stepper import Stepper
 from sequela.ops.masks import draw, draw_seed
-from sequela.ops.padded import copies
 from sequela.ops.recurrent import Result, run
+from sequela.ops.stack import Stack
 from sequela.ops.step import Packing
 
 __all__ = ["PARAMETER_NAMES", "RecurrentLayer"]
@@ -99,6 +90,7 @@ class RecurrentLayer(nn.Module):
         self._names: list[dict[str, str]] = []
         self._all_weights: list[list[str]] = []
         self._packings = [Packing() for _ in range(self.num_layers)]
+        self._stack = Stack()
         self._make_parameters({"device": device, "dtype": dtype})
         self.reset_parameters()
 
@@ -233,13 +225,26 @@ class RecurrentLayer(nn.Module):
         else:
             x, hx, batched = self._batched(input, hx)
         check_input(x, self._weight(self._names[0]["w_ih"]), self.input_size, packed is not None)
-        layout = self._layout(x, packed, batched, lengths, mask, reset)
+        if packed is None:
+            layout = arrange(x, batched, self.batch_first, lengths, mask, reset)
+        elif lengths is None and mask is None and reset is None:
+            layout = PackedLayout(packed)
+        else:
+            raise RuntimeError(
+                "a PackedSequence carries its own lengths: got lengths=, mask= or reset= "
+                "beside it. Give the padded tensor instead"
+            )
         initial = self._initial(x, hx, layout)
-        passes = self._run_layers(layout.pack(x), initial, layout)
-        final = self._final(passes, layout)
         hold = mask is not None and self.masked_output == "repeat"
-        output = self._output(passes, layout, hold)
-        states = self._states(passes, layout, hold) if self.return_all_states else None
+        data, states = layout.pack(x), None
+        found = None if hold else at_once(self, data, initial, layout)
+        if found is not None:
+            output, final = found
+        else:
+            passes = self._run_layers(data, initial, layout)
+            final = self._final(passes, layout)
+            output = self._output(passes, layout, hold)
+            states = self._states(passes, layout, hold) if self.return_all_states else None
         if packed is not None and self.return_sequences:
             output = rewrap(output, packed)
         elif not batched:
@@ -264,43 +269,6 @@ class RecurrentLayer(nn.Module):
         hx = None if hx is None else tuple(part.unsqueeze(1) for part in hx)
         return input.unsqueeze(0 if self.batch_first else 1), hx, False
 
-    def _layout(self, x, packed, batched, lengths, mask, reset) -> Layout:
-        if packed is not None:
-            if lengths is not None or mask is not None or reset is not None:
-                raise RuntimeError(
-                    "a PackedSequence carries its own lengths: got lengths=, mask= or reset= "
-                    "beside it. Give the padded tensor instead"
-                )
-            return PackedLayout(packed)
-        batch, steps = (x.shape[0], x.shape[1]) if self.batch_first else (x.shape[1], x.shape[0])
-        check_sequence_length(steps, lengths is not None or mask is not None)
-        if lengths is None and mask is None and reset is None:
-            return DenseLayout(batch, steps, self.batch_first)
-        if lengths is not None:
-            lengths = check_lengths(lengths, batch, steps).to(x.device)
-            if mask is None and reset is None and copies(x):
-                return LengthsLayout(lengths, steps, self.batch_first)
-        present = torch.ones(batch, steps, dtype=torch.bool, device=x.device)
-        if lengths is not None:
-            present = torch.arange(steps, device=x.device) < lengths[:, None]
-        valid = present
-        if mask is not None:
-            valid = present & self._flags(mask, "mask", present, batched)
-        if reset is not None:
-            reset = present & self._flags(reset, "reset", present, batched)
-        kind = TracedLayout if torch.compiler.is_compiling() else RaggedLayout
-        return kind(valid, present, reset, self.batch_first)
-
-    def _flags(self, flags: Tensor, name: str, present: Tensor, batched: bool) -> Tensor:
-        """Flags given in the layout of the input, as ``[B, T]``."""
-        batch, steps = present.shape
-        if not batched:
-            check_flags(flags, (steps,), name)
-            return flags.to(present.device)[None]
-        check_flags(flags, (batch, steps) if self.batch_first else (steps, batch), name)
-        flags = flags.to(present.device)
-        return flags if self.batch_first else flags.t()
-
     def _state_widths(self) -> tuple[int, ...]:
         width = self.proj_size or self.hidden_size
         return (width, self.hidden_size) if self._cell == "lstm" else (width,)
@@ -315,6 +283,9 @@ class RecurrentLayer(nn.Module):
         for part, width, name in zip(hx, widths, names, strict=True):
             check_hidden(part, (count, layout.batch, width), name, x)
         return hx
+
+    def _weights_of_all(self) -> list[CellWeights]:
+        return [self._weights(index) for index in range(len(self._names))]
 
     def _run_layers(self, x: Tensor, initial: tuple[Tensor, ...] | None, layout: Layout):
         """What every layer and direction computed, in the order of torch's h_n."""

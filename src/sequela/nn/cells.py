@@ -171,13 +171,15 @@ class LSTMCell(_Cell):
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
         """The new h and c; as in torch, ``hx`` may be one tensor only without a batch."""
-        if hx is not None and len(hx) != 2:
-            raise RuntimeError("lstm_cell expects two hidden states")
-        if isinstance(hx, Tensor) and hx.dim() == 3:
-            raise TypeError(
-                "lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor"
-            )
-        state = None if hx is None else (hx[0], hx[1])
+        state = hx
+        if hx is not None and not (type(hx) is tuple and len(hx) == 2):
+            if len(hx) != 2:
+                raise RuntimeError("lstm_cell expects two hidden states")
+            if isinstance(hx, Tensor) and hx.dim() == 3:
+                raise TypeError(
+                    "lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor"
+                )
+            state = (hx[0], hx[1])
         h, c = self._step("lstm", input, state, ("hx[0]", "hx[1]"))
         return h, c
 

@@ -9,6 +9,7 @@ packed operator is all that the layers need.
 - ``from_rows(state, reverse)``: final state of the packed rows back to ``[B, W]``.
 - ``spread(x)``: a value per sequence ``[B, W]`` to each of its packed rows ``[R, W]``.
 - ``coordinates(x)``: of packed steps, the row of the batch and the step of each, int64 ``[N]``.
+- ``in_order``: whether packed rows are the rows of the batch, in their order.
 - ``unpack(steps, initial, reverse)``: ``[N, W]`` to the shape of the input; ``initial`` ``[R, W]``
   is what a held step shows before the first valid one, None writes zeros instead of holding.
 """
@@ -40,6 +41,7 @@ class Layout(Protocol):
 
     batch: int
     rows: int
+    in_order: bool
     batch_sizes: Uniform | Ragged | Tensor
 
     def pack(self, x: Tensor) -> Tensor: ...  # noqa: D102
@@ -70,6 +72,7 @@ class PackedLayout:
         self.batch_sizes: Uniform | Ragged | Tensor = sizes
         self._order = order
         self._back = packed.unsorted_indices
+        self.in_order = order is None and self._back is None
 
     def pack(self, x: Tensor) -> Tensor:
         """The data are packed already."""
@@ -128,6 +131,7 @@ class DenseLayout:
 
     def __init__(self, batch: int, steps: int, batch_first: bool):
         self.batch = self.rows = batch
+        self.in_order = True
         self._steps, self._batch_first = steps, batch_first
         self.batch_sizes: Uniform | Ragged | Tensor = Uniform(steps, batch)
 
@@ -166,6 +170,7 @@ class LengthsLayout:
         self._padding = Padding(lengths, steps, batch_first)
         self.batch = self.rows = self._padding.batch
         self.batch_sizes: Uniform | Ragged | Tensor = self._padding.sizes
+        self.in_order = self._padding.order is None
 
     def pack(self, x: Tensor) -> Tensor:
         """The valid steps, gathered."""
@@ -209,6 +214,7 @@ class RaggedLayout:
 
     def __init__(self, valid: Tensor, present: Tensor, reset: Tensor | None, batch_first: bool):
         self.batch, self._steps = valid.shape
+        self.in_order = False
         self._batch_first = batch_first
         self._valid, self._present = valid, present
         self._number_rows(reset)

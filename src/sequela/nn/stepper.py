@@ -49,6 +49,7 @@ class Stepper:
         if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
             raise ConfigError("batch of the stepper", got=repr(batch), wanted="1 or more")
         self.layer, self.batch = layer, batch
+        self._shape = (batch, layer.input_size)
         self._names = [tuple(names.get(field, "") for field in _FIELDS) for names in layer._names]
         weight = getattr(layer, layer._names[0]["w_hh"])
         self._dtype = weight.dtype
@@ -102,7 +103,13 @@ class Stepper:
             ConfigError: the layer is in training and would draw random numbers.
         """
         layer = self.layer
-        self._check(x)
+        if (
+            x.shape != self._shape
+            or x.dtype is not self._dtype
+            or x.requires_grad
+            or layer.training
+        ):
+            self._check(x)
         if layer._is_plain_cell:
             own = layer._parameters
             try:
@@ -116,7 +123,7 @@ class Stepper:
 
     def _check(self, x: Tensor) -> None:
         layer = self.layer
-        if x.shape != (self.batch, layer.input_size):
+        if x.shape != self._shape:
             raise RuntimeError(
                 f"Expected input size [{self.batch}, {layer.input_size}] of one step, "
                 f"got {list(x.shape)}"

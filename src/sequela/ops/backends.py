@@ -10,15 +10,26 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch.autograd import forward_ad
 
 from sequela.errors import ConfigError
 from sequela.ops import aten, native_recurrent, reference
 from sequela.ops.call import Call, Facts, Result, constant_when_compiled, describe
 
-__all__ = ["BACKENDS", "VARIABLE", "Backend", "choose", "explain", "force", "forced", "is_free"]
+__all__ = [
+    "BACKENDS",
+    "VARIABLE",
+    "Backend",
+    "choose",
+    "explain",
+    "force",
+    "forced",
+    "is_direct",
+    "is_free",
+]
 
 VARIABLE = "SEQUELA_BACKEND"
 
@@ -31,12 +42,14 @@ class Backend(NamedTuple):
         reason: why it is taken when it can be.
         objection: says why it cannot compute a call, or None.
         run: computes a call with at least one step.
+        checks: whether ``run`` refuses by itself what does not fit in a call.
     """
 
     name: str
     reason: str
     objection: Callable[[Facts], str | None]
     run: Callable[[Call], Result] | None
+    checks: Callable[[Call], bool] = lambda _: False
 
 
 BACKENDS = {
@@ -47,6 +60,7 @@ BACKENDS = {
             "our own kernels compute this call, with the same bits whatever the batch",
             native_recurrent.objection,
             native_recurrent.run,
+            native_recurrent.checks,
         ),
         Backend(
             "cuda",
@@ -60,6 +74,21 @@ BACKENDS = {
 }
 
 _forced: ContextVar[str | None] = ContextVar("sequela_backend", default=None)
+
+_is_recorded = torch._C._is_tracing  # by torch.jit
+_is_cast = torch._C._is_any_autocast_enabled  # quicker than the question about one device
+_peek, _count_modes = torch._C._functorch.peek_interpreter_stack, torch._C._len_torch_dispatch_stack
+
+# What os.environ keeps: its own `get` takes a microsecond, most of it for an error that it raises
+# and catches where there is no such variable, and every call asks.
+_environment: Any = getattr(os.environ, "_data", None)
+_KEY = os.environ.encodekey(VARIABLE)
+
+
+def _variable() -> str | None:
+    if _environment is None:
+        return os.environ.get(VARIABLE)
+    return os.environ[VARIABLE] if _KEY in _environment else None
 
 
 def _by_name(name: str, where: str) -> Backend:
@@ -94,7 +123,7 @@ def _named_by_context() -> str | None:
 
 @constant_when_compiled
 def _named_by_environment() -> str | None:
-    return os.environ.get(VARIABLE)
+    return _variable()
 
 
 def _forced_backend() -> tuple[Backend, str] | None:
@@ -107,7 +136,25 @@ def _forced_backend() -> tuple[Backend, str] | None:
 
 def is_free() -> bool:
     """Whether nothing forces a backend."""
-    return _forced.get() is None and not os.environ.get(VARIABLE)
+    return _forced.get() is None and not _variable()
+
+
+def is_direct() -> bool:
+    """Whether a call may go to the library past all choices.
+
+    It may not where something traces, transforms, casts or forces: that needs torch's operators.
+    """
+    # First, so that a compiler reads no further than this line.
+    return not (
+        torch.compiler.is_compiling()
+        or _is_recorded()
+        or _peek() is not None
+        or _count_modes() > 0
+        or _is_cast()
+        or forward_ad._current_level >= 0
+        or _forced.get() is not None
+        or _variable()
+    )
 
 
 def forced() -> str | None:

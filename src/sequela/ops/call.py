@@ -38,11 +38,11 @@ class Facts(NamedTuple):
     everything: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen, which would make it four times as slow to make
 class Call:
     """One layer in one direction; shapes as in :func:`sequela.ops.recurrent.run`.
 
-    ``sizes`` are the batch sizes, see :mod:`sequela.ops.sizes`.
+    ``sizes`` are the batch sizes, see :mod:`sequela.ops.sizes`. Nothing is assigned to it.
     """
 
     cell: Cell

@@ -11,7 +11,7 @@ from torch import Tensor
 from sequela.cells import CELLS, CellWeights
 from sequela.ops import reference
 from sequela.ops.call import Call
-from sequela.ops.native_call import EVERY_TENSOR
+from sequela.ops.native_layer import EVERY_TENSOR
 from sequela.ops.sizes import checked_sizes
 
 __all__ = ["differentiable", "own"]
@@ -35,7 +35,7 @@ def differentiable(
     """The gradients of a layer by plain PyTorch, as a graph that has gradients itself.
 
     Args:
-        cell: see :func:`sequela.ops.native_call.checked`.
+        cell: see :func:`sequela.ops.native_layer.checked`.
         sizes: see there.
         reverse: the direction.
         given: the layer's tensors.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sequela.ops.native import library
-from sequela.ops.native_call import PRECISIONS, done
+from sequela.ops.native_layer import PRECISIONS, done
 from sequela.ops.native_recurrent import is_traced
 
 __all__ = ["draw", "draw_seed", "philox"]

@@ -18,7 +18,7 @@ import torch
 
 __all__ = ["INTERFACE_VERSION", "library", "status"]
 
-INTERFACE_VERSION = 8
+INTERFACE_VERSION = 9
 _NAME = "libsequela.so"
 
 

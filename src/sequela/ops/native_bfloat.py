@@ -19,7 +19,7 @@ from torch import Tensor
 from sequela.cells import CellWeights
 from sequela.ops.call import Call, Result
 from sequela.ops.native import library
-from sequela.ops.native_call import checked, describe, done
+from sequela.ops.native_layer import checked, describe, done
 
 __all__ = ["forward", "has_pairs", "under_autocast", "widened"]
 
@@ -42,7 +42,7 @@ def forward(cell: str, sizes: Tensor, reverse: bool, *given: Tensor | None) -> t
     """All steps in bfloat16, without gradients.
 
     Args:
-        cell: as the others, see :func:`sequela.ops.native_call.checked`.
+        cell: as the others, see :func:`sequela.ops.native_layer.checked`.
         sizes: see there.
         reverse: see there.
         given: see there, in bfloat16.

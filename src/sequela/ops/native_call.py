@@ -1,33 +1,36 @@
-"""The boundary to the native library's recurrent kernels: arguments checked, called through ctypes.
+"""The native library's recurrent kernels over one layer: forward, backward, what is kept between.
 
-The C interface (``cpp/include/sequela/recurrent.h``) trusts its pointers, so every tensor is
-checked here, each time, before its address leaves Python.
+Arguments come checked from :mod:`sequela.ops.native_layer`.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from sequela.cells import CELLS
 from sequela.ops.native import library, status
+from sequela.ops.native_layer import (
+    CELL_NUMBERS,
+    EVERY_TENSOR,
+    OPTIONS,
+    PRECISIONS,
+    TENSORS,
+    WITH_ROWS,
+    Description,
+    Layer,
+    describe,
+    done,
+    has_options,
+    make_plain,
+)
 
 __all__ = [
-    "CELL_NUMBERS",
-    "EVERY_TENSOR",
-    "PRECISIONS",
-    "REQUIRED",
-    "TENSORS",
-    "WITH_ROWS",
-    "Layer",
     "backward",
-    "checked",
-    "describe",
-    "done",
     "forward",
     "handed_count",
     "instruction_set",
@@ -35,39 +38,10 @@ __all__ = [
     "unused_columns",
 ]
 
-CELL_NUMBERS = {"rnn_tanh": 0, "rnn_relu": 1, "lstm": 2, "gru_after": 3, "gru_before": 4}
 # The workspace of `cpp/walk.h`: the gates of all packed rows, each padded by one line of units, and
 # then, for some cells, a state of all rows.
 _LINE = 64  # bytes
 _KEEP_A_STATE = ("lstm", "gru_before")
-PRECISIONS = {torch.float32: 0, torch.float64: 1}
-# The tensors of a layer that only some calls have, in the order of the C structure.
-_OPTIONS = ("w_hr", "w_peephole", "norm_ih", "norm_hh", "norm_c", "norm_c_bias")
-_OPTIONS += ("mask", "keep_h", "keep_c")
-_REASONS = {
-    1: "the cell or the type is unknown to the library",
-    2: "a size is negative or too large",
-    3: "batch_sizes increase, are negative or do not sum to the rows of the data",
-    4: "an array is missing",
-    5: "there is not enough memory",
-    8: "the cell does not have such an option",
-}
-
-
-class _Layer(ctypes.Structure):
-    """``struct sequela_layer``."""
-
-    _fields_ = (
-        *((name, ctypes.c_int32) for name in ("cell", "precision", "reverse", "threads")),
-        *((name, ctypes.c_int64) for name in "NTBDH"),
-        ("batch_sizes", ctypes.c_void_p),
-        *((name, ctypes.c_void_p) for name in ("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh")),
-        ("P", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in _OPTIONS),
-        ("zoneout_h", ctypes.c_double),
-        ("zoneout_c", ctypes.c_double),
-        ("everything", ctypes.c_int32),
-    )
 
 
 class _Everything(ctypes.Structure):
@@ -86,50 +60,9 @@ class _Gradients(ctypes.Structure):
             + ("dh0", "dc0", "dall_c")
         ),
         ("dall_gates", ctypes.c_void_p * 4),
-        *((f"d{name}", ctypes.c_void_p) for name in _OPTIONS[:6]),
+        *((f"d{name}", ctypes.c_void_p) for name in OPTIONS[:6]),
         ("samples", ctypes.c_int64),
     )
-
-
-class Layer(NamedTuple):
-    """The arguments of one layer in one direction, checked and contiguous.
-
-    ``sizes`` is int64 ``[T]`` on the CPU. From ``x`` on come tensors; all but :data:`REQUIRED` may
-    be None, and those from ``mask`` on have no gradient. Then come numbers. The operator's schema
-    is made from these fields.
-    """
-
-    cell: str
-    sizes: Tensor
-    reverse: bool
-    x: Tensor
-    h0: Tensor
-    c0: Tensor | None
-    w_ih: Tensor
-    w_hh: Tensor
-    b_ih: Tensor | None
-    b_hh: Tensor | None
-    w_hr: Tensor | None = None
-    w_peephole: Tensor | None = None
-    norm_ih: Tensor | None = None
-    norm_hh: Tensor | None = None
-    norm_c: Tensor | None = None
-    norm_c_bias: Tensor | None = None
-    mask: Tensor | None = None
-    keep_h: Tensor | None = None
-    keep_c: Tensor | None = None
-    zoneout_h: float = 0.0
-    zoneout_c: float = 0.0
-    everything: bool = False
-
-
-# The names of a layer's tensors, in order: all, those of a plain layer, those never None, and those
-# that have rows, of the batch or packed.
-EVERY_TENSOR = Layer._fields[3:-3]
-TENSORS = EVERY_TENSOR[:7]
-_NOTHING = (None,) * len(EVERY_TENSOR)
-REQUIRED = ("x", "h0", "w_ih", "w_hh")
-WITH_ROWS = ("x", "h0", "c0", "mask", "keep_h", "keep_c")
 
 
 def instruction_set() -> str:
@@ -141,109 +74,8 @@ def instruction_set() -> str:
     return loaded.sequela_instruction_set().decode()
 
 
-def checked(
-    cell: str,
-    sizes: Tensor,
-    reverse: bool,
-    *given: Tensor | None,
-    rates: tuple[float, float] = (0.0, 0.0),
-    everything: bool = False,
-    types: Sequence[torch.dtype] = tuple(PRECISIONS),
-) -> Layer:
-    """Contiguous arguments that fit each other.
-
-    Args:
-        cell: ``rnn_tanh``, ``rnn_relu``, ``lstm``, ``gru_after`` or ``gru_before``.
-        sizes: int64 ``[T]`` on the CPU.
-        reverse: the direction.
-        given: the tensors named in :data:`EVERY_TENSOR`, as many as there are: ``x [N, D]``,
-            ``h0 [B, P]``, ``c0 [B, H]`` (LSTM) or None, ``w_ih [G*H, D]``, ``w_hh [G*H, P]``,
-            ``b_ih`` and ``b_hh [G*H]`` or None, and what a call with options has besides.
-        rates: zoneout of h and of c as a probability, the expectation.
-        everything: whether every state and gate is returned.
-        types: the types that the caller's kernel reads.
-
-    Raises:
-        RuntimeError: something does not fit, by name, with what was got and wanted.
-    """
-    if cell not in CELL_NUMBERS:
-        raise RuntimeError(
-            f"native: unknown cell {cell!r}, wanted one of {', '.join(CELL_NUMBERS)}"
-        )
-    given = (*given, *_NOTHING[len(given) :])
-    x, h0, c0, w_ih, w_hh = given[:5]
-    if x is None or h0 is None or w_ih is None or w_hh is None:
-        raise RuntimeError("native: x, h0, w_ih and w_hh must be given")
-    for name, part in (("x", x), ("h0", h0), ("w_ih", w_ih), ("w_hh", w_hh)):
-        if part.dim() != 2:
-            raise RuntimeError(f"native: {name} must have 2 dimensions, got {part.dim()}")
-    if (c0 is not None) != (cell == "lstm"):
-        raise RuntimeError(f"native: c0 is the LSTM's, got {type(c0).__name__} for {cell}")
-    dtype = x.dtype
-    if dtype not in types:
-        names = " or ".join(str(one).removeprefix("torch.") for one in types)
-        raise RuntimeError(f"native: x must be {names}, got {dtype}")
-    hidden = w_hh.shape[1] if given[7] is None else w_hh.shape[0] // CELLS[cell].gate_count
-    shapes = _shapes(cell, x, h0, w_ih, w_hh, hidden)
-    ready: Any = [
-        None if part is None else _plain(name, part, shape, dtype)
-        for name, part, shape in zip(EVERY_TENSOR, given, shapes, strict=True)
-    ]
-    sizes = _plain("batch_sizes", sizes, (sizes.numel(),), torch.int64)
-    # pyrefly: ignore [bad-argument-count]
-    return Layer(cell, sizes, bool(reverse), *ready, *rates, everything)
-
-
-def _shapes(
-    cell: str, x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, hidden: int
-) -> tuple[tuple[int, ...], ...]:
-    """The shape that each of :data:`EVERY_TENSOR` must have."""
-    steps, batch, size, width = x.shape[0], h0.shape[0], w_ih.shape[1], w_hh.shape[1]
-    rows = CELLS[cell].gate_count * hidden
-    plain = ((steps, size), (batch, width), (batch, hidden), (rows, size), (rows, width))
-    norms = ((rows,), (rows,), (hidden,), (hidden,))
-    masks = ((batch, width), (steps, width), (steps, hidden))
-    return (*plain, (rows,), (rows,), (width, hidden), (3, hidden), *norms, *masks)
-
-
-def _plain(name: str, part: Tensor, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    if part.shape != shape:
-        raise RuntimeError(f"native: {name} must have shape {list(shape)}, got {list(part.shape)}")
-    if part.dtype != dtype:
-        raise RuntimeError(f"native: {name} must be {dtype}, got {part.dtype}")
-    if not part.is_cpu or part.layout is not torch.strided:
-        raise RuntimeError(
-            f"native: {name} must be a dense tensor on the CPU, got {part.layout} on {part.device}"
-        )
-    if part.is_contiguous() and not part.is_neg():
-        return part
-    return part.contiguous().resolve_neg()
-
-
 def _address(part: Tensor | None) -> int:
     return 0 if part is None else part.data_ptr()
-
-
-def describe(layer: Layer) -> _Layer:
-    """The layer as the library takes it; the layer must outlive what is returned."""
-    x, w_hh = layer.x, layer.w_hh
-    pointers = [0 if part is None else part.data_ptr() for part in layer[3:-3]]
-    return _Layer(
-        CELL_NUMBERS[layer.cell],
-        PRECISIONS.get(x.dtype, 0),  # the entry for bfloat16 does not read it
-        layer.reverse,
-        torch.get_num_threads(),
-        x.shape[0],
-        layer.sizes.shape[0],
-        layer.h0.shape[0],
-        x.shape[1],
-        w_hh.shape[0] // CELLS[layer.cell].gate_count,
-        layer.sizes.data_ptr(),
-        *pointers[:7],
-        w_hh.shape[1],
-        *pointers[7:],
-        *layer[-3:],
-    )
 
 
 def _library() -> ctypes.CDLL:
@@ -259,12 +91,6 @@ def _library() -> ctypes.CDLL:
     return loaded
 
 
-def done(code: int) -> None:
-    """Raises RuntimeError in words unless the library's status is good."""
-    if code:
-        raise RuntimeError(f"native: {_REASONS.get(code, f'the library returned {code}')}")
-
-
 def saved_width(
     cell: str, dtype: torch.dtype, hidden: int, optioned: bool = False, normed: bool = False
 ) -> int:
@@ -277,18 +103,24 @@ def saved_width(
         optioned: whether the layer has any option.
         normed: whether its products are normalised.
     """
-    described = _Layer(cell=CELL_NUMBERS[cell], precision=PRECISIONS[dtype], H=hidden, P=hidden)
-    described.everything = optioned
-    described.norm_ih = 1 if normed else None  # only compared with null
-    return _width(_library(), described)
+    return _width(cell, dtype, int(hidden), bool(optioned), bool(normed))
 
 
-def _width(loaded: ctypes.CDLL, described: _Layer) -> int:
-    one = _Layer.from_buffer_copy(described)
-    one.N, one.T, one.B = 1, 0, 0
-    count = loaded.sequela_saved_bytes(ctypes.addressof(one))
+@functools.lru_cache(maxsize=1024)
+def _width(cell: str, dtype: torch.dtype, hidden: int, optioned: bool, normed: bool) -> int:
+    one = Description(cell=CELL_NUMBERS[cell], precision=PRECISIONS[dtype], H=hidden, P=hidden)
+    one.N, one.T, one.B, one.everything = 1, 0, 0, optioned
+    one.norm_ih = 1 if normed else None  # only compared with null
+    count = _library().sequela_saved_bytes(ctypes.addressof(one))
     done(-count if count < 0 else 0)
-    return count // (8 if described.precision else 4)
+    return count // dtype.itemsize
+
+
+def _width_of(layer: Layer) -> int:
+    # As the operator's fake implementation sees it: an option without a row is one, too.
+    hidden = layer.w_hh.shape[0] // CELLS[layer.cell].gate_count
+    normed = layer.norm_ih is not None or layer.norm_hh is not None
+    return _width(layer.cell, layer.x.dtype, hidden, has_options(layer), normed)
 
 
 def unused_columns(layer: Layer, saved: Tensor) -> Tensor:
@@ -340,7 +172,7 @@ def forward(
             addresses.insert(0, 0)
         every = _Everything(addresses[0], tuple(addresses[1:]))
     make = x.new_zeros if clean else x.new_empty
-    saved = make(rows, _width(loaded, described) if keep else 0)
+    saved = make(rows, _width_of(layer) if keep else 0)
     done(
         loaded.sequela_forward(
             ctypes.addressof(described),
@@ -387,40 +219,26 @@ def backward(
         RuntimeError: ``output``, ``saved`` or one of ``late`` does not fit the layer.
     """
     results = [
-        _room(name, part, samples) if part is not None and want else None
+        _room(name, part, samples) if want and part is not None else None
         for name, part, want in zip(EVERY_TENSOR, layer[3:-3], wanted, strict=False)
     ]
-    results += [None] * (len(EVERY_TENSOR) - len(results))
-    rows = layer.x.shape[0]
-    output = _plain("output", output, (rows, layer.w_hh.shape[1]), layer.x.dtype)
+    results += [None] * (len(TENSORS) - len(results))
+    rows, width, dtype = layer.x.shape[0], layer.w_hh.shape[1], layer.x.dtype
+    output = make_plain("output", output, (rows, width), dtype)
     if not saved.is_contiguous():
         raise RuntimeError("native: saved is written over, so it must be contiguous")
-    saved = _plain("saved", saved, (rows, _width(_library(), describe(layer))), layer.x.dtype)
+    saved = make_plain("saved", saved, (rows, _width_of(layer)), dtype)
     described = describe(layer)
-    each = (output.shape[0], described.H)
-    shapes = [(output.shape[0], described.P), (described.B, described.P)]
-    shapes += [] if layer.c0 is None else [(described.B, described.H)]
-    count = handed_count(layer.cell) if layer.everything else 0
-    shapes += [each] * count
-    names = ("output", "h_n", *(() if layer.c0 is None else ("c_n",)))
-    names += ("a state or gate",) * count
-    ready = [
-        None if part is None else _plain(f"the gradient of {name}", part, shape, output.dtype)
-        for name, part, shape in zip(names, late, shapes, strict=False)
-    ]
-    if layer.c0 is None:
-        ready.insert(2, None)
-        ready.insert(3, None)
-    ready += [None] * (8 - len(ready))
-    dx, dh0, dc0, dw_ih, dw_hh, db_ih, db_hh, *extra = results
-    parts = (*ready[:3], dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, ready[3])
-    gates = tuple(_address(part) for part in ready[4:8])
-    gradients = _Gradients(
-        *(_address(part) for part in parts),
-        gates,
-        *(_address(part) for part in extra[:6]),
-        samples,
-    )
+    reached = _reached(layer, described, late)
+    dx, dh0, dc0, dw_ih, dw_hh, db_ih, db_hh, *extra = map(_address, results)
+    # What else `late` holds must outlive the call, and so must the results.
+    addresses = [_address(part) for part in reached]
+    gradients = _Gradients(*addresses[:3], dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0)
+    if len(addresses) > 3:
+        gradients.dall_c, gradients.dall_gates = addresses[3], tuple(addresses[4:])
+    for name, address in zip(OPTIONS[:6], extra, strict=False):
+        setattr(gradients, f"d{name}", address)
+    gradients.samples = samples
     done(
         _library().sequela_backward(
             ctypes.addressof(described),
@@ -429,7 +247,32 @@ def backward(
             ctypes.addressof(gradients),
         )
     )
-    return tuple(results[: max(len(wanted), len(TENSORS))])
+    return tuple(results)
+
+
+def _reached(
+    layer: Layer, described: Description, late: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """The gradients of the output, h_n and c_n, and if there are any of every c and each gate."""
+    names, dtype, lstm = ["output", "h_n"], layer.x.dtype, layer.c0 is not None
+    shapes = [(described.N, described.P), (described.B, described.P)]
+    if lstm:
+        names.append("c_n")
+        shapes.append((described.B, described.H))
+    if layer.everything:
+        count = handed_count(layer.cell)
+        names += ["a state or gate"] * count
+        shapes += [(described.N, described.H)] * count
+    found = [
+        None if part is None else make_plain(f"the gradient of {name}", part, shape, dtype)
+        for name, part, shape in zip(names, late, shapes, strict=False)
+    ]
+    found += [None] * (3 - len(found) - (not lstm))
+    if not lstm:
+        found.insert(2, None)
+        if len(found) > 3:
+            found.insert(3, None)
+    return found
 
 
 def _room(name: str, part: Tensor, samples: int) -> Tensor:

@@ -7,6 +7,7 @@ Three ways lead to the kernels. Without gradients they are called straight. In e
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,12 +19,13 @@ from sequela.ops import native_bfloat, reference
 from sequela.ops.call import Call, Facts, Result, constant_when_compiled
 from sequela.ops.differentiable import differentiable
 from sequela.ops.native import library, status
-from sequela.ops.native_call import CELL_NUMBERS, PRECISIONS, backward, checked, forward
+from sequela.ops.native_call import backward, forward
+from sequela.ops.native_layer import CELL_NUMBERS, EVERY_TENSOR, PRECISIONS, TENSORS, checked
 from sequela.ops.operator import recurrent
-from sequela.ops.sizes import table
+from sequela.ops.sizes import Sizes, Uniform, table
 from sequela.ops.transforms import transformed
 
-__all__ = ["is_traced", "objection", "run"]
+__all__ = ["checks", "is_traced", "objection", "run"]
 
 
 def objection(facts: Facts) -> str | None:
@@ -67,11 +69,27 @@ def _is_transformed() -> bool:
     return torch._C._functorch.peek_interpreter_stack() is not None
 
 
+def checks(call: Call) -> bool:
+    """Whether :func:`run` refuses by itself what does not fit: where nothing is converted first."""
+    return (
+        call.data.dtype in PRECISIONS
+        and not torch.is_autocast_enabled("cpu")
+        and not is_traced()
+        and not _has_tracked_mask(call)
+    )
+
+
+def _has_tracked_mask(call: Call) -> bool:
+    for part in (call.mask, *call.keep):
+        if part is not None and isinstance(part, Tensor) and part.requires_grad:
+            return True
+    return False
+
+
 def run(call: Call) -> Result:
     """Computes a call with at least one step; see :func:`sequela.ops.recurrent.run`."""
-    for part in (call.mask, *call.keep):
-        if isinstance(part, Tensor) and part.requires_grad:
-            return reference.run(call)  # masks are constants to the kernels
+    if _has_tracked_mask(call):
+        return reference.run(call)  # masks are constants to the kernels
     if torch.is_autocast_enabled("cpu"):
         return native_bfloat.under_autocast(call, _run)
     return _run(call)
@@ -79,24 +97,26 @@ def run(call: Call) -> Result:
 
 def _run(call: Call) -> Result:
     cell, reverse, everything = call.cell.name, call.reverse, call.everything
-    states, keep = len(call.initial), (*call.keep, None)[:2]
-    drawn = [part if isinstance(part, Tensor) else None for part in keep]
-    rates = [0.0 if part is None or isinstance(part, Tensor) else part for part in keep]
-    rates = (rates[0], rates[1])
-    c0 = call.initial[1] if states > 1 else None
-    sizes = table(call.sizes)
-    given = (call.data, call.initial[0], c0, *call.weights, call.mask, *drawn)
+    weights, initial = call.weights, call.initial
+    if (weights.b_ih is None) != (weights.b_hh is None):
+        raise RuntimeError("native: b_ih and b_hh must both be given or both be None")
+    c0 = initial[1] if len(initial) > 1 else None
+    drawn, rates = _kept(call.keep)
+    given = _trimmed((call.data, initial[0], c0, *weights, call.mask, *drawn))
     late, traced = torch.is_grad_enabled() and _is_tracked(given), is_traced()
+    sizes = table(call.sizes) if traced else _known_table(call.sizes)
     transforms = traced and not torch.compiler.is_compiling() and _is_transformed()
     half = call.data.dtype is torch.bfloat16
     if half and (late or transforms or not (traced or _has_bfloat(call))):
         return native_bfloat.widened(call, _run)
-    if transforms:
-        output, *final = transformed(cell, sizes, reverse, *given, *rates, everything)
-    elif traced:
-        output, *final = recurrent(cell, sizes, reverse, late, *given, *rates, everything)
+    if traced:
+        every = (*given, *(None,) * (len(EVERY_TENSOR) - len(given)), *rates, everything)
+        if transforms:
+            output, *final = transformed(cell, sizes, reverse, *every)
+        else:
+            output, *final = recurrent(cell, sizes, reverse, late, *every)
     elif half:
-        output, *final = native_bfloat.forward(cell, sizes, reverse, *given[:7])
+        output, *final = native_bfloat.forward(cell, sizes, reverse, *given)
     elif late:
         output, *final = _Recurrent.apply((cell, reverse, rates, everything), sizes, *given)
     else:
@@ -104,9 +124,50 @@ def _run(call: Call) -> Result:
         output, *final, _ = forward(layer)
     if not everything:
         return Result(output, tuple(final), {})
+    states = len(initial)
     names = (*call.cell.state._fields[1:], *call.cell.gates._fields)
     handed = dict(zip(names, final[states:], strict=True))
     return Result(output, tuple(final[:states]), {"h": output.clone(), **handed})
+
+
+def _trimmed(given: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+    """Without the options that are not there: each costs something in every function it passes."""
+    count = len(given)
+    while count > len(TENSORS) and given[count - 1] is None:
+        count -= 1
+    return given[:count]
+
+
+_FEW_STEPS = 4096  # of which tables are kept: two megabytes in all
+
+
+def _known_table(sizes: Sizes) -> Tensor:
+    """As :func:`sequela.ops.sizes.table`, made once for all dense calls of one shape."""
+    if isinstance(sizes, Uniform) and sizes.steps <= _FEW_STEPS:
+        return _uniform_table(*sizes)
+    return table(sizes)
+
+
+@functools.lru_cache(maxsize=64)
+def _uniform_table(steps: int, rows: int) -> Tensor:
+    # One of inference mode could not be kept for a backward pass.
+    with torch.inference_mode(False):
+        return table(Uniform(steps, rows))
+
+
+_KEPT_NOTHING = (None, None), (0.0, 0.0)
+
+
+def _kept(
+    keep: Sequence[Tensor | float | None],
+) -> tuple[tuple[Tensor | None, Tensor | None], tuple[float, float]]:
+    """Zoneout of h and of c as drawn masks, and as probabilities."""
+    h, c = (*keep, None)[:2]
+    if h is None and c is None:
+        return _KEPT_NOTHING
+    masks = [part if isinstance(part, Tensor) else None for part in (h, c)]
+    rates = [0.0 if part is None or isinstance(part, Tensor) else part for part in (h, c)]
+    return (masks[0], masks[1]), (rates[0], rates[1])
 
 
 def _has_bfloat(call: Call) -> bool:

@@ -11,19 +11,18 @@ import functools
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sequela.cells import CellWeights
 from sequela.ops.native import library
-from sequela.ops.native_call import Layer, checked, describe, done
+from sequela.ops.native_layer import Layer, checked, describe, done
 
-__all__ = ["PackedWeights", "is_plain"]
+__all__ = ["SHORT", "PackedWeights"]
 
-_PLAIN = (Tensor, nn.Parameter)
 _STALE = 6
 # Multiply-adds of about a tenth of a millisecond: above, other threads of Python may run meanwhile;
 # below, waiting for them afterwards would cost more than the step.
-_SHORT = 4_000_000
+SHORT = 4_000_000
 
 
 @functools.cache
@@ -39,18 +38,6 @@ def _functions() -> tuple[Callable[..., int], Callable[..., int], ctypes.CDLL]:
         pointers = [ctypes.c_void_p] * 6
         handle.sequela_step.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_int64, *pointers]
     return holding.sequela_step, loaded.sequela_step, loaded
-
-
-def is_plain(part: Tensor, rows: int, width: int, dtype: torch.dtype) -> bool:
-    """Whether the library can read these ``[rows, width]`` as they lie in memory."""
-    return (
-        type(part) in _PLAIN
-        and part.dtype is dtype
-        and part.shape == (rows, width)
-        and part.is_contiguous()
-        and part.is_cpu
-        and not part.is_neg()
-    )
 
 
 class PackedWeights:
@@ -96,7 +83,7 @@ class PackedWeights:
         self._memory = torch.empty(count, dtype=torch.uint8, device="cpu")
         self._packed = self._memory.data_ptr()
         done(loaded.sequela_pack(self._pointer, self._packed))
-        self._most_rows = _SHORT // max(w_ih.numel() + w_hh.numel(), 1)
+        self._most_rows = SHORT // max(w_ih.numel() + w_hh.numel(), 1)
 
     def fits(self, weights: Sequence[Tensor | None]) -> bool:
         """Whether these are the tensors that were packed, unchanged since."""

@@ -18,16 +18,14 @@ from torch.nn.functional import pad
 
 from sequela.ops import native_bfloat, native_call
 from sequela.ops.differentiable import differentiable, own
-from sequela.ops.native_call import (
+from sequela.ops.native_call import handed_count, saved_width, unused_columns
+from sequela.ops.native_layer import (
     EVERY_TENSOR,
     REQUIRED,
     TENSORS,
     WITH_ROWS,
     Layer,
     checked,
-    handed_count,
-    saved_width,
-    unused_columns,
 )
 
 __all__ = ["BACKWARD", "FORWARD", "named", "reached", "recurrent"]
@@ -56,11 +54,11 @@ def recurrent(
     """Calls the operator.
 
     Args:
-        cell: see :func:`sequela.ops.native_call.checked`.
+        cell: see :func:`sequela.ops.native_layer.checked`.
         sizes: see there.
         reverse: the direction.
         keep: whether a gradient will be asked for: without it the workspace has width 0.
-        given: the tensors named in :data:`sequela.ops.native_call.EVERY_TENSOR`, zoneout of h and
+        given: the tensors named in :data:`sequela.ops.native_layer.EVERY_TENSOR`, zoneout of h and
             of c as a probability, and whether every state and gate is returned; the options and
             what follows them may be left out.
 

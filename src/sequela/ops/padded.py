@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 
 from sequela.ops.backends import forced, is_free
 from sequela.ops.native import library
-from sequela.ops.native_call import done
+from sequela.ops.native_layer import done
 from sequela.ops.native_recurrent import is_traced
 from sequela.ops.sizes import Ragged
 

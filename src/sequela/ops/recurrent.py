@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from sequela.cells import CELLS, Cell, CellWeights
+from sequela.errors import ConfigError
 from sequela.ops.backends import choose
 from sequela.ops.call import Call, Result
 from sequela.ops.sizes import Ragged, Uniform, checked_sizes, count, first
@@ -62,12 +63,29 @@ def run(
     sizes = checked_sizes(batch_sizes, torch.compiler.is_compiling())
     keep = tuple(keep) or (None,) * states
     call = Call(row, data, sizes, tuple(initial), weights, reverse, mask, keep, everything)
-    _check(call)
-    if data.shape[0] == 0:
+    if len(call.initial) != states:
+        names = row.state._fields
+        raise RuntimeError(f"{cell} has the state {names}, got {len(call.initial)} tensors")
+    if len(keep) != states:
+        names = row.state._fields
+        raise RuntimeError(f"keep must have one entry for each of {names}, got {len(keep)}")
+    if data.dim() != 2 or data.shape[0] == 0:
+        _check(call)
         return _without_steps(call)
-    backend = choose(call.facts)
+    try:
+        backend = choose(call.facts)
+    except ConfigError:
+        _check(call)  # arguments that do not fit come before a backend that does not
+        raise
     assert backend.run is not None
-    return backend.run(call)
+    if not backend.checks(call):
+        _check(call)
+        return backend.run(call)
+    try:
+        return backend.run(call)
+    except RuntimeError:
+        _check(call)  # says what does not fit in the words of this function
+        raise
 
 
 def _without_steps(call: Call) -> Result:
@@ -134,8 +152,6 @@ def _check(call: Call) -> None:
     if not isinstance(call.sizes, Tensor) and data.shape[0] != count(call.sizes):
         raise RuntimeError(f"batch_sizes sum to {count(call.sizes)}, got {data.shape[0]} steps")
     names = call.cell.state._fields
-    if len(initial) != len(names):
-        raise RuntimeError(f"{call.cell.name} has the state {names}, got {len(initial)} tensors")
     batch = initial[0].shape[0] if initial[0].dim() else 0
     widths = [projected if name == "h" else hidden for name in names]
     for name, width, part in zip(names, widths, initial, strict=True):
@@ -144,8 +160,6 @@ def _check(call: Call) -> None:
         raise RuntimeError(f"initial state has {batch} rows, batch_sizes[0] is {first(call.sizes)}")
     if call.mask is not None:
         _check_part("mask", call.mask, (batch, projected), data)
-    if len(call.keep) != len(names):
-        raise RuntimeError(f"keep must have one entry for each of {names}, got {len(call.keep)}")
     for name, width, keep in zip(names, widths, call.keep, strict=True):
         if isinstance(keep, Tensor):
             _check_part(f"keep of {name}", keep, (data.shape[0], width), data)

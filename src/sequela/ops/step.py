@@ -15,14 +15,13 @@ from typing import Any
 
 import torch
 from torch import _VF, Tensor
-from torch.autograd import forward_ad
 
 from sequela.cells import CELLS, CellWeights, input_product
-from sequela.ops.backends import choose, is_free
+from sequela.ops.backends import choose, is_direct
 from sequela.ops.call import Facts
-from sequela.ops.native_call import PRECISIONS
+from sequela.ops.native_layer import PRECISIONS, is_plain
 from sequela.ops.native_recurrent import is_traced
-from sequela.ops.native_step import PackedWeights, is_plain
+from sequela.ops.native_step import PackedWeights
 from sequela.ops.recurrent import check_weights
 
 __all__ = ["Packing", "quick_stack", "quick_step", "run_step"]
@@ -83,7 +82,7 @@ def quick_step(
     Raises:
         RuntimeError: a weight does not fit.
     """
-    if not _may_be_quick():
+    if not is_direct():
         return None
     return _native_step(cell, x, state, weights, packing)
 
@@ -111,7 +110,7 @@ def quick_stack(
         RuntimeError: a weight does not fit.
     """
     top = state[-1][0]
-    if not (_may_be_quick() and top.is_cpu):
+    if not (is_direct() and top.is_cpu):
         return None
     packed, size = [], x.shape[-1]
     for row, packing, part in zip(weights, packings, state):  # noqa: B905
@@ -123,9 +122,9 @@ def quick_stack(
         packed.append(one)
         size = one.hidden
     rows = top.shape[0]
-    if not is_plain(x, rows, packed[0].size, top.dtype):
+    if not is_plain(x, (rows, packed[0].size), top.dtype):
         x = x.contiguous().resolve_neg()
-        if not is_plain(x, rows, packed[0].size, top.dtype):
+        if not is_plain(x, (rows, packed[0].size), top.dtype):
             return None
     output = torch.empty_like(top)
     read, to = x.data_ptr(), output.data_ptr()
@@ -137,11 +136,6 @@ def quick_stack(
             one = packings[index].get(cell, weights[index])
         read = h
     return output
-
-
-def _may_be_quick() -> bool:
-    plain = forward_ad._current_level < 0 and not torch.is_autocast_enabled("cpu")
-    return plain and not _is_traced() and is_free()
 
 
 def _is_traced() -> bool:
@@ -157,22 +151,26 @@ def _native_step(
 ) -> tuple[Tensor, ...] | None:
     if torch.is_grad_enabled():
         given = (x, *weights) if state is None else (x, *state, *weights)
-        if any(part is not None and part.requires_grad for part in given):
-            return None
-    packed = packing.get(cell, weights)
-    if packed is None or x.dim() != 2:
+        for part in given:
+            if part is not None and part.requires_grad:
+                return None
+    packed, shape = packing._packed, x.shape
+    if packed is None or packed.cell != cell or not packed.fits(weights):
+        packed = packing.get(cell, weights)
+    if packed is None or len(shape) != 2:
         return None
-    rows, hidden, dtype = x.shape[0], packed.hidden, packed.dtype
-    if not is_plain(x, rows, packed.size, dtype):
+    rows, hidden, dtype = shape[0], packed.hidden, packed.dtype
+    if not is_plain(x, (rows, packed.size), dtype):
         return None
     h0 = c0 = c_n = 0
     if state is None:
         h = x.new_empty((rows, hidden))
     else:
+        wanted = rows, hidden
         for part in state:
-            if not is_plain(part, rows, hidden, dtype):
+            if not is_plain(part, wanted, dtype):
                 return None
-        h = torch.empty_like(state[0])
+        h = torch.empty_like(state[0])  # takes half as long as a shape and a type
         h0, c0 = state[0].data_ptr(), state[-1].data_ptr()
     new = (h,)
     if cell == "lstm":

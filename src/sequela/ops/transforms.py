@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sequela.ops.native_call import EVERY_TENSOR, WITH_ROWS
+from sequela.ops.native_layer import EVERY_TENSOR, WITH_ROWS
 from sequela.ops.operator import named, reached
 
 __all__ = ["transformed"]
