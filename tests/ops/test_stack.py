@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -116,6 +117,28 @@ def test_weights_are_described_again_when_they_lie_elsewhere(calls):
         layer(x)
     twin = copy.deepcopy(nn.RNN(8, 8))
     assert twin._stack is not layer._stack
+
+
+@torch.no_grad()
+def test_many_threads_call_one_layer():
+    layer = nn.LSTM(3, 20, 2, bidirectional=True)
+    data = [torch.randn(4, 1 + i, 3) for i in range(6)]
+    wanted, wrong = [layer(x)[0] for x in data], []
+
+    def work(index):
+        with torch.no_grad():
+            for _ in range(50):
+                if index == 0:
+                    layer._stack._passes = None  # as a change of the weights would have it
+                if not torch.equal(layer(data[index])[0], wanted[index]):
+                    wrong.append(index)
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(len(data))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
 
 
 def test_what_is_not_computed_by_one_call(calls):

@@ -202,6 +202,7 @@ class Stack:
                     return None
         passes = self._passes
         if passes is None or passes.kind != kind or not passes.fits(given):
+            self._passes = None  # what is no longer used need not be kept
             facts = Facts(kind[0], x.device.type, x.dtype)
             if x.dtype not in PRECISIONS or choose(facts).name != "native":
                 return None
