@@ -157,7 +157,8 @@ def plan(rivals: dict[str, str], scale: float) -> dict[str, tuple[Job, float]]:
 def _kept(out: Path, stamp: str | None, fresh: bool) -> dict[str, Any]:
     if not fresh and out.is_file():
         before = json.loads(out.read_text())
-        if before.get("commit") == stamp:
+        # The results themselves are a change of the tree.
+        if str(before.get("commit")).rstrip("+") == str(stamp).rstrip("+"):
             return before
     return {"commit": stamp, "machine": machine(), "versions": versions(), "jobs": {}}
 

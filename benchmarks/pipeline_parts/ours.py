@@ -39,6 +39,7 @@ def tables(source: str, data: str, out: str) -> Work:
 
     def work() -> dict[str, Any]:
         summary = write(sources.read(source, data), out)
+        assert not summary.unchanged
         return {"tables": dict(summary.tables), "events": summary.events}
 
     return work
@@ -52,7 +53,9 @@ def csv(mapping: str, out: str, processes: int) -> Work:
     def work() -> dict[str, Any]:
         extract = sources.read("csv_events", mapping)
         origin = ("csv_events", Path(mapping), {})
-        return {"events": write(extract, out, processes=processes, origin=origin).events}
+        summary = write(extract, out, processes=processes, origin=origin)
+        assert not summary.unchanged
+        return {"events": summary.events}
 
     return work
 
@@ -152,7 +155,9 @@ def meds_batches(data: str, part: str) -> Work:
             schema={"age": pl.Float64, "sex": pl.String},
         )
         seen = observations(whole, keys)
-        samples = VisitEncoder.fit(seen, keys, people).encode(seen, keys, people)
+        # The rival keeps every code.
+        encoder = VisitEncoder.fit(seen, keys, people, min_subjects=1)
+        samples = encoder.encode(seen, keys, people)
         subjects, steps, codes = 0, 0, 0
         for batch in _batches(samples):
             subjects += len(batch)
