@@ -16,7 +16,7 @@ from sequela.events import PARTS, EventData, write_events
 from sequela.experiments import SplitSettings
 from sequela.settings import checked
 from sequela.train import dealing
-from sequela.train.dealing import NOWHERE, deal
+from sequela.train.dealing import NOWHERE, deal, rolling_origins
 
 START = datetime(2020, 1, 1)
 
@@ -151,3 +151,15 @@ def test_the_site_of_a_label_is_the_last_one_known_at_its_prediction(tmp_path: P
     labels = pl.DataFrame({"subject_id": [1] * 4, "prediction_time": times})
     found = dealing._sites(data, labels, "SITE//")
     assert found.to_list() == [None, "SITE//a", "SITE//a", "SITE//b"]
+
+
+def test_blocks_of_time_end_where_their_part_does():
+    start, days = datetime(2020, 1, 1), 101
+    times = [start + day * timedelta(days=1) for day in range(days)]
+    labels = pl.DataFrame({"subject_id": [1] * days, "prediction_time": times})
+    part, groups, _ = rolling_origins(labels, (0.7, 0.15, 0.15), timedelta(days=7))
+    blocks = {name: set(groups[part == name]) for name in ("train", "tuning", "held_out")}
+    assert not blocks["train"] & blocks["tuning"]
+    assert not blocks["tuning"] & blocks["held_out"]
+    # Origins 64 to 69 look into the tuning part, which begins on day 70.
+    assert np.flatnonzero(part == NOWHERE)[:6].tolist() == [64, 65, 66, 67, 68, 69]

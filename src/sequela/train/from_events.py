@@ -104,7 +104,7 @@ def prepare(experiment: Experiment) -> Prepared:
             *_few_subjects(settings.min_subjects),
             *_facts(encoder),
             *said,
-            *_several(labelled),
+            *(() if experiment.split.by == "origin" else _several(labelled)),
             *(f"Check '{one.title}': {one.found}." for one in warned if one.status != "pass"),
         ),
     )
