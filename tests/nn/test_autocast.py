@@ -22,6 +22,7 @@ LAYERS = {
     "peephole": ("LSTM", {"peephole": True}),
     "projection": ("LSTM", {"proj_size": 8}),
     "zoneout": ("LSTM", {"zoneout": 0.2}),
+    "RNN zoneout": ("RNN", {"zoneout": 0.2}),
     "norm": ("RNN", {"layer_norm": True}),
 }
 

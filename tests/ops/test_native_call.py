@@ -7,7 +7,7 @@ import ctypes
 import pytest
 import torch
 
-from sequela.ops import native_call, native_layer
+from sequela.ops import native_call, native_layer, native_step
 from sequela.ops.native import library
 
 
@@ -96,3 +96,20 @@ def test_a_nan_passes_relu_as_it_passes_torchs():
     layer = native_layer.checked("rnn_relu", torch.tensor([1, 1]), False, x, *ones)
     output, *_ = native_call.forward(layer)
     assert output.isnan().all()
+
+
+@pytest.mark.skipif(library() is None, reason="the native library is not built here")
+def test_a_step_with_an_option_is_refused():
+    given = [torch.zeros(1, 3), torch.zeros(1, 4), None, torch.zeros(4, 3), torch.zeros(4, 4)]
+    layer = native_layer.checked("rnn_tanh", torch.tensor([1]), False, *given)
+    described = native_layer.describe(layer)
+    _, step, loaded = native_step._functions()
+    memory = torch.empty(
+        loaded.sequela_packed_bytes(ctypes.addressof(described)) + 64, dtype=torch.uint8
+    )
+    packed = memory.data_ptr() + -memory.data_ptr() % 64
+    native_layer.done(loaded.sequela_pack(ctypes.addressof(described), packed))
+    words = (packed, 1, given[0].data_ptr(), None, None, torch.zeros(1, 4).data_ptr(), None, None)
+    described.zoneout_h = 0.5
+    with pytest.raises(RuntimeError, match="does not have such an option"):
+        native_layer.done(step(ctypes.addressof(described), *words))

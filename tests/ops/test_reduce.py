@@ -234,3 +234,10 @@ def test_a_nan_behind_a_number_is_the_greatest():
     found = reduce.row_max(x, torch.tensor([0, 0, 0, 1]), 2)
     assert found[0].isnan()
     assert found[1] == 2
+
+
+@pytest.mark.skipif(library() is None, reason="the native library is not built here")
+def test_bags_that_begin_before_the_one_before_are_refused():
+    table, places = torch.ones(3, 2), torch.tensor([0, 1, 2])
+    with pytest.raises(IndexError):
+        native_score.bag(table, places, torch.tensor([0, 2, 1]))
