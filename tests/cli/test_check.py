@@ -84,7 +84,7 @@ def test_labels_and_encodings_of_one_s_own(simulated: Path, tmp_path: Path, caps
 def test_other_sources_and_other_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert call("check", "length_of_stay", EXAMPLE, "min_subjects=2", "source=meds") == 0
     assert "prediction times truncated" in capsys.readouterr().out
-    assert call("check", "next_visit", EXAMPLE, "pairs=5") == 0
+    assert call("check", "next_visit", EXAMPLE, "pairs=5", "source=meds") == 0
 
 
 def test_a_subject_in_two_files(simulated: Path, tmp_path: Path, capsys):
