@@ -52,6 +52,7 @@ def page() -> ModuleType:
 
 def _job(events: int, seconds: float, peak: int) -> dict[str, Any]:
     part = {"seconds": seconds, "processor_seconds": seconds, "peak_megabytes": peak}
+    part["events_seen"] = events * 0.95  # the windows hold fewer than there are
     return {
         "events": events,
         "measured": "2026-01-01T00:00:00",
@@ -73,7 +74,7 @@ def test_the_page_judges_each_target(page: ModuleType, tmp_path: Path):
     }
     found = page.figures({**empty, "jobs": jobs})
     assert found["csv"] == 200_000
-    assert found["batches"] == pytest.approx(100e6 / 90)
+    assert found["batches"] == pytest.approx(95e6 / 90)
     assert found["peak"] == 4_100
     assert found["linear"] == pytest.approx(0.9 / (2 / 3))
     text = page.page({**empty, "jobs": jobs})
