@@ -197,3 +197,29 @@ def test_a_stepper_made_in_inference_mode_goes_on_outside_of_it():
         with torch.no_grad():
             assert torch.equal(stepper.state, layer(torch.ones(2, 1, 3))[1])
         stepper.reset()
+
+
+@torch.no_grad()
+def test_a_step_that_fails_leaves_every_layer_where_it_was():
+    torch.manual_seed(0)
+    layer = nn.LSTM(3, 20, 2, peephole=True).eval()
+    stepper = layer.stepper(2)
+    stepper(torch.randn(2, 3))
+    before = stepper.state
+    layer.weight_hh_l1 = torch.nn.Parameter(torch.zeros(80, 19))
+    with pytest.raises(RuntimeError):
+        stepper(torch.randn(2, 3))
+    assert all(map(torch.equal, parts(stepper.state), parts(before)))
+
+
+@torch.no_grad()
+def test_a_state_that_is_set_is_copied():
+    torch.manual_seed(0)
+    stepper = nn.GRU(3, 20, 2).eval().stepper(2)
+    given = torch.randn(2, 2, 20)
+    kept = given.clone()
+    stepper.state = given
+    stepper(torch.randn(2, 3))
+    assert torch.equal(given, kept)
+    given.zero_()
+    assert stepper.state.count_nonzero() > 0

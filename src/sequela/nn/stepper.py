@@ -143,12 +143,16 @@ class Stepper:
     def _slowly(self, x: Tensor) -> Tensor:
         """The same through the operator of whole layers, which has every option."""
         layer = self.layer
+        finals = []
         for index in range(layer.num_layers):
             start = tuple(self._state[index])
             keep = tuple(rate or None for rate in layer.zoneout)
             weights = layer._weights(index)
             result = run(layer._cell, x, [self.batch], start, weights, keep=keep)
-            for to, part in zip(start, result.final, strict=True):
-                to.copy_(part)
+            finals.append(result.final)
             x = result.output
+        # Only now, so that a layer that refuses leaves no layer below it a step ahead.
+        for layer_state, final in zip(self._state, finals, strict=True):
+            for to, part in zip(layer_state, final, strict=True):
+                to.copy_(part)
         return x
