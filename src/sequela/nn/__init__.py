@@ -5,6 +5,7 @@ from __future__ import annotations
 from sequela.nn.attention import AdditiveAttention, LocationAttention, MultiplicativeAttention
 from sequela.nn.cells import GRUCell, LSTMCell, RNNCell
 from sequela.nn.convert import flip_update_gate, from_concatenated, from_transposed
+from sequela.nn.crf import CRF, legal_tags
 from sequela.nn.decoder import Decoder
 from sequela.nn.embed import CodeBag, DecayedValues
 from sequela.nn.encoder import Encoder
@@ -20,6 +21,7 @@ from sequela.nn.timed import DecayGRU, TimeLSTM
 from sequela.nn.torch_layers import accelerate, from_torch, to_torch
 
 __all__ = [
+    "CRF",
     "GRU",
     "LSTM",
     "RNN",
@@ -58,6 +60,7 @@ __all__ = [
     "from_onnx_node",
     "from_torch",
     "from_transposed",
+    "legal_tags",
     "to_onnx",
     "to_torch",
 ]
