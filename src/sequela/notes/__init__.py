@@ -6,15 +6,25 @@ from sequela.notes.brat import brat_documents, write_brat
 from sequela.notes.conll import decoded
 from sequela.notes.documents import Document, NoteSet, Span
 from sequela.notes.jsonl import JsonKeys, jsonl_documents, write_jsonl
+from sequela.notes.tags import spans_of_tags, tag_names, tags_of_spans
+from sequela.notes.tokens import tokenised, windows
+from sequela.notes.vectors import WordVectors, read_vectors
 
 __all__ = [
     "Document",
     "JsonKeys",
     "NoteSet",
     "Span",
+    "WordVectors",
     "brat_documents",
     "decoded",
     "jsonl_documents",
+    "read_vectors",
+    "spans_of_tags",
+    "tag_names",
+    "tags_of_spans",
+    "tokenised",
+    "windows",
     "write_brat",
     "write_jsonl",
 ]
