@@ -39,6 +39,8 @@ OPTIONS = {
     "t_lstm": {"pooling": ["last", "mean"], "code_pooling": ["sum", "mean"]},
     "values_gru": {"code_pooling": ["sum", "multi_hot"]},
 }
+#: Recipes that read notes have this law where they are tested, ``tests/recipes``.
+NAMES = [name for name in recipes.names() if recipes.outcomes(name) != ("tags",)]
 WIDTHS = ("hidden_size", "attention_size", "filters")
 
 
@@ -66,11 +68,11 @@ def build(name: str, width: int, classes: int, **options):
 
 
 def test_no_recipe_is_forgotten():
-    assert sorted(OPTIONS) == recipes.names()
+    assert sorted(OPTIONS) == NAMES
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", NAMES)
 @law
 @given(data=st.data())
 def test_a_score_has_the_same_bits_in_any_company(name, data):

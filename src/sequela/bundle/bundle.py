@@ -48,6 +48,7 @@ _KINDS = (
     "count",
     "time_to_event",
     "quantile",
+    "tags",
 )
 
 
@@ -60,8 +61,8 @@ class Bundle:
         preparation: what turns records into batches (vocabulary, scaling), as the encoder's
             ``from_dict`` takes it.
         card: the model card.
-        kind: "binary", "multiclass", "regression", "multilabel", "count", "time_to_event" or
-            "quantile".
+        kind: "binary", "multiclass", "regression", "multilabel", "count", "time_to_event",
+            "quantile" or "tags" (of the tokens of notes).
         classes: names of the classes, labels, intervals or numbers, in the order of the outputs.
         logit_shift: what ``predict`` adds to the outputs (see ``train.recalibrate``); empty: none.
         name: the recipe's name.

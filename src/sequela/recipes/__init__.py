@@ -21,6 +21,7 @@ from sequela.recipes.doctor_ai import DoctorAI
 from sequela.recipes.gru_d import GRUD
 from sequela.recipes.leap import LEAP
 from sequela.recipes.lstm_deep_supervision import LSTMDeepSupervision
+from sequela.recipes.neuroner import NeuroNER
 from sequela.recipes.onset_gru import OnsetGRU
 from sequela.recipes.retain import Retain
 from sequela.recipes.seizure_bilstm import SeizureBiLSTM
@@ -35,6 +36,7 @@ __all__ = [
     "Dipole",
     "DoctorAI",
     "LSTMDeepSupervision",
+    "NeuroNER",
     "OnsetGRU",
     "Retain",
     "SeizureBiLSTM",
@@ -52,6 +54,7 @@ _RECIPES: dict[str, type[nn.Module]] = {
     "gru_d": GRUD,
     "leap": LEAP,
     "lstm_deep_supervision": LSTMDeepSupervision,
+    "neuroner": NeuroNER,
     "onset_gru": OnsetGRU,
     "retain": Retain,
     "seizure_bilstm": SeizureBiLSTM,
@@ -60,6 +63,8 @@ _RECIPES: dict[str, type[nn.Module]] = {
 }
 #: Recipes without an argument ``answer`` that answer no classes, but sets of labels.
 _OF_SETS = ("leap",)
+#: Those that answer each token of a text; they are trained and used by ``sequela.deid``.
+_OF_TOKENS = ("neuroner",)
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -86,8 +91,8 @@ def arguments(name: str) -> dict[str, inspect.Parameter]:
 def outcomes(name: str) -> tuple[str, ...]:
     """What a recipe answers, see :data:`sequela.recipes.answers.AnswerName`.
 
-    The choices of its argument ``answer``; "multilabel" for sets of labels found one by one; else
-    "classes".
+    The choices of its argument ``answer``; "multilabel" for sets of labels found one by one; "tags"
+    for those of tokens; else "classes".
 
     Raises:
         ConfigError: an unknown name.
@@ -95,6 +100,8 @@ def outcomes(name: str) -> tuple[str, ...]:
     recipe = _recipe(name)
     if "answer" in arguments(name):
         return typing.get_args(typing.get_type_hints(recipe.__init__)["answer"])
+    if name in _OF_TOKENS:
+        return ("tags",)
     return ("multilabel",) if name in _OF_SETS else ("classes",)
 
 
