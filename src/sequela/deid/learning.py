@@ -1,0 +1,213 @@
+"""Training a tagger on marked notes."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from sequela import recipes, seeds
+from sequela.batches.notes import NoteEncoder, word_form
+from sequela.deid.tagger import Tagger
+from sequela.errors import ConfigError, TrainingError
+from sequela.notes.documents import Document
+from sequela.notes.tags import tags_of_spans
+from sequela.notes.tokens import tokenised, windows
+from sequela.notes.vectors import WordVectors
+from sequela.recipes.neuroner import NeuroNER
+
+__all__ = ["Course", "learn", "stretches_of"]
+
+_Stretch = tuple[list[str], list[str]]
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a tagger is trained.
+
+    Args:
+        epochs: passes over the training notes at most.
+        batch_size: windows of one step.
+        optimiser: "adam", or "sgd", which is the paper's (with .005 and one window a step).
+        learning_rate: .002 suits Adam here.
+        clip_norm: the largest norm of the gradient; the paper's 5.
+        patience: epochs without a lower loss on the tuning notes before training stops; without
+            tuning notes nothing stops it.
+        min_documents: words and characters of fewer training documents stay unknown.
+        window: tokens that are read together.
+        overlap: tokens that two windows share.
+        seed: of the weights, the order and the dropout.
+
+    Raises:
+        ConfigError: a number out of range.
+    """
+
+    epochs: int = 20
+    batch_size: int = 16
+    optimiser: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 0.002
+    clip_norm: float = 5.0
+    patience: int = 5
+    min_documents: int = 11
+    window: int = 256
+    overlap: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks the numbers; those of windows and words where they are used."""
+        if min(self.epochs, self.batch_size, self.patience) < 1:
+            raise ConfigError("epochs, batch_size and patience", wanted="at least 1")
+        if not (self.learning_rate > 0 and self.clip_norm > 0):
+            raise ConfigError("learning_rate and clip_norm", wanted="above 0")
+        if self.optimiser not in ("adam", "sgd"):
+            raise ConfigError("optimiser", got=repr(self.optimiser)[:40], wanted="adam or sgd")
+
+
+def learn(
+    training: Sequence[Document],
+    tuning: Sequence[Document] = (),
+    course: Course | None = None,
+    *,
+    vectors: WordVectors | None = None,
+    say: Callable[[int, float, float | None], None] | None = None,
+    **sizes: Any,
+) -> tuple[Tagger, dict[str, Any]]:
+    """A tagger that was trained on notes, and what its recipe was built with.
+
+    With tuning notes the weights of the epoch of the lowest loss on them are kept.
+
+    Args:
+        training: words, characters and labels are taken from these alone.
+        tuning: of other patients.
+        course: by default ``Course()``.
+        vectors: of words, for all words that are in there; ``word_size`` is then their width.
+        say: is told the epoch, the mean loss of a training window, and of a tuning token.
+        sizes: arguments of the recipe ``neuroner`` beside those that the notes decide.
+
+    Raises:
+        ConfigError: a number out of range, or an unknown argument.
+        DataError: no span in the training notes.
+        TrainingError: a loss that is not finite.
+    """
+    course = course or Course()
+    given = () if vectors is None else map(word_form, vectors.words)
+    encoder = NoteEncoder.fit(training, course.min_documents, words=given)
+    arguments = {**encoder.sizes(), **sizes}
+    if vectors is not None:
+        arguments["word_size"] = vectors.values.shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.derive(course.seed, "initialisation"))
+        model = recipes.build("neuroner", **arguments)
+        assert isinstance(model, NeuroNER)
+        if vectors is not None:
+            _give(model, encoder, vectors)
+        torch.manual_seed(seeds.derive(course.seed, "dropout"))
+        _train(model, encoder, training, tuning, course, say)
+    tagger = Tagger(model, encoder, window=course.window, overlap=course.overlap)
+    return tagger, arguments
+
+
+def stretches_of(
+    documents: Iterable[Document], window: int, overlap: int, scheme: str = "bioes"
+) -> list[_Stretch]:
+    """Tokens and tags of all windows of all documents; one without a token gives none."""
+    found: list[_Stretch] = []
+    for one in documents:
+        places = tokenised(one.text)
+        for first, behind in windows(len(places), window, overlap):
+            part = places[first:behind]
+            texts = [one.text[start:end] for start, end in part]
+            # Of the window alone: a span that reaches beyond it ends with it.
+            found.append((texts, tags_of_spans(part, one.spans, scheme).tags))
+    return found
+
+
+def _give(model: NeuroNER, encoder: NoteEncoder, vectors: WordVectors) -> None:
+    numbers = {word: number for number, word in enumerate(encoder.words, 1)}
+    places: dict[int, int] = {}
+    for place, word in enumerate(vectors.words):
+        # Of words that are looked up as one, the first: files have the most frequent first.
+        places.setdefault(numbers[word_form(word)], place)
+    values = torch.from_numpy(vectors.values)[list(places.values())]
+    model.give_words(torch.tensor(list(places)), values)
+
+
+def _train(
+    model: NeuroNER,
+    encoder: NoteEncoder,
+    training: Iterable[Document],
+    tuning: Iterable[Document],
+    course: Course,
+    say: Callable[[int, float, float | None], None] | None,
+) -> None:
+    """Changes the model's weights."""
+    cut = (course.window, course.overlap, encoder.scheme)
+    learnt = stretches_of(training, *cut)
+    judged = stretches_of(_known(tuning, encoder), *cut)
+    kind = torch.optim.Adam if course.optimiser == "adam" else torch.optim.SGD
+    optimiser = kind(model.parameters(), lr=course.learning_rate)
+    best, kept, since = math.inf, None, 0
+    for epoch in range(course.epochs):
+        model.train()
+        order = seeds.generator(course.seed, "epoch", epoch).permutation(len(learnt))
+        total = 0.0
+        for first in range(0, len(order), course.batch_size):
+            chosen = [learnt[place] for place in order[first : first + course.batch_size]]
+            losses = _losses(model, encoder, chosen)
+            _step(model, optimiser, losses.mean(), course.clip_norm)
+            total += float(losses.detach().sum())
+        loss = _judge(model, encoder, judged, course.batch_size) if judged else None
+        if say is not None:
+            say(epoch, total / len(learnt), loss)
+        if loss is None:
+            continue
+        since += 1
+        if loss < best:
+            best, kept, since = loss, copy.deepcopy(model.state_dict()), 0
+        if since >= course.patience:
+            break
+    if kept is not None:
+        model.load_state_dict(kept)
+
+
+def _known(documents: Iterable[Document], encoder: NoteEncoder) -> list[Document]:
+    """The documents without spans of types that training has not seen."""
+    return [
+        replace(one, spans=tuple(span for span in one.spans if span.type in encoder.labels))
+        for one in documents
+    ]
+
+
+def _losses(model: NeuroNER, encoder: NoteEncoder, stretches: Sequence[_Stretch]) -> Tensor:
+    texts, tags = zip(*stretches, strict=True)
+    return model.losses(encoder.batch(texts, tags))
+
+
+def _step(
+    model: NeuroNER, optimiser: torch.optim.Optimizer, loss: Tensor, clip_norm: float
+) -> None:
+    if not math.isfinite(float(loss.detach())):
+        raise TrainingError("the loss", got="no finite number", todo="Lower the learning rate.")
+    optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    optimiser.step()
+
+
+def _judge(
+    model: NeuroNER, encoder: NoteEncoder, stretches: Sequence[_Stretch], batch_size: int
+) -> float:
+    """The mean loss of a token."""
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for first in range(0, len(stretches), batch_size):
+            chosen = stretches[first : first + batch_size]
+            total += float(_losses(model, encoder, chosen).sum())
+            count += sum(len(texts) for texts, _ in chosen)
+    return total / count

@@ -1,0 +1,198 @@
+"""A tagger learns, and what it finds in a note is that note's alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from sequela import seeds
+from sequela.deid.learning import Course, learn, stretches_of
+from sequela.deid.tagger import Tagger, TokenChances
+from sequela.errors import BundleError, ConfigError, TrainingError
+from sequela.notes import Document, Span, WordVectors
+from sequela.ops.native import library
+
+NAMES = [
+    "Abel",
+    "Baker",
+    "Costa",
+    "Dorn",
+    "Eames",
+    "Frey",
+    "Gomez",
+    "Huber",
+    "Ibsen",
+    "Jonas",
+    "Kern",
+    "Lopez",
+    "Meyer",
+    "Novak",
+]
+NEW = ["Olsen", "Perez", "Quint", "Rossi", "Stein", "Timm", "Unger", "Vogel"]
+TEMPLATES = (
+    "Seen by Dr.{N} on {D}.",
+    "{D}: Patient {N} has no pain",
+    "Mr {N} was admitted {D} with fever",
+    "FOLLOW-UP:{D} with {N}'s team",
+    "No fever, no pain. Takes 5mg daily",
+)
+SMALL = {"word_size": 16, "character_size": 12, "hidden_size": 24, "dropout": 0.2}
+
+
+def notes(count: int, names: list[str], seed: int) -> list[Document]:
+    random = seeds.generator(seed, "notes")
+    made = []
+    for number in range(count):
+        text, spans = "", []
+        for word in TEMPLATES[random.integers(len(TEMPLATES))].replace("{", "|{").split("|"):
+            if word.startswith("{"):
+                day, month, year = random.integers((1, 1, 1990), (29, 13, 2030))
+                value = f"{day:02}/{month:02}/{year}" if word[1] == "D" else random.choice(names)
+                kind = "DATE" if word[1] == "D" else "NAME"
+                spans.append(Span(len(text), len(text) + len(value), kind))
+                text, word = text + value, word[3:]
+            text += word
+        made.append(Document(f"n{number}", text, tuple(spans)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def trained():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    course = Course(epochs=8, batch_size=8, learning_rate=0.01, min_documents=3)
+    tagger, arguments = learn(notes(150, NAMES, 1), course=course, **SMALL)
+    yield tagger, arguments
+    torch.set_num_threads(before)
+
+
+def test_it_learns(trained):
+    tagger, _ = trained
+    unseen = notes(60, NEW, 2)
+    found = {
+        (n.id, *span[:3])
+        for n, each in zip(unseen, tagger.each(unseen), strict=True)
+        for span in each
+    }
+    truth = {(n.id, s.start, s.end, s.type) for n in unseen for s in n.spans}
+    assert len(found & truth) >= 0.95 * max(len(found), len(truth))
+
+
+def test_a_note_is_judged_alone(trained):
+    tagger, _ = trained
+    many = [*notes(20, NEW, 3), Document("empty", ""), Document("blank", " \n")]
+    many.append(Document("long", "\r\n".join(note.text for note in many)))
+    small = Tagger(tagger.model, tagger.encoder, window=16, overlap=8, batch_tokens=50)
+    large = Tagger(tagger.model, tagger.encoder, window=16, overlap=8, batch_tokens=9999)
+    together = list(large.each(many))
+    assert together == list(small.each(many))
+    if library() is not None:
+        assert together == [small(one) for one in many]
+        assert together[::-1] == list(small.each(many[::-1]))
+    assert together[20:22] == [[], []]
+
+
+def test_windows_find_what_the_whole_finds(trained):
+    tagger, _ = trained
+    parts = notes(30, NAMES, 4)
+    text = "\n".join(note.text for note in parts)
+    one = Document("long", text)
+    by_windows = Tagger(tagger.model, tagger.encoder, window=24, overlap=12)
+    found, whole = by_windows(one), tagger(one)
+    assert len({span[:3] for span in found} ^ {span[:3] for span in whole}) <= 3
+    assert all(text[s:e] == text[s:e].strip() for s, e, _, _ in found)
+
+
+def test_less_finds_more(trained):
+    tagger, _ = trained
+    for chances in tagger.chances(notes(10, NEW, 5)):
+        before: set[int] = set()
+        for threshold in (1.0, 0.9, 0.5, 0.1, 1e-3, 1e-9):
+            spans = tagger.marked(chances, threshold)
+            places = {place for s, e, _, _ in spans for place in range(s, e)}
+            assert before <= places
+            before = places
+            assert all(score >= threshold for *_, score in spans)
+        assert len(before) == chances.tokens[-1][1] - chances.tokens[0][0] or before
+
+
+def test_spans_at_a_threshold(trained):
+    tokens = [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]
+    tags = ["O", "B-X", "E-X", "S-X", "O"]
+    found = TokenChances(
+        tokens, tags, np.array([0.3, 0.9, 0.8, 0.7, 0.2]), ["X", "X", "X", "X", "Y"]
+    )
+    spans = [tuple(one[:3]) for one in trained[0].marked(found, 0.1)]
+    assert spans == [(0, 1, "X"), (2, 5, "X"), (6, 7, "X"), (8, 9, "Y")]
+    assert [tuple(one[:3]) for one in trained[0].marked(found, 0.75)] == [(2, 5, "X")]
+    assert trained[0].marked(found, None)[0] == (2, 5, "X", pytest.approx(0.85))
+
+
+def test_as_a_bundle(trained, tmp_path):
+    tagger, arguments = trained
+    tagger.save(tmp_path / "model", arguments, {"title": "A small one"})
+    again, stricter = (
+        Tagger.load(tmp_path / "model"),
+        Tagger.load(tmp_path / "model", threshold=0.9),
+    )
+    assert stricter.threshold == 0.9
+    assert again.threshold is None
+    some = notes(5, NEW, 6)
+    assert list(again.each(some)) == list(tagger.each(some))
+    text = (tmp_path / "model" / "config.json").read_text()
+    assert '"kind": "tags"' in text
+    tagger.save(tmp_path / "other", {**arguments, "scheme": "bioes"}, {})
+    from sequela import bundle
+
+    found = bundle.load(tmp_path / "other")
+    weights = found.model.state_dict()
+    for number, preparation in enumerate(({}, {**found.preparation, "window": "a"})):
+        path = tmp_path / f"wrong{number}"
+        bundle.save(path, "neuroner", arguments, weights, preparation, {}, kind="tags")
+        with pytest.raises(BundleError):
+            Tagger.load(path)
+
+
+def test_training_is_a_function_of_its_seed_and_keeps_the_best_epoch():
+    course = Course(epochs=3, batch_size=4, optimiser="sgd", learning_rate=0.1, min_documents=2)
+    parts = notes(12, NAMES, 7), notes(4, NEW, 8)
+    told: list[tuple] = []
+    first, _ = learn(*parts, course, say=lambda *line: told.append(line), **SMALL)
+    torch.rand(1)
+    second, _ = learn(*parts, course, **SMALL)
+    for name, weight in first.model.state_dict().items():
+        assert torch.equal(weight, second.model.state_dict()[name]), name
+    assert [epoch for epoch, _, _ in told] == [0, 1, 2]
+    assert told[0][1] > told[-1][1]
+    assert all(loss is not None for *_, loss in told)
+
+
+def test_given_vectors_are_the_words():
+    vectors = WordVectors(["fever", "Fever", "canary"], np.ones((3, 5), np.float32))
+    course = Course(epochs=1, min_documents=2, learning_rate=1e-9)
+    tagger, arguments = learn(notes(8, NAMES, 9), course=course, vectors=vectors, hidden_size=4)
+    assert arguments["word_size"] == 5
+    numbers = [tagger.encoder.words.index(word) + 1 for word in ("fever", "canary")]
+    torch.testing.assert_close(tagger.model.words.weight[numbers].detach(), torch.ones(2, 5))
+
+
+def test_windows_have_legal_tags():
+    one = Document("a", "a b c d e", (Span(0, 9, "X"),))
+    assert stretches_of([one], 3, 1) == [
+        (["a", "b", "c"], ["B-X", "I-X", "E-X"]),
+        (["c", "d", "e"], ["B-X", "I-X", "E-X"]),
+    ]
+
+
+def test_mistakes(trained):
+    tagger, _ = trained
+    for wrong in ({"threshold": 0.0}, {"threshold": 1.5}, {"window": 8, "overlap": 8}):
+        with pytest.raises(ConfigError):
+            Tagger(tagger.model, tagger.encoder, **wrong)
+    for wrong in ({"epochs": 0}, {"learning_rate": 0.0}, {"optimiser": "x"}):
+        with pytest.raises(ConfigError):
+            Course(**wrong)
+    course = Course(epochs=9, learning_rate=1e38, optimiser="sgd", min_documents=1)
+    with pytest.raises(TrainingError, match="no finite number"):
+        learn(notes(20, NAMES, 1), course=course, **SMALL)
