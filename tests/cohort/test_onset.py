@@ -267,7 +267,7 @@ def test_a_note_when_no_code_is_the_outcome():
 
 def test_an_empty_cohort_says_where_everyone_went():
     rows = [(1, START, "A"), (2, START, "A"), (2, START + DAY, "HF")]
-    with pytest.raises(DataError, match=r"1 samples not 'no hf by .*, 1 samples not 'followed to"):
+    with pytest.raises(DataError, match=r"1 sample not 'no hf by .*, 1 sample not 'followed to"):
         build_cohort(Frames([table(rows)]), plain())
     with pytest.raises(ConfigError, match="unknown key"):
         build_cohort(Frames([table(rows)]), plain(unknown=1))

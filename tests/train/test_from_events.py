@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from sequela import experiments
-from sequela.errors import ConfigError
+from sequela.errors import ConfigError, LabelError
 from sequela.events import write_events
 from sequela.train.apply import apply
 from sequela.train.experiment import prepare, run
@@ -175,7 +175,8 @@ def test_labels_from_a_file_need_a_window_of_their_own(stays: Path, tmp_path: Pa
     )
     labels.write_parquet(tmp_path / "labels.parquet")
     words = [f"labels={tmp_path / 'labels.parquet'}"]
-    with pytest.raises(ConfigError, match=r"task\.observation=null"):
+    # Every stay begins with its first day, so that none is asked about after one day.
+    with pytest.raises(LabelError, match=r"80 of 80 at times.*task\.observation=null"):
         prepare(_experiment("mortality", stays, None, *words))
     steps = {}
     for observation in ("null", "6h"):
@@ -186,6 +187,23 @@ def test_labels_from_a_file_need_a_window_of_their_own(stays: Path, tmp_path: Pa
         assert sum(len(part.samples) for part in prepared.parts.values()) == 80
         steps[observation] = int(prepared.parts["train"].samples.lengths.sum())
     assert 0 < steps["6h"] < steps["null"]
+
+
+def test_labels_at_the_prediction_times_of_the_task_have_its_windows(stays: Path, tmp_path: Path):
+    words = ["task.after=24h", "task.exclude=[{age: {max: 60}}]"]
+    plain = prepare(_experiment("mortality", stays, None, *words))
+    keys = pl.concat([part.keys for part in plain.parts.values()])
+    target = np.concatenate([part.samples.target for part in plain.parts.values()])
+    labels = keys.with_columns(boolean_value=pl.Series(target == 1)).sample(keys.height, seed=1)
+    labels.write_parquet(tmp_path / "labels.parquet")
+    # Whoever the task would leave out has a window too, if a label asks for him.
+    given = [f"labels={tmp_path / 'labels.parquet'}", "task.after=24h"]
+    again = prepare(_experiment("mortality", stays, None, *given, "task.exclude=[{age: {min: 0}}]"))
+    lengths = [
+        sorted(np.concatenate([part.samples.lengths for part in one.parts.values()]))
+        for one in (plain, again)
+    ]
+    assert lengths[0] == lengths[1]
 
 
 def test_predictions_are_refused_where_there_can_be_none(visits: Path, tmp_path: Path):

@@ -7,7 +7,7 @@ from sequela.cohort.build import build_cohort, parse_declaration
 from sequela.cohort.codes import CodeSet
 from sequela.cohort.conditions import Condition, Episodes, Index, Matching
 from sequela.cohort.declaration import IndexRule, OnsetDeclaration
-from sequela.cohort.engine import Cohort
+from sequela.cohort.engine import Cohort, left_out
 from sequela.cohort.grammar import CohortDeclaration
 from sequela.cohort.observations import Observations, observation_events, observations
 from sequela.cohort.subgroups import subgroups
@@ -27,6 +27,7 @@ __all__ = [
     "OnsetDeclaration",
     "Window",
     "build_cohort",
+    "left_out",
     "observation_events",
     "observations",
     "parse_declaration",

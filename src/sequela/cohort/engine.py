@@ -20,7 +20,7 @@ from sequela.cohort.targets import label_predicates
 from sequela.errors import CohortError
 from sequela.events import EventData
 
-__all__ = ["Cohort", "carry_out"]
+__all__ = ["Cohort", "carry_out", "left_out"]
 
 _KEYS = ("subject_id", "prediction_time")
 
@@ -159,16 +159,24 @@ def _children(data: EventData, declared: CohortDeclaration) -> Mapping[str, Iter
     return data.code_children() if wanted else {}
 
 
+def left_out(attrition: Iterable[Mapping[str, Any]]) -> str:
+    """Who was left out at which step, in one line; nothing where nobody was.
+
+    Args:
+        attrition: see :class:`Cohort`.
+    """
+    lost = []
+    for step in attrition:
+        count, what = step["excluded"], "subject" if step.get("samples") is None else "sample"
+        if count:
+            lost.append(f"{count} {what}{'' if count == 1 else 's'} not '{step['step']}'")
+    return ", ".join(lost)
+
+
 def _nobody(name: str, attrition: list[dict[str, Any]]) -> CohortError:
-    lost = [
-        f"{step['excluded']} {'subjects' if step['samples'] is None else 'samples'} "
-        f"not '{step['step']}'"
-        for step in attrition
-        if step["excluded"]
-    ]
     return CohortError(
         f"the cohort of task {name}",
-        got=f"too few cases: no subject is left ({', '.join(lost)})",
+        got=f"too few cases: no subject is left ({left_out(attrition) or 'the data are empty'})",
         wanted="subjects who meet its conditions",
         todo="Loosen the declaration (task.KEY=VALUE).",
         attrition=attrition,

@@ -18,11 +18,12 @@ from sequela.cohort import (
     Observations,
     OnsetDeclaration,
     build_cohort,
+    left_out,
     observations,
     subgroups,
 )
 from sequela.cohort.targets import Series
-from sequela.errors import ConfigError, DataError
+from sequela.errors import CohortError, DataError, LabelError
 from sequela.events import EventData, read_labels
 from sequela.ingest.run import SUMMARY_FILE
 from sequela.train.outcomes import Outcome, Truth, asked, truth_of
@@ -154,25 +155,60 @@ def observed(data: EventData, task: Declaration, labelled: Labelled) -> Observat
     """The events that each label may see.
 
     Raises:
-        ConfigError: labels from a file for a task whose window begins at something else than the
-            prediction, which a file does not say.
+        LabelError: labels from a file at other times than the task's own, where its window begins
+            with something else than the prediction, such as a stay.
     """
     if labelled.windows is not None:
         return observations(data, labelled.labels, windows=labelled.windows)
     if isinstance(task, OnsetDeclaration):
         return observations(data, labelled.labels, task.observation_days)
-    return observations(data, labelled.labels, windows=_windows(task, labelled.labels))
+    window = task.observation
+    bounds = [bound for bound in (window.start, window.end) if bound is not None]
+    if any(bound.moment != "index" or bound.arrow for bound in bounds):
+        windows = _windows_of_episodes(data, task, labelled.labels)
+    else:
+        windows = _windows_by_length(task, labelled.labels)
+    return observations(data, labelled.labels, windows=windows)
 
 
-def _windows(task: CohortDeclaration, labels: pl.DataFrame) -> pl.DataFrame:
+def _windows_of_episodes(
+    data: EventData, task: CohortDeclaration, labels: pl.DataFrame
+) -> pl.DataFrame:
+    """The windows at the task's own prediction times, whoever else its conditions leave out."""
+    everyone = task.model_copy(
+        update={
+            "index": task.index.model_copy(update={"select": "each"}),
+            "include": (),
+            "exclude": (),
+            "follow_up": (),
+            "matching": None,
+        }
+    )
+    keys = labels.select(
+        pl.col("subject_id").cast(pl.Int64), pl.col("prediction_time").cast(pl.Datetime("us"))
+    )
+    try:
+        windows = build_cohort(data, everyone, known=False).windows
+    except CohortError:
+        windows = None
+    if windows is None:
+        found, missing = keys, keys.height
+    else:
+        found = keys.join(windows, on=keys.columns, how="left", maintain_order="left")
+        missing = found["observation_end"].null_count()
+    if missing:
+        raise LabelError(
+            f"labels from a file for task {task.name}",
+            got=f"{missing:,} of {keys.height:,} at times that are no prediction times of the task",
+            wanted="prediction times as 'sequela label' writes them, since the observation begins "
+            "with the task's own episodes",
+            todo="Or train with task.observation=null (the whole record) or a length such as 30d.",
+        )
+    return found
+
+
+def _windows_by_length(task: CohortDeclaration, labels: pl.DataFrame) -> pl.DataFrame:
     window, index = task.observation, pl.col("prediction_time").cast(pl.Datetime("us"))
-    for bound in (window.start, window.end):
-        if bound is not None and (bound.moment != "index" or bound.arrow):
-            raise ConfigError(
-                f"labels from a file for task {task.name}",
-                got="an observation window that does not begin and end by the prediction time",
-                todo="Write task.observation=null for the whole record, or a length such as 30d.",
-            )
     start, end = pl.lit(None, pl.Datetime("us")), index
     if window.start is not None:
         closed = pl.duration(microseconds=int(window.start_inclusive))
@@ -200,12 +236,6 @@ def looks_ahead(task: Declaration) -> dt.timedelta | None:
 def advice(labelled: Labelled, task: Declaration) -> str:
     """What can be changed where there are too few cases, with who was left out."""
     steps = labelled.attrition
-    lost = [
-        f"{step['excluded']} {'subjects' if step.get('samples') is None else 'samples'} "
-        f"not '{step['step']}'"
-        for step in steps
-        if step["excluded"]
-    ]
     what = (
         "task.index.days, task.observation_days, task.gap_days, task.prediction_days, "
         "task.min_visits, task.censoring or task.outcome"
@@ -213,7 +243,7 @@ def advice(labelled: Labelled, task: Declaration) -> str:
         else "the conditions of the task (task.KEY=VALUE)"
     )
     of = f"Of {steps[0]['subjects']} subjects and their samples were left out: "
-    return f"{of}{', '.join(lost) or 'none'}. Use more data, or change {what}."
+    return f"{of}{left_out(steps) or 'none'}. Use more data, or change {what}."
 
 
 def source_notes(data: EventData) -> tuple[str, ...]:
