@@ -26,6 +26,16 @@ def test_a_users_own_file(tmp_path):
     assert experiments.load(str(path)).name == "mine"
 
 
+def test_another_recipe_begins_with_its_own_arguments():
+    words = ["model.dropout=0.5", "model.recipe=retain"]
+    assert experiments.load("readmission", words).model == {"recipe": "retain", "dropout": 0.5}
+    # The recipe of the file keeps what the file says.
+    same = experiments.load("readmission", ["model.recipe=values_gru", "model.dropout=0.5"])
+    plain = experiments.load("readmission")
+    assert same.model == {**plain.model, "dropout": 0.5}
+    assert plain.model["pooling"] == "last"
+
+
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [

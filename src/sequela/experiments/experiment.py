@@ -134,7 +134,8 @@ def load(name: str, assignments: Sequence[str] = ()) -> Experiment:
 
     Args:
         name: a built-in name, or the path of a YAML file (told by its ending or a slash).
-        assignments: words such as ``data=records``, ``training.epochs=3``, ``seed=1``.
+        assignments: words such as ``data=records``, ``training.epochs=3``, ``seed=1``. Another
+            recipe (``model.recipe=retain``) begins with its own arguments in place of the file's.
 
     Raises:
         ConfigError: no such experiment or file, an unknown key, a wrong type.
@@ -145,5 +146,19 @@ def load(name: str, assignments: Sequence[str] = ()) -> Experiment:
             f"experiment '{name}'", got="no built-in experiment", todo=nearest(name, names())
         )
     path = Path(name) if is_path else _FOLDER / f"{name}.yaml"
-    values = override({"name": path.stem, **read_yaml(path)}, assignments, _PATHS)
+    content = _with_recipe({"name": path.stem, **read_yaml(path)}, assignments)
+    values = override(content, assignments, _PATHS)
     return checked(Experiment, values, f"experiment {path.stem}")
+
+
+def _with_recipe(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Another recipe, named by a word, begins anew: the file's arguments and title are of its own.
+
+    A recipe may lack what another one takes, and what suits one need not suit the other.
+    """
+    words = [word.partition("=") for word in assignments]
+    chosen = [text.strip() for key, _, text in words if key == "model.recipe"]
+    model = values.get("model")
+    if chosen and isinstance(model, dict) and model.get("recipe") != chosen[-1]:
+        return {**values, "model": {"recipe": chosen[-1]}}
+    return values
