@@ -82,6 +82,12 @@ def test_a_text_that_is_reached_into_becomes_a_name():
     assert found == {"outcome": {"name": "hf", "prefix": ["I50"]}}
 
 
+def test_paths_may_begin_with_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    found = settings.override({}, ["data=~/records", "other=~/x"], ("data",))
+    assert found == {"data": "/somewhere/records", "other": "~/x"}
+
+
 @pytest.mark.parametrize("word", ["a=2021-99-99", "a=" + "[" * 5000])
 def test_values_that_yaml_itself_cannot_bear(word):
     with pytest.raises(ConfigError, match="unreadable"):

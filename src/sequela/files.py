@@ -18,7 +18,14 @@ from pathlib import Path
 
 from sequela.errors import OutputError
 
-__all__ = ["atomic_write", "publish_directory", "replace_directory", "sha256", "translated"]
+__all__ = [
+    "atomic_write",
+    "publish_directory",
+    "refuse_existing",
+    "replace_directory",
+    "sha256",
+    "translated",
+]
 
 _REASONS = {
     errno.ENOSPC: ("no space left on the disk", "Free some space or choose another place."),
@@ -94,6 +101,22 @@ def atomic_write(path: Path | str, content: bytes | str) -> Path:
     return path
 
 
+def refuse_existing(final: Path) -> None:
+    """Nothing may stand where a new folder shall be: to be asked before long work, too.
+
+    Raises:
+        OutputError: something stands there.
+    """
+    with translated(final):
+        there = final.exists()
+    if there:
+        raise OutputError(
+            f"folder {final}",
+            got="one that exists already",
+            todo="Choose another name or remove it.",
+        )
+
+
 @contextlib.contextmanager
 def publish_directory(final: Path | str, *, replace: bool = False) -> Iterator[Path]:
     """A folder that appears whole or not at all.
@@ -109,14 +132,8 @@ def publish_directory(final: Path | str, *, replace: bool = False) -> Iterator[P
         OutputError: ``final`` exists, the disk is full, or the place cannot be written.
     """
     final = Path(final)
-    with translated(final):
-        there = final.exists()
-    if there and not replace:
-        raise OutputError(
-            f"folder {final}",
-            got="one that exists already",
-            todo="Choose another name or remove it.",
-        )
+    if not replace:
+        refuse_existing(final)
     with translated(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name[:80]}."))

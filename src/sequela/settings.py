@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import types
 import typing
@@ -184,7 +185,8 @@ def override(
         key, separator, text = word.partition("=")
         if not separator or not key:
             raise ConfigError(f"argument '{word}'", wanted="key=value", todo="Write key=value.")
-        value = (text or None) if key in texts else _parsed(key, text)
+        # Not every shell puts the home folder into data=~/records.
+        value = (os.path.expanduser(text) or None) if key in texts else _parsed(key, text)
         *tables, last = key.split(".")
         target = result
         for table in tables:

@@ -68,6 +68,13 @@ def test_a_suspect_is_refused_where_that_is_asked(
     assert {row["feature"] for row in single["details"]} >= {"SITE//A (present)"}
 
 
+def test_a_task_file_of_one_s_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    content = (Path(tasks.__file__).parent / "mortality" / "task.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(content.replace("name: mortality", "name: mine"))
+    call("check", tmp_path / "mine.yaml", EXAMPLE, "pairs=5")
+    assert "observation truncated" in capsys.readouterr().out
+
+
 def test_labels_and_encodings_of_one_s_own(simulated: Path, tmp_path: Path, capsys):
     events = pl.concat([pl.read_parquet(file) for file in simulated.glob("data/*.parquet")])
     dated = events.filter(pl.col("time").is_not_null() & (pl.col("code") != "MEDS_BIRTH"))

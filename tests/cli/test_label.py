@@ -25,8 +25,8 @@ def test_labels_and_account(tmp_path, capsys):
     assert labels.write_csv() == (EXAMPLE / "expected_labels.csv").read_text()
     account = (tmp_path / "out" / "attrition.csv").read_text()
     assert account == (EXAMPLE / "expected_attrition.csv").read_text()
-    # What is there stays there.
-    assert call("label", "readmission", *words) == 1
+    # What is there stays there, which is said before any data are read.
+    assert call("label", "readmission", "data=nowhere", *words[1:]) == 1
     assert "got one that exists already" in capsys.readouterr().err
 
 
@@ -36,6 +36,22 @@ def test_settings_and_json(capsys):
     said = json.loads(capsys.readouterr().out)
     assert (said["samples"], said["with the outcome"]) == (8, 0)
     assert "14 days after index" in said["description"]
+
+
+def test_the_question_of_an_experiment_is_that_of_training(tmp_path, capsys):
+    onset = EXAMPLE.parents[1] / "onset" / "example" / "events.csv"
+    words = [f"data={onset}", "task.outcome=heart_failure", "--json"]
+    assert call("label", "onset", *words) == 0
+    said = json.loads(capsys.readouterr().out)["description"]
+    # Not the landmark of the task itself, which is what the experiment heart_failure asks.
+    assert "at each visit at least 365 days" in said
+    assert "within 1825 days" in said
+    assert call("label", "heart_failure", *words) == 0
+    assert "made 730 days after" in json.loads(capsys.readouterr().out)["description"]
+    path = tmp_path / "mine.yaml"
+    path.write_text("{title: T, source: meds, task: {name: onset}, model: {recipe: onset_gru}}")
+    assert call("label", path, *words) == 0
+    assert "made 730 days after" in json.loads(capsys.readouterr().out)["description"]
 
 
 def test_a_task_of_ones_own(tmp_path, capsys):
@@ -61,7 +77,8 @@ def test_a_task_of_ones_own(tmp_path, capsys):
         (["readmission", "data=nowhere"], "no such file"),
         (["readmission", "dat=x"], "Did you mean 'data'"),
         (["none.yaml", "data=x"], "no such file"),
-        (["seizure", "data=x"], "setting 'kind' of task seizure"),
+        (["seizure", "data=x"], "task seizure: got a task on signals"),
+        (["readmission", "data=x", "task={after: 1d}"], "with the key 'name'"),
     ],
 )
 def test_mistakes(words, message, capsys):

@@ -14,14 +14,15 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from sequela import experiments, ingest, tasks
+from sequela import ingest
+from sequela.cli.question import declared, settings_of
 from sequela.cli.tables import wide_console
 from sequela.cohort import parse_declaration
-from sequela.errors import ConfigError, LeakageError
+from sequela.errors import LeakageError
 from sequela.events import PARTS, EventData, read_labels
 from sequela.experiments import SplitSettings
 from sequela.files import atomic_write
-from sequela.settings import checked, nearest, override
+from sequela.settings import checked, override
 
 if TYPE_CHECKING:
     from sequela.guard import Finding
@@ -68,15 +69,8 @@ class CheckSettings(BaseModel):
 
 def _settings(task: str, words: Sequence[str]) -> CheckSettings:
     """Those of an experiment, or else of the task of that name, with the words applied."""
-    if task in experiments.names() or task.endswith((".yaml", ".yml")):
-        given = experiments.load(task).model_dump(exclude_none=True)
-        shared = ("source", "reading", "task", "labels", "encoding", "split", "seed")
-        values = {key: given[key] for key in shared if key in given}
-    elif task in tasks.names():
-        values = {"task": {"name": task}}
-    else:
-        known = [*tasks.names(), *experiments.names()]
-        raise ConfigError(f"task '{task}'", got="no such task", todo=nearest(task, known))
+    shared = ("source", "reading", "task", "labels", "encoding", "split", "seed")
+    values = {key: value for key, value in settings_of(task).items() if key in shared}
     return checked(CheckSettings, override(values, words, _TEXTS), "check")
 
 
@@ -158,14 +152,7 @@ def run(
     from sequela import guard
 
     settings = _settings(task, words)
-    overrides = {key: value for key, value in settings.task.items() if key != "name"}
-    values = tasks.declaration(settings.task["name"], **overrides)
-    if values.get("kind") == "signal":
-        raise ConfigError(
-            f"task {settings.task['name']}",
-            got="a task on signals, whose samples hold nothing but their own window",
-            wanted="a task on events",
-        )
+    values = declared(settings.task)
     declaration = parse_declaration(values)
     data = ingest.opened(settings.source, path, **settings.reading)
     samples = _Samples(data, settings)

@@ -7,40 +7,63 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sequela import ingest, tasks
+from pydantic import BaseModel, ConfigDict
+
+from sequela import ingest
+from sequela.cli.question import declared, settings_of
 from sequela.cohort import Cohort, build_cohort, parse_declaration, write_cohort
 from sequela.errors import ConfigError
-from sequela.settings import nearest, override
+from sequela.files import refuse_existing
+from sequela.settings import checked, override
 
-__all__ = ["run"]
+__all__ = ["LabelSettings", "run"]
 
-_SETTINGS = {"source": "meds", "data": None, "out": None, "task": {}}
+
+class LabelSettings(BaseModel):
+    """What ``sequela label`` takes as ``KEY=VALUE``.
+
+    Args:
+        data: the data set.
+        source: which reader turns the data into events.
+        reading: what that reader takes beside the path.
+        task: changes of the task, as for training.
+        out: the new folder; without it the account is printed and nothing written.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Path | None = None
+    source: str = "meds"
+    reading: dict[str, Any] = {}
+    task: dict[str, Any]
+    out: Path | None = None
 
 
 def run(name: str, words: Sequence[str], *, as_json: bool) -> None:
     """Builds the cohort of a task, writes it where ``out`` is given, and prints the account.
 
     Args:
-        name: a task of ``sequela list``, or a YAML file with one (ours or of ACES).
-        words: ``data=PATH``, ``source=NAME``, ``out=FOLDER`` and ``task.KEY=VALUE``.
+        name: a task or an experiment of ``sequela list``, or a YAML file with one (a task may be of
+            ACES). Of an experiment its task is taken, as training does; the data are read as the
+            words say.
+        words: see :class:`LabelSettings`.
         as_json: print JSON.
     """
-    settings = override(_SETTINGS, words, texts=("source", "data", "out"))
-    for key in settings:
-        if key not in _SETTINGS:
-            todo = nearest(key, _SETTINGS)
-            raise ConfigError(f"setting '{key}'", got="an unknown key", todo=todo)
-    if not settings["data"]:
+    values = override({"task": settings_of(name)["task"]}, words, ("source", "data", "out"))
+    settings = checked(LabelSettings, values, "label")
+    if settings.data is None:
         raise ConfigError("setting 'data'", got="nothing", todo=f"sequela label {name} data=PATH")
-    declared = parse_declaration(tasks.declaration(name, **settings["task"]))
-    data = ingest.opened(settings["source"], Path(settings["data"]))
-    cohort = build_cohort(data, declared)
-    if settings["out"]:
-        write_cohort(Path(settings["out"]).expanduser(), cohort)
+    if settings.out is not None:
+        refuse_existing(settings.out)
+    declaration = parse_declaration(declared(settings.task))
+    data = ingest.opened(settings.source, settings.data, **settings.reading)
+    cohort = build_cohort(data, declaration)
+    if settings.out is not None:
+        write_cohort(settings.out, cohort)
     said = _said(cohort)
     print(json.dumps(said, indent=2, ensure_ascii=False) if as_json else _text(said))
-    if settings["out"] and not as_json:
-        print(f"labels: {Path(settings['out']) / 'labels'}")
+    if settings.out is not None and not as_json:
+        print(f"labels: {settings.out / 'labels'}")
 
 
 def _said(cohort: Cohort) -> dict[str, Any]:
