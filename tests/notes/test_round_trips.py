@@ -17,8 +17,10 @@ from sequela.notes import (
     JsonKeys,
     Span,
     brat_documents,
+    i2b2_documents,
     jsonl_documents,
     write_brat,
+    write_i2b2,
     write_jsonl,
 )
 
@@ -27,8 +29,8 @@ TEXTS = st.text(max_size=40) | st.text("ab \r\n\t\u2028\u0085é😀", max_size=4
 
 
 @st.composite
-def documents(draw, names=TYPES):
-    text = draw(TEXTS)
+def documents(draw, names=TYPES, texts=TEXTS):
+    text = draw(texts)
     spans = []
     if text:
         for _ in range(draw(st.integers(0, 4))):
@@ -104,3 +106,33 @@ def test_other_keys_and_spans_as_lists(tmp_path):
     keys = JsonKeys("body", "marks", "from", "to", "kind", "n")
     (one,) = jsonl_documents(path, keys)
     assert one == Document("7", "abc", (Span(0, 2, "A"), Span(1, 3, "B")))
+
+
+# What XML can hold; carriage returns and the end of its own section among them.
+XML_TEXTS = st.text("ab \r\n\t]>&<\"'\u2028\u0085é😀", max_size=40)
+
+
+@settings(max_examples=30)
+@given(st.lists(documents(texts=XML_TEXTS), min_size=1, max_size=4))
+def test_i2b2(contents):
+    made = [
+        Document(f"ward/n{number}", text, spans) for number, (text, spans) in enumerate(contents)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "out")
+        assert write_i2b2(root, made) == len(made)
+        assert list(i2b2_documents(root, sorted(root.rglob("*.xml")))) == made
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (Document("a", "x\x00y"), "text of document 1: got control characters"),
+        (Document("../a", "x"), "id of document 1"),
+        (Document("a\\b", "x"), "id of document 1"),
+    ],
+)
+def test_what_i2b2_has_no_place_for(one, words, tmp_path):
+    with pytest.raises(DataError, match=words):
+        write_i2b2(tmp_path / "out", [one])
+    assert list(tmp_path.iterdir()) == []

@@ -28,6 +28,7 @@ FILES = {
     "notes_jsonl": ["data/notes.json"],
     "brat": ["data/note.txt", "data/note.ann"],
     "conll": ["two.conll"],
+    "i2b2": ["data/901-01.xml"],
 }
 
 # Digits and separators are what formats are made of; other bytes find the rest.

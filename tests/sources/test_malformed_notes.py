@@ -178,3 +178,38 @@ def test_damaged_parquet(tmp_path, capfd, caplog):
     refused("notes_table", path, "row 1 of .*got no text", capfd, caplog)
     pl.DataFrame({"note": [TEXT]}).write_parquet(path)
     refused("notes_table", path, "column 'text' of .*no such column", capfd, caplog)
+
+
+TAG = '<NAME id="P0" start="8" end="18" text="{}" TYPE="PATIENT" comment="" />'
+RECORD = "<deIdi2b2><TEXT><![CDATA[{}]]></TEXT><TAGS>{}</TAGS></deIdi2b2>"
+LAUGHS = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(20))
+RECORDS = {
+    "no XML": (TEXT, "something that is no XML"),
+    "cut off": (RECORD.format(TEXT, "")[:50], "something that is no XML"),
+    "nothing": ("", "something that is no XML"),
+    "no text": ("<deIdi2b2><TAGS/></deIdi2b2>", "0 texts"),
+    "two texts": (f"<a><TEXT>{CANARY}</TEXT><TEXT>b</TEXT></a>", "2 texts"),
+    "a tag outside": (RECORD.format("short", TAG.format("x")), "tag 1: got characters 8 to 18"),
+    "other words": (RECORD.format(TEXT, TAG.format("other")), "tag 1: got other words"),
+    "no place": (RECORD.format(TEXT, f'<NAME text="{CANARY}"/>'), "tag 1: got no place"),
+    "half a place": (RECORD.format(TEXT, f'<N start="{CANARY}" end="3"/>'), "tag 1: got no place"),
+    "an entity of nobody": (f"<a><TEXT>&{CANARY};</TEXT></a>", "something that is no XML"),
+    "an entity bomb": (
+        f'<!DOCTYPE a [<!ENTITY l0 "{CANARY}">{LAUGHS}]><a><TEXT>&l20;</TEXT></a>',
+        "got a document type",
+    ),
+    "an entity of a file": (
+        '<!DOCTYPE a [<!ENTITY f SYSTEM "file:///etc/passwd">]><a><TEXT>&f;</TEXT></a>',
+        "got a document type",
+    ),
+    "a document type of the net": ('<!DOCTYPE a SYSTEM "http://x/y.dtd"><a/>', "a document type"),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_damaged_records(name, tmp_path, capfd, caplog):
+    content, words = RECORDS[name]
+    (tmp_path / "1-01.xml").write_text(content)
+    refused("i2b2", tmp_path, words, capfd, caplog)
+    (tmp_path / "1-01.xml").write_text(f'<?xml version="1.0" encoding="UTF-16"?>\n{content}')
+    refused("i2b2", tmp_path, words, capfd, caplog)

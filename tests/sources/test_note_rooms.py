@@ -14,7 +14,9 @@ from sequela.settings import read_yaml
 ROOMS = Path(sequela.__file__).parent / "sources"
 
 
-@pytest.mark.parametrize("room", ["notes_folder", "notes_table", "notes_jsonl", "brat", "conll"])
+@pytest.mark.parametrize(
+    "room", ["notes_folder", "notes_table", "notes_jsonl", "brat", "conll", "i2b2"]
+)
 def test_the_example_reads_as_expected(room):
     example = ROOMS / room / "example"
     options = read_yaml(example / "options.yaml") if (example / "options.yaml").exists() else {}

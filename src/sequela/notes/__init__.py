@@ -5,6 +5,7 @@ from __future__ import annotations
 from sequela.notes.brat import brat_documents, write_brat
 from sequela.notes.conll import decoded
 from sequela.notes.documents import Document, NoteSet, Span
+from sequela.notes.i2b2 import i2b2_documents, write_i2b2
 from sequela.notes.jsonl import JsonKeys, jsonl_documents, write_jsonl
 from sequela.notes.tags import spans_of_tags, tag_names, tags_of_spans
 from sequela.notes.tokens import tokenised, windows
@@ -18,6 +19,7 @@ __all__ = [
     "WordVectors",
     "brat_documents",
     "decoded",
+    "i2b2_documents",
     "jsonl_documents",
     "read_vectors",
     "spans_of_tags",
@@ -26,5 +28,6 @@ __all__ = [
     "tokenised",
     "windows",
     "write_brat",
+    "write_i2b2",
     "write_jsonl",
 ]
