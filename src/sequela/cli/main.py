@@ -187,6 +187,68 @@ def _ingest(
     )
 
 
+@app.command("deid")
+def _deid(
+    path: Annotated[Path, typer.Argument(help="Notes: a folder of .txt, CSV, Parquet, jsonl.")],
+    words: _Words = None,
+    out: Annotated[Path, typer.Option(help="The new folder.")] = Path("clean"),
+    mode: Annotated[
+        str, typer.Option(help="tag, mask, remove, surrogate, hash or shift-dates.")
+    ] = "tag",
+    safe_harbor: Annotated[
+        bool, typer.Option("--safe-harbor", help="Of dates keep the year alone; pool ages.")
+    ] = False,
+    names: Annotated[
+        Path | None, typer.Option(help="A text file of patients' names, one on each line.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Which reader; by default the files' endings say.")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="txt, csv, parquet or jsonl; as it was read.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="A file with a secret, for the same codes in several runs.")
+    ] = None,
+    day_first: Annotated[bool, typer.Option("--day-first", help="3/4/2012 is 3 April.")] = False,
+    keep_ids: Annotated[
+        bool, typer.Option("--keep-ids", help="Notes keep their names instead of numbers.")
+    ] = False,
+    keep_originals: Annotated[
+        bool, typer.Option("--keep-originals", help="The account holds the words found, too.")
+    ] = False,
+    processes: Annotated[int, typer.Option(min=1, help="How many work at once.")] = 1,
+    json: _Json = False,
+) -> None:
+    """Remove what identifies patients from notes.
+
+    Goes on where it was when started again after a kill. Rules alone find no names.
+    For example: sequela deid notes --out clean --names patients.txt
+    """
+    from sequela.cli.deid import run
+    from sequela.deid.run import Settings
+
+    settings = Settings(
+        mode=mode,
+        safe_harbor=safe_harbor,
+        day_first=day_first,
+        keep_ids=keep_ids,
+        keep_originals=keep_originals,
+    )
+    run(
+        path,
+        out,
+        words or [],
+        settings,
+        source=source,
+        form=form,
+        names=names,
+        key=key,
+        processes=processes,
+        as_json=json,
+    )
+
+
 @app.command("inspect")
 def _inspect(
     path: Annotated[Path, typer.Argument(help="A data set.")],

@@ -1,0 +1,152 @@
+"""`sequela deid`: notes without what identifies patients, and an account in counts."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from sequela import sources
+from sequela.deid.run import Settings, Summary, deidentify, not_safe_harbor, summary_dict
+from sequela.deid.work import read_key
+from sequela.errors import ConfigError, DataError
+from sequela.folders import text_of
+from sequela.notes import NoteSet
+from sequela.settings import override
+
+__all__ = ["run"]
+
+# Which source reads files of an ending, and in which form its notes are written.
+_KINDS = {
+    "notes_folder": ((".txt",), "txt"),
+    "notes_table": ((".csv", ".csv.gz", ".tsv", ".parquet"), "csv"),
+    "notes_jsonl": ((".jsonl", ".ndjson", ".json"), "jsonl"),
+}
+_RULES_ALONE = (
+    "Rules alone find no names of people, unless they are in a list (--names), and no addresses. "
+    "Read a sample before anything leaves the house."
+)
+
+
+def run(
+    path: Path,
+    out: Path,
+    words: Sequence[str],
+    settings: Settings,
+    *,
+    source: str | None,
+    form: str | None,
+    names: Path | None,
+    key: Path | None,
+    processes: int,
+    as_json: bool = False,
+) -> None:
+    """Cleans the notes, and says what was found, never where or what.
+
+    Raises:
+        ConfigError: a wrong setting, or a folder with notes of several kinds and no ``source``.
+        DataError: whatever the source finds wrong with the notes.
+        OutputError: the place exists already, or cannot be written.
+    """
+    known = source or _source_of(path)
+    notes = sources.read(known, path, **override({}, words))
+    if not isinstance(notes, NoteSet):
+        raise ConfigError(f"source '{known}'", got="no notes", wanted="a source of notes")
+    settings = dataclasses.replace(settings, form=form or _form_of(known, path))
+    listed = _listed(names)
+    with _progress() as say:
+        summary = deidentify(
+            notes,
+            out,
+            settings,
+            names=listed,
+            key=None if key is None else read_key(key),
+            processes=processes,
+            say=say,
+        )
+    if as_json:
+        print(json.dumps(summary_dict(summary, settings), indent=2))
+    else:
+        _print(summary, settings, out)
+
+
+def _source_of(path: Path) -> str:
+    if path.is_file():
+        files = [path.name.lower()]
+    elif path.is_dir():
+        files = [file.name.lower() for file in path.rglob("*") if file.name[0] != "."]
+    else:
+        raise DataError(f"data {path}", got="no such file or folder", wanted="notes")
+    found = [
+        name
+        for name, (endings, _) in _KINDS.items()
+        if any(file.endswith(endings) for file in files)
+    ]
+    if len(found) != 1:
+        got = "notes of several kinds" if found else "no .txt, .csv, .parquet or .jsonl file"
+        todo = "Say which to read: --source notes_folder, notes_table, notes_jsonl, brat ..."
+        raise ConfigError(f"data {path}", got=got, todo=todo)
+    return found[0]
+
+
+def _form_of(source: str, path: Path) -> str:
+    form = _KINDS[source][1] if source in _KINDS else "jsonl"
+    parquet = path.suffix == ".parquet" or any(path.glob("**/*.parquet"))
+    return "parquet" if form == "csv" and parquet else form
+
+
+def _listed(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    names = [line.strip() for line in text_of(path).removeprefix("\ufeff").splitlines()]
+    return [name for name in names if name]
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int], None] | None]:
+    """A count on a terminal; elsewhere nothing, so that logs stay short."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    with progress.Progress(
+        progress.TextColumn("cleaning"),
+        progress.BarColumn(),
+        progress.TextColumn("{task.completed:,} notes"),
+        progress.TimeElapsedColumn(),
+        console=Console(stderr=True),
+    ) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _print(summary: Summary, settings: Settings, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(f"{summary.documents:,} notes, mode {settings.mode}: {out}", markup=False)
+    table = Table("what", "found", title_justify="left")
+    for label, count in sorted(summary.found.items()):
+        table.add_row(label, f"{count:,}")
+    console.print(table, markup=False)
+    lines = {
+        "notes in which nothing was found": summary.silent,
+        "pieces with a tag where nothing else could be written": summary.tagged,
+        "pieces that the output still held, now tags": summary.again,
+        "notes withheld, since the search failed in them": len(summary.withheld),
+    }
+    for words, count in lines.items():
+        if count:
+            console.print(f"{words}: {count:,}", markup=False)
+    if not summary.by.get("model"):
+        console.print(_RULES_ALONE, markup=False)
+    said = not_safe_harbor(settings)
+    if said is not None:
+        console.print(said, markup=False)
+    console.print(f"the account, for your eyes alone: {out}.phi", markup=False)

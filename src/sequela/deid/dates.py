@@ -1,0 +1,218 @@
+"""Dates: the forms in which notes write them, found in a text and read from one.
+
+A form is one expression, used for both: to find, with a look at what stands before and behind; and
+to read what was found, so that a shifted date is written as the old one was. Left alone are days of
+the week, times of the day and years alone, none of which HIPAA counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from sequela.deid.found import Found, lowered
+
+__all__ = ["MONTHS", "WrittenDate", "dates", "written_date"]
+
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_MONTH = (
+    r"(?P<n>january|february|march|april|may|june|july|august|september|october|november|december"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)(?![a-z])\.?"
+)
+_YEAR = r"(?P<y>(?:19|20)[0-9]{2}|'[0-9]{2})(?![0-9])"
+_ORDINAL = r"(?P<s>st|nd|rd|th)?(?![a-z])"
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a date is written.
+
+    Args:
+        core: the date itself, in lower case, with groups: y year, m month, n its name, d day with
+            s for its ordinal, a and b for month and day in either order, e the end of a range.
+        before, behind: what must stand around it, or must not.
+        score: how sure that it is a date.
+        context: a word that must stand right before.
+    """
+
+    core: str
+    before: str = r"(?<![\w/.])"
+    behind: str = r"(?![\w])"
+    score: float = 0.95
+    context: re.Pattern[str] | None = None
+
+    @property
+    def whole(self) -> re.Pattern[str]:
+        return re.compile(self.core)
+
+    @property
+    def within(self) -> re.Pattern[str]:
+        return re.compile(self.before + self.core + self.behind)
+
+
+_BEFORE_DAY = re.compile(
+    r"(?:^|\n|(?<![a-z])(?:on|since|from|until|till?|thru|through|by|dated?|as of"
+    r"|before|after|start(?:ed|ing)?"
+    r"|beginning|admit(?:ted)?|admission|discharged?|seen|visit|due|born|dob|dos|d/c'?e?d|returned"
+    r"|scheduled|between|and|to|last|next|this|around|about|[/0-9]{3,8}\s{0,2}(?:-|\u2013|,))"
+    r"[\s:(]{0,3})$"
+)
+_BEFORE_MONTH = re.compile(
+    r"(?<![a-z])(?:in|since|last|early|late|mid|this|next|until|till|by|during|from|through|every|of"
+    r"|to|and|end of|beginning of)[\s-]{1,2}$"
+)
+_BEFORE_ORDINAL = re.compile(r"(?<![a-z])(?:on|until|since|by|before|after|from|to) the\s$")
+_BIRTH = re.compile(r"(?<![a-z])(?:born|birth|dob|b\.)(?: in| year|:|\s){0,3}\s?$")
+_NO_COUNT = (
+    r"(?![\w%]|[-.,/][0-9])(?!\s{0,2}(?:strength|power|motor|tabs?|tablets?|pills?|doses?|mg|mcg|ml|cc|of|inch(?:es)?"
+    r"|cm|mm|cups?|pack|ppd|systolic|diastolic|sem|hsm|murmur|pain|positive|pos|neg|bottles?"
+    r"|reflex(?:es)?|dtrs?|pulses?|edema|in all)(?![a-z]))"
+)
+_FORMS = (
+    # 2012-03-04, 2012/3/4, also before a time
+    _Form(
+        r"(?P<y>(?:19|20)[0-9]{2})(?P<sep>[-/.])(?P<m>[0-9]{1,2})(?P=sep)(?P<d>[0-9]{1,2})",
+        before=r"(?<![\w/.-])",
+        behind=r"(?![0-9]|[a-su-z])",
+    ),
+    # 20120304
+    _Form(
+        r"(?P<y>(?:19|20)[0-9]{2})(?P<m>[01][0-9])(?P<d>[0-3][0-9])",
+        behind=r"(?![0-9]|[a-su-z])",
+        score=0.8,
+    ),
+    # 3/4/2012, 03-04-12, 3.4.2012, 3 / 4 / 2012
+    _Form(
+        r"(?P<a>[0-9]{1,2})(?P<sep>[-.]| ?/ ?)(?P<b>[0-9]{1,2})(?P=sep)(?P<y>[0-9]{4}|'?[0-9]{2})",
+        behind=r"(?![0-9a-su-z_]|[/][0-9])",
+    ),
+    # 3/2012, 03-2012
+    _Form(r"(?P<m>[0-9]{1,2})[-/](?P<y>(?:19|20)[0-9]{2})", before=r"(?<![\w/.-])"),
+    # 3/4, where the words around it say so
+    _Form(
+        r"(?P<a>[0-9]{1,2})/(?P<b>[0-9]{1,2})",
+        before=r"(?<![\w/.,])",
+        behind=_NO_COUNT,
+        score=0.6,
+        context=_BEFORE_DAY,
+    ),
+    # March 4, 2012; Mar 4th; March 4-7, 2012
+    _Form(
+        rf"{_MONTH}[\s,-]{{0,3}}(?:the )?(?P<d>[0-9]{{1,2}})(?![0-9]){_ORDINAL}"
+        rf"(?:\s?(?:-|\u2013|to|and|&|through)\s?(?P<e>[0-9]{{1,2}})(?![0-9])(?:st|nd|rd|th)?)?"
+        rf"(?:(?:,?\s{{0,2}}|[-/]| of ){_YEAR}|[-/'](?P<y2>[0-9]{{2}})(?![0-9]))?",
+        before=r"(?<![a-z])",
+    ),
+    # 4 March 2012, 4-Mar-12, 04MAR2012, the 4th of March
+    _Form(
+        r"(?P<d>[0-9]{1,2})(?P<s>st|nd|rd|th)?(?:\s{0,2}(?:of\s{1,2})?|[-/. ])"
+        rf"{_MONTH}"
+        rf"(?:[\s,/-]{{0,3}}{_YEAR}|[-/ ]?(?P<y2>[0-9]{{2}})(?![0-9:]))?",
+        before=r"(?<![\w/.])",
+    ),
+    # March 2012, Mar-12 is read as a day above
+    _Form(rf"{_MONTH}(?:,?\s{{0,2}}(?:of\s{{1,2}})?|[-/]){_YEAR}", before=r"(?<![a-z])"),
+    # in March
+    _Form(_MONTH, before=r"(?<![a-z])", score=0.7, context=_BEFORE_MONTH),
+    # on the 4th
+    _Form(r"(?P<d>[0-9]{1,2})(?P<s>st|nd|rd|th)", score=0.6, context=_BEFORE_ORDINAL),
+    # born in 1950
+    _Form(r"(?P<y>(?:18|19|20)[0-9]{2})", score=0.9, context=_BIRTH),
+    _Form(
+        r"(?:christmas(?: eve| day)?|thanksgiving|new year'?s(?: eve| day)?|easter"
+        r"|hanukkah|halloween|labor day|memorial day|independence day|valentine'?s day)",
+        score=0.7,
+    ),
+)
+_WITHIN = [(form.within, form) for form in _FORMS]
+_WHOLE = [form.whole for form in _FORMS]
+_LONGEST_BEFORE = 24
+
+
+def dates(text: str, low: str) -> Iterator[Found]:
+    """Dates in many forms, whole or in part; a year alone only as that of a birth."""
+    for pattern, form in _WITHIN:
+        for match in pattern.finditer(low):
+            start, end = match.span()
+            if form.context is not None:
+                before = low[max(0, start - _LONGEST_BEFORE) : start]
+                if not form.context.search(before):
+                    continue
+            if _is_verb(text, match) or _read(match) is None:
+                continue
+            yield Found(start, end, "DATE", form.score)
+
+
+def _is_verb(text: str, match: re.Match[str]) -> bool:
+    # "grade 4 may be", "in march on": without a year, these begin with a capital when months.
+    found = match.groupdict()
+    if found.get("n") not in ("may", "march") or found.get("y") or found.get("y2"):
+        return False
+    number_behind = found.get("d") is not None and match.start("d") > match.start("n")
+    return not number_behind and text[match.start("n")].islower()
+
+
+@dataclass(frozen=True)
+class WrittenDate:
+    """What a text says of a date; None for what it leaves out.
+
+    Args:
+        year, month, day: as written, or as meant by two digits of a year.
+        groups: which characters of the text say what: y or y2, m, n, d, s, a, b.
+        day_first: of a and b, a is the day.
+    """
+
+    year: int | None
+    month: int | None
+    day: int | None
+    groups: dict[str, tuple[int, int]]
+    day_first: bool = False
+
+
+def written_date(words: str, *, day_first: bool = False) -> WrittenDate | None:
+    """Reads a date; None where no form fits, it is a range, or there is no such day.
+
+    Args:
+        words: nothing but the date.
+        day_first: what 3/4/2012 means where both orders can be: 3 April.
+    """
+    low = lowered(words)
+    for pattern in _WHOLE:
+        match = pattern.fullmatch(low)
+        read = _read(match, day_first) if match else None
+        if match and read is not None:
+            return None if "e" in read.groups else read
+    return None
+
+
+def _read(match: re.Match[str], day_first: bool = False) -> WrittenDate | None:
+    found = {name: part for name, part in match.groupdict().items() if part and name != "sep"}
+    groups = {name: match.span(name) for name in found}
+    year = _year(found.get("y") or found.get("y2"))
+    month = int(found["m"]) if "m" in found else None
+    if "n" in found:
+        month = next(at for at, name in enumerate(MONTHS, 1) if name.startswith(found["n"][:3]))
+    day = int(found["d"]) if "d" in found else None
+    if "a" in found:
+        a, b = int(found["a"]), int(found["b"])
+        day_first = (day_first and b <= 12) or a > 12
+        month, day = (b, a) if day_first else (a, b)
+    try:
+        date(year or 2000, month or 1, day or 1)
+    except ValueError:
+        return None
+    return WrittenDate(year, month, day, groups, day_first)
+
+
+def _year(words: str | None) -> int | None:
+    if words is None:
+        return None
+    number = int(words.removeprefix("'"))
+    if len(words) >= 4:
+        return number
+    return number + (2000 if number < 50 else 1900)

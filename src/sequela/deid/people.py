@@ -1,0 +1,72 @@
+"""Rules for ages over 89 and for ZIP codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sequela.deid.found import Found
+
+__all__ = ["AGE_WORDS", "ages_over_89", "zip_codes"]
+
+_ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+AGE_WORDS = {
+    "ninety": 90,
+    **{f"ninety {name}": 90 + number for number, name in enumerate(_ONES, 1)},
+    "one hundred": 100,
+    "a hundred": 100,
+    **{f"one hundred {name}": 100 + number for number, name in enumerate(_ONES, 1)},
+}
+"""Ages over 89 in words."""
+
+_YEARS = r"(?:years?(?![a-z])|yearold|yrs?(?![a-z])|y\.?/?\s?o)"
+_FORMS = (
+    re.compile(
+        rf"(?<![\w./-])(?P<age>[0-9]{{2,3}})[\s-]{{0,2}}{_YEARS}(?!\s{{1,2}}(?:ago|history|smok))"
+    ),
+    re.compile(
+        r"(?<![a-z])(?:aged?)(?![a-z])(?:\s{0,2}(?:of|is|was|at|[:=])){0,2}\s{0,3}"
+        r"(?P<age>[0-9]{2,3})(?![0-9%]|\.[0-9])"
+    ),
+    re.compile(
+        r"(?<![a-z])(?P<age>ninety(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine))?"
+        r"|(?:one|a)[\s-]hundred(?:(?:[\s-]and)?[\s-](?:one|two|three|four|five|six|seven|eight|nine))?)"
+        rf"[\s-]{{1,2}}{_YEARS}"
+    ),
+    re.compile(
+        r"(?<![a-z])(?:his|her|their|the)\s{1,2}(?:(?:early|mid|late)[\s-]{1,2})?"
+        r"(?P<age>(?:90|100)'?s|nineties)(?![a-z])"
+    ),
+)
+_OLDEST = 125
+
+
+def ages_over_89(text: str, low: str) -> Iterator[Found]:
+    """Ages from 90 on, in figures or words; of the younger ones HIPAA says nothing."""
+    for pattern in _FORMS:
+        for match in pattern.finditer(low):
+            words = match["age"]
+            if not words.isdecimal() or 90 <= int(words) <= _OLDEST:
+                yield Found(*match.span("age"), "AGE", 0.9)
+
+
+_STATES = (
+    "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|"
+    "NY|NC|ND|OH|OK|OR|PA|PR|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|[Zz][Ii][Pp](?:\\s?[Cc][Oo][Dd][Ee])?"
+    "|Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|"
+    "Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Mass(?:achusetts|\\.)?|"
+    "Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|Hampshire|Jersey|Mexico|York|"
+    "Carolina|Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode Island|Tennessee|Texas|Utah|Vermont|"
+    "Virginia|Washington|Wisconsin|Wyoming"
+)
+_ZIP = r"(?P<zip>[0-9]{5}(?:-[0-9]{4})?)(?!\w|[-.][0-9])"
+_AFTER_STATE = re.compile(rf"(?<![A-Za-z])(?:{_STATES})[.,:#]?\s{{1,3}}{_ZIP}")
+_PLUS_FOUR = re.compile(r"(?<![\w.-])(?P<zip>[0-9]{5}-[0-9]{4})(?!\w|[-.][0-9])")
+
+
+def zip_codes(text: str, low: str) -> Iterator[Found]:
+    """ZIP codes: behind a state or the word ZIP, or with their four more digits."""
+    for pattern, score in ((_AFTER_STATE, 0.9), (_PLUS_FOUR, 0.8)):
+        for match in pattern.finditer(text):
+            if not match["zip"].startswith("000"):
+                yield Found(*match.span("zip"), "ZIP", score)

@@ -1,0 +1,231 @@
+"""What is written in place of what was found; on any failure a tag, never the text itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sequela.deid.dates import written_date
+from sequela.deid.found import Finder, Found
+from sequela.deid.phrases import Phrases
+from sequela.deid.rules import NAME_LABELS, Names, find
+from sequela.deid.shift import pooled_age, shifted, year_alone, zip3
+from sequela.deid.surrogates import Surrogates, code
+from sequela.errors import ConfigError, nearest
+from sequela.notes import Document
+
+__all__ = ["MODES", "WITHHELD", "Cleaned", "Replacer", "clean", "person_of"]
+
+MODES = ("tag", "mask", "remove", "surrogate", "hash", "shift-dates")
+WITHHELD = "[WITHHELD]"
+"""What stands for a whole document in which nothing could be looked for."""
+
+# Weeks: the day of the week stays right, and a month is never moved onto itself.
+_WEEKS = [*range(-47, -4), *range(5, 48)]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A document after replacement.
+
+    Args:
+        text: what may be written.
+        done: each piece of the old text, and what stands for it.
+        again: places where the output still held what was found elsewhere, and now holds a tag.
+        withheld: the search failed, and the text is :data:`WITHHELD`.
+    """
+
+    text: str = field(repr=False)
+    done: tuple[tuple[Found, str], ...] = field(default=(), repr=False)
+    again: int = 0
+    withheld: bool = False
+
+
+class Replacer:
+    """What stands for what, in one mode and with one key.
+
+    Args:
+        mode: ``tag`` writes [DATE]; ``mask`` a star for each letter and digit; ``remove`` nothing;
+            ``hash`` a tag with a code, the same for the same words; ``shift-dates`` tags, but dates
+            moved by the same number of weeks throughout a patient, ages over 89 pooled and ZIP
+            codes cut; ``surrogate`` the same with other names and numbers in place of tags.
+        key: secret; surrogates, codes and shifts follow from it.
+        safe_harbor: of dates the year alone, ages over 89 pooled, ZIP codes cut to three digits.
+        day_first: 3/4/2012 is 3 April.
+
+    Raises:
+        ConfigError: no such mode, a mode that is not Safe Harbor with ``safe_harbor``, a short key.
+        MissingDependencyError: surrogates without Faker.
+    """
+
+    def __init__(
+        self, mode: str, key: bytes, *, safe_harbor: bool = False, day_first: bool = False
+    ):
+        if mode not in MODES:
+            raise ConfigError(f"mode '{mode}'", got="no such mode", todo=nearest(mode, MODES))
+        if safe_harbor and mode in ("hash", "shift-dates"):
+            raise ConfigError(
+                f"mode '{mode}' with safe-harbor",
+                got="codes or dates that are made from the patient's own",
+                wanted="tag, mask, remove or surrogate",
+            )
+        if len(key) < 16:
+            raise ConfigError("the key", got=f"{len(key)} bytes", wanted="16 or more")
+        self.mode, self.safe_harbor, self.day_first, self._key = mode, safe_harbor, day_first, key
+        self._surrogates = Surrogates(key) if mode == "surrogate" else None
+
+    def shift_of(self, person: str) -> int:
+        """By how many days the dates of a patient are moved: 5 to 47 weeks, back or forth."""
+        number = int.from_bytes(code(self._key, "shift", person)[:8], "big")
+        return 7 * _WEEKS[number % len(_WEEKS)]
+
+    def pseudonym(self, person: str) -> str:
+        """A code that stands for a patient."""
+        return code(self._key, "subject", person)[:8].hex()
+
+    def replacement(self, document: Document, span: Found, latest: int | None) -> str:
+        """What is written for a piece of a document; a tag where nothing else can be.
+
+        Args:
+            document: with the text and the patient.
+            span: in it.
+            latest: the last year that the document speaks of.
+        """
+        words = document.text[span.start : span.end]
+        try:
+            made = self._made(document, span.label, words, latest)
+        except Exception:
+            made = None
+        if made is None or (made == words and not _allowed(span.label, words)):
+            return f"[{span.label}]"
+        return made
+
+    def _made(self, document: Document, label: str, words: str, latest: int | None) -> str | None:
+        moving = self.mode in ("surrogate", "shift-dates")
+        person = person_of(document)
+        if label == "DATE" and self.safe_harbor:
+            return year_alone(words, latest=latest)
+        if label == "DATE" and moving:
+            days = self.shift_of(person)
+            return shifted(words, days, day_first=self.day_first, year=latest)
+        if label == "AGE" and (moving or self.safe_harbor):
+            return pooled_age(words)
+        if label == "ZIP" and (moving or self.safe_harbor):
+            return zip3(words)
+        if self.mode == "mask":
+            return re.sub(r"[^\W_]", "*", words)
+        if self.mode == "remove":
+            return ""
+        if self.mode == "hash":
+            plain = re.sub(r"\W+", " ", words).casefold()
+            return f"[{label}-{code(self._key, 'hash', label, plain)[:6].hex()}]"
+        if self._surrogates is not None:
+            return self._surrogates.make(label, words, person)
+        return None
+
+
+def person_of(document: Document) -> str:
+    """Whom surrogates and shifts follow; a document of nobody known is a patient of its own."""
+    if document.subject is not None:
+        return f"subject {document.subject}"
+    return f"document {document.id}"
+
+
+def _allowed(label: str, words: str) -> bool:
+    # An age of 89 or less may stay as it is.
+    return label == "AGE" and pooled_age(words) == words
+
+
+def clean(
+    document: Document,
+    replacer: Replacer,
+    *,
+    names: Names | None = None,
+    model: Finder | None = None,
+) -> Cleaned:
+    """Finds and replaces; what fails is withheld, what was found is looked for once more.
+
+    Args:
+        document: one note.
+        replacer: says what is written.
+        names, model: as of :func:`sequela.deid.find`.
+    """
+    try:
+        found = find(document, names=names, model=model)
+        return _replaced(document, found, replacer)
+    except Exception:
+        return Cleaned(WITHHELD, withheld=True)
+
+
+def _replaced(document: Document, found: Sequence[Found], replacer: Replacer) -> Cleaned:
+    latest = _latest_year(document, found)
+    originals = _word_set(document, found)
+    done, places, last = [], [], 0
+    parts: list[str] = []
+    length = 0
+    for span in found:
+        made = replacer.replacement(document, span, latest)
+        if span.label in NAME_LABELS and replacer.mode == "surrogate":
+            # A surrogate must not be the name of another one in the same document.
+            kept = _words(document.text[span.start : span.end])
+            if (_words(made) - kept) & originals:
+                made = f"[{span.label}]"
+        before = document.text[last : span.start]
+        parts += [before, made]
+        length += len(before)
+        places.append((length, length + len(made)))
+        length += len(made)
+        done.append((span, made))
+        last = span.end
+    text = "".join([*parts, document.text[last:]])
+    text, again = _scanned(text, places, document, found)
+    return Cleaned(text, tuple(done), again)
+
+
+def _latest_year(document: Document, found: Sequence[Found]) -> int | None:
+    if document.time is not None:
+        return document.time.year
+    dates = (
+        written_date(document.text[span.start : span.end]) for span in found if span.label == "DATE"
+    )
+    return max((one.year for one in dates if one is not None and one.year), default=None)
+
+
+def _words(text: str) -> set[str]:
+    return {word.casefold() for word in re.findall(r"[^\W_]{2,}", text)}
+
+
+def _word_set(document: Document, found: Sequence[Found]) -> set[str]:
+    named = (one for one in found if one.label in NAME_LABELS)
+    return {word for one in named for word in _words(document.text[one.start : one.end])}
+
+
+# An age or a short number says nothing outside its place, and may be any other number.
+_SHORTEST = 5
+
+
+def _scanned(
+    text: str, places: Sequence[tuple[int, int]], document: Document, found: Sequence[Found]
+) -> tuple[str, int]:
+    """The output with a tag wherever it still holds what was found.
+
+    What lies inside one replacement is no remainder: a shifted date may be another day's date.
+    """
+    called = [document.text[one.start : one.end] for one in found if one.label in NAME_LABELS]
+    others = [document.text[one.start : one.end] for one in found if one.label not in NAME_LABELS]
+    long = [words for words in others if sum(map(str.isalnum, words)) >= _SHORTEST]
+    hits = sorted(
+        {*Phrases(long).find(text), *((one.start, one.end) for one in Names(called).find(text))}
+    )
+    parts: list[str] = []
+    last, count, place = 0, 0, 0
+    for start, end in hits:
+        while place < len(places) and places[place][1] < end:
+            place += 1
+        inside = place < len(places) and places[place][0] <= start
+        if inside or end <= last:
+            continue
+        parts += [text[last : max(start, last)], "[PHI]"]
+        last, count = end, count + 1
+    return "".join([*parts, text[last:]]), count

@@ -1,0 +1,121 @@
+"""All rules by name, the lists of names, and the two with a model as one answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from types import MappingProxyType
+
+from sequela.deid.contact import emails, network_addresses, phones, urls
+from sequela.deid.dates import dates
+from sequela.deid.found import Finder, Found, lowered, united
+from sequela.deid.numbers import (
+    labelled_numbers,
+    long_numbers,
+    numbers_with_checks,
+    social_security,
+)
+from sequela.deid.people import ages_over_89, zip_codes
+from sequela.deid.phrases import Phrases
+from sequela.errors import DataError
+from sequela.notes import Document
+
+__all__ = ["NAME_LABELS", "RULES", "Names", "by_rules", "find"]
+
+NAME_LABELS = ("PATIENT", "DOCTOR", "NAME", "PERSON")
+"""Labels of names of people, whoever gives them."""
+
+RULES: MappingProxyType[str, Callable[[str, str], Iterator[Found]]] = MappingProxyType(
+    {
+        "emails": emails,
+        "urls": urls,
+        "network addresses": network_addresses,
+        "phones": phones,
+        "social security": social_security,
+        "numbers with checks": numbers_with_checks,
+        "labelled numbers": labelled_numbers,
+        "long numbers": long_numbers,
+        "dates": dates,
+        "ages over 89": ages_over_89,
+        "zip codes": zip_codes,
+    }
+)
+"""Each takes the text and the same in lower case, character by character."""
+
+
+def by_rules(text: str) -> Iterator[Found]:
+    """What the rules find; pieces may overlap."""
+    low = lowered(text)
+    for rule in RULES.values():
+        yield from rule(text, low)
+
+
+class Names:
+    """A list of patients' names, held in memory alone.
+
+    A whole name is found in any case, the surname first or last; each of its words alone where it
+    begins with a capital, since "White" may be a patient and "white" is a colour.
+
+    Args:
+        names: "Ann Smith" or "Smith, Ann".
+    """
+
+    def __init__(self, names: Iterable[str]):
+        whole, words = set(), set()
+        for name in names:
+            parts = re.findall(r"[^\W\d_][\w'\u2019-]*", name)
+            full = [part for part in parts if len(part) > 1]
+            if len(full) > 1:
+                whole |= {name, " ".join(reversed(parts)), f"{full[-1]} {full[0]}"}
+                whole.add(f"{full[0]} {full[-1]}")
+            words |= set(full)
+        self._whole, self._words = Phrases(whole), Phrases(words)
+
+    def find(self, text: str) -> Iterator[Found]:
+        """Where the names stand."""
+        for start, end in self._whole.find(text):
+            yield Found(start, end, "PATIENT", 1.0, "list")
+        for start, end in self._words.find(text):
+            # Scripts without capitals have no lower case either.
+            if not text[start].islower():
+                yield Found(start, end, "PATIENT", 0.9, "list")
+
+
+def find(
+    document: Document, *, names: Names | None = None, model: Finder | None = None
+) -> list[Found]:
+    """What identifies somebody in a document: rules, names and a model united.
+
+    What was found as a name is found wherever it stands in the document, if it begins with a
+    capital there.
+
+    Args:
+        document: its own spans play no part.
+        names: rules alone find no names; these are found.
+        model: gives start, end, label and score of spans.
+
+    Returns:
+        Apart from each other and in order, as :func:`sequela.deid.united` settles it.
+
+    Raises:
+        DataError: the model gives a span outside the text, or no span at all.
+    """
+    found = list(by_rules(document.text))
+    if names is not None:
+        found += names.find(document.text)
+    if model is not None:
+        found += _checked(document, model)
+        called = {document.text[one.start : one.end] for one in found if one.label in NAME_LABELS}
+        again = Names(called).find(document.text)
+        found += [Found(one.start, one.end, "PATIENT", 0.3, "model") for one in again]
+    return united(document.text, found)
+
+
+def _checked(document: Document, model: Finder) -> Iterator[Found]:
+    length = len(document.text)
+    for start, end, label, score in model(document):
+        sound = isinstance(start, int) and isinstance(end, int) and isinstance(label, str)
+        if not sound or not 0 <= start < end <= length or not re.fullmatch(r"[\w-]+", label):
+            wanted = "start, end, label and score of a piece of the text"
+            raise DataError("the model", got="a span that is none", wanted=wanted)
+        yield Found(start, end, label, float(score), "model")

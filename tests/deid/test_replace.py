@@ -1,0 +1,270 @@
+"""What stands for what was found: forms, consistency, and a tag wherever something fails."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from tests.tiers import examples
+
+from sequela import deid
+from sequela.deid import Names, Replacer, clean
+from sequela.deid.dates import written_date
+from sequela.deid.shift import RESTRICTED_ZIP3, pooled_age, shifted, year_alone, zip3
+from sequela.errors import ConfigError
+from sequela.notes import Document
+
+KEY = b"0123456789abcdef"
+NAMES = Names(["Ann Smith"])
+NOTE = Document(
+    "n1",
+    "Ann Smith, 92 yo, MRN: 0012345, Boston MA 02139, seen 03/04/2012.\r\n"
+    "SMITH to call 617-555-1234.",
+    subject="p1",
+)
+
+
+def text_of(mode, note=NOTE, model=None, **options):
+    return clean(note, Replacer(mode, KEY, **options), names=NAMES, model=model).text
+
+
+def test_tag():
+    assert text_of("tag") == (
+        "[PATIENT], [AGE] yo, MRN: [MEDICALRECORD], Boston MA [ZIP], seen [DATE].\r\n"
+        "[PATIENT] to call [PHONE]."
+    )
+
+
+def test_mask_keeps_places():
+    masked = text_of("mask")
+    assert len(masked) == len(NOTE.text)
+    assert masked.startswith(
+        "*** *****, ** yo, MRN: *******, Boston MA *****, seen **/**/****.\r\n"
+    )
+
+
+def test_remove():
+    assert text_of("remove") == ",  yo, MRN: , Boston MA , seen .\r\n to call ."
+
+
+def test_hash_is_keyed_and_the_same_for_the_same():
+    one, other = text_of("hash"), clean(NOTE, Replacer("hash", b"f" * 16), names=NAMES).text
+    assert one == text_of("hash")
+    assert one != other
+    assert "Smith" not in one
+    twice = Document("n2", "On 3/4/2012 and 3/4/2012 and 3/5/2012.", subject="p2")
+    codes = text_of("hash", twice).split("[DATE-")[1:]
+    assert codes[0][:12] == codes[1][:12] != codes[2][:12]
+
+
+def test_safe_harbor_keeps_years_alone():
+    assert text_of("tag", safe_harbor=True) == (
+        "[PATIENT], 90+ yo, MRN: [MEDICALRECORD], Boston MA 021, seen 2012.\r\n"
+        "[PATIENT] to call [PHONE]."
+    )
+    old = Document("n", "Born in 1920, seen 3/4/2012, on 3/5.")
+    assert text_of("tag", old, safe_harbor=True) == "Born in [DATE], seen 2012, on [DATE]."
+    for mode in ("hash", "shift-dates"):
+        with pytest.raises(ConfigError, match="safe-harbor"):
+            Replacer(mode, KEY, safe_harbor=True)
+
+
+def test_shifts_keep_intervals_within_a_patient():
+    notes = [
+        Document(f"n{number}", "Seen 2012-03-04, then 3/9/2012 and Mar 14, 2012.", subject="p1")
+        for number in range(2)
+    ]
+    texts = [text_of("shift-dates", note) for note in notes]
+    assert texts[0] == texts[1]
+    found = [texts[0][o.start : o.end] for o in deid.find(Document("x", texts[0]))]
+    first, second, third = (
+        datetime(read.year, read.month, read.day) for read in map(written_date, found) if read
+    )
+    assert (second - first, third - first) == (timedelta(5), timedelta(10))
+    days = Replacer("shift-dates", KEY).shift_of("subject p1")
+    assert first - datetime(2012, 3, 4) == timedelta(days)
+    assert days % 7 == 0
+    assert 35 <= abs(days) <= 329
+    others = {Replacer("shift-dates", KEY).shift_of(f"subject p{number}") for number in range(40)}
+    assert len(others) > 20
+
+
+@pytest.mark.parametrize(
+    ("words", "days", "wanted"),
+    [
+        ("03/04/2012", 7, "03/11/2012"),
+        ("3/4/12", 30, "4/3/12"),
+        ("12/31/99", 1, "01/01/00"),
+        ("2012-03-04", -4, "2012-02-29"),
+        ("20120304", 365, "20130304"),
+        ("March 4th, 2012", 18, "March 22nd, 2012"),
+        ("MAR 4", 30, "APR 3"),
+        ("4 Mar. 2012", 30, "3 Apr. 2012"),
+        ("04MAR12", 30, "03APR12"),
+        ("March 2012", 35, "April 2012"),
+        ("May", 35, "June"),
+        ("4-sep-2012", 1, "5-sep-2012"),
+        ("13/4/2012", 1, "14/4/2012"),
+        ("Mar 4-7, 2012", 7, None),
+        ("Christmas", 7, None),
+        ("1950", 7, None),
+        ("on the 4th", 7, None),
+        ("12/31/9999", 7, None),
+        ("31/31/2012", 7, None),
+    ],
+)
+def test_a_shifted_date_is_written_as_it_was(words, days, wanted):
+    assert shifted(words, days) == wanted
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    st.dates(datetime(1951, 1, 1).date(), datetime(2048, 1, 1).date()),
+    st.integers(-400, 400),
+    st.sampled_from(["%m/%d/%Y", "%Y-%m-%d", "%d %B %Y", "%b %d, %Y", "%m-%d-%y", "%Y%m%d"]),
+)
+def test_shifting_there_and_back(day, days, form):
+    # "May" is both the name of a month and its abbreviation.
+    assume("%b" not in form or 5 not in (day.month, (day + timedelta(days)).month))
+    words = day.strftime(form)
+    there = shifted(words, days)
+    assert there == (day + timedelta(days)).strftime(form)
+    assert shifted(there, -days) == words
+
+
+def test_years_ages_and_zip_codes():
+    assert year_alone("3/4/2012") == "2012"
+    assert year_alone("3/4") is None
+    assert year_alone("1920", latest=2012) is None
+    assert [pooled_age(words) for words in ("92", "89", "45 year old", "ninety-two", "90s")] == [
+        *("90+", "89", "45 year old", "90+", "90+s")
+    ]
+    assert [pooled_age(words) for words in ("old", "3 of 4", "92 Elm", "1234", "")] == [None] * 5
+    assert [zip3(words) for words in ("02139", "02139-1234", "03601", "8300", "x")] == [
+        *("021", "021", "000", None, None)
+    ]
+    assert len(RESTRICTED_ZIP3) == 17
+
+
+# --- failing closed ------------------------------------------------------------------------------
+
+
+def test_a_search_that_fails_withholds_the_document():
+    def model(document):
+        raise RuntimeError(document.text)
+
+    for broken in (model, lambda document: [(0, 999, "DATE", 1.0)], lambda document: [1]):
+        cleaned = clean(NOTE, Replacer("tag", KEY), model=broken)
+        assert (cleaned.text, cleaned.withheld, cleaned.done) == ("[WITHHELD]", True, ())
+        assert "Smith" not in repr(cleaned)
+
+
+@pytest.mark.parametrize("mode", deid.MODES)
+def test_a_replacement_that_fails_is_a_tag(mode, monkeypatch):
+    if mode == "surrogate":
+        pytest.importorskip("faker")
+
+    def broken(*arguments):
+        raise ValueError(arguments)
+
+    monkeypatch.setattr(Replacer, "_made", broken)
+    assert text_of(mode) == text_of("tag")
+
+
+def test_a_replacement_equal_to_the_text_is_a_tag(monkeypatch):
+    monkeypatch.setattr(Replacer, "_made", lambda self, document, label, words, latest: words)
+    assert "Smith" not in text_of("mask")
+    assert "[PATIENT]" in text_of("mask")
+
+
+def test_the_output_is_scanned_once_more():
+    # The model finds the words in one place only; in the other they are no whole finding.
+    def model(document):
+        start = document.text.index("Jones")
+        return [(start, start + 5, "PATIENT", 0.9), (21, 30, "IDNUM", 0.9)]
+
+    note = Document("n", "Seen by Jones today, QX-77-Q51 known. qx 77\nq51; \u200bJo\u200bnes")
+    assert note.text[21:30] == "QX-77-Q51"
+    cleaned = clean(note, Replacer("tag", KEY), model=model)
+    assert "q51" not in cleaned.text.lower()
+    assert "nes" not in cleaned.text
+    assert cleaned.again == 1
+
+
+def test_shifted_dates_are_no_remainders():
+    text = "Seen " + ", ".join(f"2012-03-{day:02d}" for day in range(1, 29))
+    cleaned = clean(Document("n", text, subject="p"), Replacer("shift-dates", KEY))
+    assert cleaned.again == 0
+    assert "[" not in cleaned.text
+
+
+def test_unknown_modes_and_short_keys():
+    with pytest.raises(ConfigError, match="Did you mean 'mask'"):
+        Replacer("masks", KEY)
+    with pytest.raises(ConfigError, match="got 3 bytes"):
+        Replacer("tag", b"abc")
+
+
+@settings(max_examples=examples(80), deadline=None)
+@given(
+    st.text(alphabet="ab1/-. @\u200b(M2", max_size=60),
+    st.sampled_from(["tag", "mask", "remove", "hash", "shift-dates"]),
+)
+def test_what_is_not_found_stays_and_what_is_found_goes(text, mode):
+    note = Document("n", text)
+    found = deid.find(note)
+    cleaned = clean(note, Replacer(mode, KEY))
+    assert [span for span, _ in cleaned.done] == found
+    if not found:
+        assert cleaned.text == text
+    for span, made in cleaned.done:
+        assert made != text[span.start : span.end]
+
+
+# --- surrogates ----------------------------------------------------------------------------------
+
+
+def test_surrogates_are_the_same_within_a_patient():
+    pytest.importorskip("faker")
+    note = Document("a", "Ann Smith. SMITH; Smith, Ann; Mrs. Smith", subject="p1")
+    made = text_of("surrogate", note)
+    words = made.replace(".", "").replace(";", "").replace(",", "").split()
+    first, last = words[0], words[1]
+    assert (first[0], last[0]) == ("A", "S")
+    assert (first, last) != ("Ann", "Smith")
+    assert words == [first, last, last.upper(), last, first, "Mrs", last]
+    same = Document("b", "Ann Smith", subject="p1")
+    assert text_of("surrogate", same) == f"{first} {last}"
+    others = {
+        text_of("surrogate", Document("c", "Ann Smith", subject=f"p{number}"))
+        for number in range(20)
+    }
+    assert len(others) > 5
+
+
+def test_surrogates_keep_gender_and_form():
+    pytest.importorskip("faker")
+    from sequela.deid.surrogates import Surrogates, _known
+
+    make = Surrogates(KEY).make
+    men, women = _known()
+    assert make("PATIENT", "Robert", "p").lower() in men
+    assert make("PATIENT", "Margaret", "p").lower() in women
+    assert make("PHONE", "617-555-1234", "p")[4:10] == "555-01"
+    assert make("SSN", "123-45-6789", "p").startswith("000-")
+    number = make("MEDICALRECORD", "AB-123", "p")
+    assert (number[2], number[:2].isupper(), number[3:].isdigit()) == ("-", True, True)
+    assert make("EMAIL", "a@b.org", "p").endswith("@example.com")
+    assert make("CITY", "Boston", "p") == make("CITY", "Boston", "p") != "Boston"
+    assert make("OTHER", "x", "p") is None
+    assert text_of("surrogate", Document("n", "J. S. came", subject="p")) == "J. S. came"
+
+
+def test_a_surrogate_is_nobody_else_in_the_document():
+    pytest.importorskip("faker")
+    made = text_of("surrogate", Document("a", "Ann Smith", subject="p1")).split()[1]
+    names = Names(["Ann Smith", f"Bob {made}"])
+    note = Document("a", f"Smith and {made}", subject="p1")
+    assert clean(note, Replacer("surrogate", KEY), names=names).text.startswith("[PATIENT] and ")
