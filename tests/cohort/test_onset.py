@@ -269,6 +269,9 @@ def test_an_empty_cohort_says_where_everyone_went():
     rows = [(1, START, "A"), (2, START, "A"), (2, START + DAY, "HF")]
     with pytest.raises(DataError, match=r"1 sample not 'no hf by .*, 1 sample not 'followed to"):
         build_cohort(Frames([table(rows)]), plain())
+    late = plain(index={"rule": "visit", "days": 400})
+    with pytest.raises(DataError, match=r"2 subjects not 'with an.*400 days after .*nobody reach"):
+        build_cohort(Frames([table(rows)]), late)
     with pytest.raises(ConfigError, match="unknown key"):
         build_cohort(Frames([table(rows)]), plain(unknown=1))
 

@@ -95,7 +95,9 @@ def test_cut_files_are_refused(cohort: Path, name: str):
 
 def test_what_is_not_there(cohort: Path, tmp_path: Path):
     with pytest.raises(DataError, match=r"no sta\.parquet"):
-        read(tmp_path)
+        read(tmp_path / "..")
+    with pytest.raises(DataError, match=rf"that have one: {cohort.name}"):
+        read(cohort.parent)
     pl.read_parquet(cohort / "dyn.parquet").drop("time").write_parquet(cohort / "dyn.parquet")
     with pytest.raises(SchemaError, match=r"'time' of dyn\.parquet"):
         read(cohort)

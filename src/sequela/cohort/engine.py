@@ -23,6 +23,7 @@ from sequela.events import EventData
 __all__ = ["Cohort", "carry_out", "left_out"]
 
 _KEYS = ("subject_id", "prediction_time")
+_INDEXED = "with an index date"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def carry_out(data: EventData, declared: CohortDeclaration, *, known: bool = Tru
         account.table("cases and their controls", table)
     attrition = account.rows()
     if not table.height:
-        raise _nobody(declared.name, attrition)
+        raise _nobody(declared, attrition)
     wanted = [name for name in label_predicates(declared.label) if name in silent]
     return replace(
         _cohort(declared, table),
@@ -165,20 +166,27 @@ def left_out(attrition: Iterable[Mapping[str, Any]]) -> str:
     Args:
         attrition: see :class:`Cohort`.
     """
-    lost = []
+    lost, before = [], None
     for step in attrition:
-        count, what = step["excluded"], "subject" if step.get("samples") is None else "sample"
+        # The step that makes samples still leaves out subjects.
+        count, what = step["excluded"], "subject" if before is None else "sample"
+        before = step.get("samples")
         if count:
             lost.append(f"{count} {what}{'' if count == 1 else 's'} not '{step['step']}'")
     return ", ".join(lost)
 
 
-def _nobody(name: str, attrition: list[dict[str, Any]]) -> CohortError:
+def _nobody(declared: CohortDeclaration, attrition: list[dict[str, Any]]) -> CohortError:
+    asked = ""
+    if any(step["step"] == _INDEXED and not step["samples"] for step in attrition):
+        index = declared.index
+        least = f", not before {index.not_before.words}" if index.not_before else ""
+        asked = f"Predictions are made at {index.at.words}{least}, which nobody reaches. "
     return CohortError(
-        f"the cohort of task {name}",
+        f"the cohort of task {declared.name}",
         got=f"too few cases: no subject is left ({left_out(attrition) or 'the data are empty'})",
         wanted="subjects who meet its conditions",
-        todo="Loosen the declaration (task.KEY=VALUE).",
+        todo=f"{asked}Loosen the declaration (task.KEY=VALUE, as the task's README says).",
         attrition=attrition,
     )
 
@@ -192,7 +200,7 @@ def _shard_part(
     samples = index_dates(episodes_of(shard, declared), declared.index)
     eligible = declared.index.select.endswith("_eligible")
     samples = samples if eligible else chosen(samples, declared.index.select)
-    account.samples("with an index date", samples)
+    account.samples(_INDEXED, samples)
     for name, holds in steps_at_index(declared, newest):
         samples = samples.only(holds(samples))
         account.samples(name, samples)

@@ -53,8 +53,12 @@ def read(path: Path | str, end_hour: int = 30) -> Extract:
     present = [name for name in _FILES if files[name].is_file()]
     for name in ("sta", "dyn"):
         if name not in present:
+            cohorts = sorted(file.parent.name for file in path.glob(f"*/{name}.parquet"))
             raise DataError(
-                f"data {path}", got=f"no {name}.parquet", wanted="the folder of one YAIB cohort"
+                f"data {path}",
+                got=f"no {name}.parquet",
+                wanted="the folder of one YAIB cohort",
+                todo=f"Folders below it that have one: {', '.join(cohorts)}." if cohorts else None,
             )
     variables = _variables(files["dyn"])
     drops = Drops()
