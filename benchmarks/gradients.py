@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 T, H = 200, 32
 NAMES = {"rnn": "RNN (tanh)", "gru": "GRU", "lstm": "LSTM"}
 ADDING = {"steps": 1000, "hidden_size": 32}
-COPY = {"length": 1, "symbols": 4, "steps": 1000, "hidden_size": 64}
+COPY = {"length": 1, "symbols": 4, "steps": 1500, "hidden_size": 64}
 CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 CLIPS = {
     "not clipped": None,
