@@ -182,6 +182,8 @@ void begin_halves(const HalfPlan<Cell> &plan, int32_t thread) {
       }
       if (Cell::kSavesState)
         plan.state[b * padded + i] = there ? value_of(job.c0, b * hidden + i) : 0;
+      // An odd width's last pair is read with what lies behind it, by a weight of zero.
+      if (HalfPlan<Cell>::kTwo) plan.state_half[b * padded + i] = 0;
     }
 }
 

@@ -101,8 +101,10 @@ def test_who_is_scored_needs_no_label(room: str):
 
 def test_the_task_of_the_guide():
     guide = (Path(__file__).parents[2] / "docs" / "guides" / "tasks.md").read_text()
-    (block,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-    declared = parse_declaration(yaml.safe_load(block))
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    task, experiment = [yaml.safe_load(block) for block in blocks]
+    declared = parse_declaration(task)
+    assert experiment["task"]["name"] == f"{declared.name}.yaml"
     assert declared.name == "anaemia"
     # What the guide lists is there: the keys of tables, and the kinds of labels.
     for kind in ("binary", "count", "multiclass", "value", "length", "time_to_event", "sequence"):
