@@ -92,7 +92,9 @@ def plan(threads: list[int]) -> list[Case]:
         found += [
             Case(cell, *shape, "dense", "training", "float32", first) for shape in sweep(letter)
         ]
-    found += _rows(_mixed(GRID), first)
+    for shape in _mixed(GRID):  # with both, so that a budget cuts neither away
+        found += _rows([shape], first)
+        found += _rows([shape], first, "packed") if shape in ragged else []
     found += _rows(wide, first, "dense", "bfloat16")
     for count in others:
         found += _rows(TABLE, count) + _rows(VARIABLE, count, "packed")

@@ -42,8 +42,9 @@ def test_important_rows_come_first():
     wanted = [case for case in cases if case.threads == 2]
     targets = [place[case] for case in wanted if case[1:5] in VARIABLE or case.is_step]
     assert max(targets) < min(only_grid)
-    # A grid that is cut short must hold sizes of every kind.
+    # A grid that is cut short must hold sizes and lengths of every kind.
     firsts = [cases[number] for number in sorted(only_grid)[:160]]
+    assert {case.lengths for case in firsts} == {"dense", "packed"}
     for letter in "BTDH":
         assert len({getattr(case, letter) for case in firsts}) >= 2
     assert SWEEP in sweep("H")
