@@ -26,6 +26,7 @@ EVENTS = {
     "doctor_ai": {"answer": "classes"},
     "gru_d": {},
     "lstm_deep_supervision": {},
+    "mlp": {"steps": 4},
     "retain": {},
     "t_lstm": {},
 }

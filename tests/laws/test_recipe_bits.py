@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import typing
 
 import numpy as np
 import pytest
@@ -25,19 +26,21 @@ SIZES = {"step_size": STEP, "static_size": STATIC, "vocabulary_size": CODES}
 LONG = os.environ.get("SEQUELA_LAWS") == "explore"
 law = settings(max_examples=700 if LONG else 3, deadline=None)
 
-#: What each recipe may be built with beside its sizes and the width of its layers.
+#: What each recipe may be built with beside its sizes, the width of its layers, and every choice of
+#: words that its arguments have (cells, attentions, answers ...).
 OPTIONS = {
-    "conv_rnn": {"stride": [1, 2], "cell": ["gru", "lstm"], "pooling": ["mean", "last+max"]},
-    "dipole": {"attention": ["location", "general", "concat"]},
-    "doctor_ai": {"answer": ["multilabel", "classes"], "layers": [1, 2]},
-    "gru_d": {"gaps": ["hours", "log"], "pooling": ["last", "attention"]},
+    "conv_rnn": {"stride": [1, 2], "pooling": ["mean", "last+max"], "bidirectional": [True, False]},
+    "dipole": {},
+    "doctor_ai": {"layers": [1, 2]},
+    "gru_d": {"pooling": ["last", "attention"]},
     "leap": {"beam": [1, 3], "coverage": [True, False], "most": [1, 4]},
-    "lstm_deep_supervision": {"layers": [1, 2], "cell": ["lstm", "gru_before"]},
-    "onset_gru": {"code_pooling": ["sum", "max"]},
+    "lstm_deep_supervision": {"layers": [1, 2]},
+    "mlp": {"steps": [None, 1, 3, 20], "layers": [1, 2]},
+    "onset_gru": {"pooling": ["last", "attention+max"], "layers": [1, 2]},
     "retain": {},
-    "seizure_bilstm": {"pooling": ["mean", "attention"]},
-    "t_lstm": {"pooling": ["last", "mean"], "code_pooling": ["sum", "mean"]},
-    "values_gru": {"code_pooling": ["sum", "multi_hot"]},
+    "seizure_bilstm": {"pooling": ["mean", "attention"], "input_size": [None, 5]},
+    "t_lstm": {"pooling": ["last", "mean"]},
+    "values_gru": {"pooling": ["last", "mean"], "bidirectional": [False, True]},
 }
 #: Recipes that read notes have this law where they are tested, ``tests/recipes``.
 NAMES = [name for name in recipes.names() if recipes.outcomes(name) != ("tags",)]
@@ -60,6 +63,15 @@ def patients(seed: int) -> RaggedSamples:
     )
 
 
+def words(name: str) -> dict[str, list]:
+    """The arguments of a recipe that are one of several words, and these."""
+    hints = typing.get_type_hints(type(build(name, 4, 3)).__init__)
+    literal = {
+        key: hint for key, hint in hints.items() if typing.get_origin(hint) is typing.Literal
+    }
+    return {key: list(typing.get_args(hint)) for key, hint in literal.items()}
+
+
 def build(name: str, width: int, classes: int, **options):
     known = recipes.arguments(name)
     sizes = {key: value for key, value in SIZES.items() if key in known}
@@ -76,7 +88,8 @@ def test_no_recipe_is_forgotten():
 @law
 @given(data=st.data())
 def test_a_score_has_the_same_bits_in_any_company(name, data):
-    options = {key: data.draw(st.sampled_from(may)) for key, may in OPTIONS[name].items()}
+    may_be = words(name) | OPTIONS[name]
+    options = {key: data.draw(st.sampled_from(may)) for key, may in may_be.items()}
     seed = data.draw(st.integers(0, 9999))
     dtype = data.draw(st.sampled_from([torch.float32, torch.float64]))
     width, classes = data.draw(st.sampled_from([1, 4, 17])), data.draw(st.integers(2, 3))

@@ -20,6 +20,7 @@ SIZES = {
     "gru_d": {"step_size": 8, "static_size": 1},
     "leap": EVENTS | {"classes": 3},
     "lstm_deep_supervision": EVENTS,
+    "mlp": EVENTS,
     "neuroner": {"vocabulary_size": 5, "characters": 4, "labels": 2},
     "retain": EVENTS,
     "t_lstm": EVENTS,

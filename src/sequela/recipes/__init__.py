@@ -21,6 +21,7 @@ from sequela.recipes.doctor_ai import DoctorAI
 from sequela.recipes.gru_d import GRUD
 from sequela.recipes.leap import LEAP
 from sequela.recipes.lstm_deep_supervision import LSTMDeepSupervision
+from sequela.recipes.mlp import MLP
 from sequela.recipes.neuroner import NeuroNER
 from sequela.recipes.onset_gru import OnsetGRU
 from sequela.recipes.retain import Retain
@@ -31,6 +32,7 @@ from sequela.recipes.values_gru import ValuesGRU
 __all__ = [
     "GRUD",
     "LEAP",
+    "MLP",
     "TLSTM",
     "ConvRNN",
     "Dipole",
@@ -54,6 +56,7 @@ _RECIPES: dict[str, type[nn.Module]] = {
     "gru_d": GRUD,
     "leap": LEAP,
     "lstm_deep_supervision": LSTMDeepSupervision,
+    "mlp": MLP,
     "neuroner": NeuroNER,
     "onset_gru": OnsetGRU,
     "retain": Retain,

@@ -46,6 +46,7 @@ class ValuesGRU(nn.Module):
         dropout: in training, between the layers and before the output.
         pooling: "last" (the paper), "mean", "max", "attention", or several ("last+mean").
         cell: "gru" (reset after the product), "gru_before" (the textbook form), "lstm" or "rnn".
+        bidirectional: read from both ends, for histories that are complete when they are judged.
         classes: 2 gives one logit, more give one for each; with another answer how many labels,
             intervals of time or numbers ahead.
         answer: what is answered, see :func:`sequela.recipes.answers.answer_layer`.
@@ -68,6 +69,7 @@ class ValuesGRU(nn.Module):
         dropout: float = 0.0,
         pooling: str = "last",
         cell: CellName = "gru",
+        bidirectional: bool = False,
         classes: int = 2,
         answer: AnswerName = "classes",
         quantiles: int = 1,
@@ -86,8 +88,10 @@ class ValuesGRU(nn.Module):
             hidden_size,
             layers,
             dropout,
+            bidirectional=bidirectional,
         )
-        pool = Pool(pooling, hidden_size)
+        directions = 2 if bidirectional else 1
+        pool = Pool(pooling, directions * hidden_size, directions=directions)
         width = pool.output_size + static_size
         self.head = Head(pool, answer_layer(answer, width, classes, quantiles, dropout))
 
