@@ -1,7 +1,7 @@
 # The same commands everywhere; each does the set-up that is missing and then its job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo test test-long test-polars test-meds check fix bench docs clean
+.PHONY: demo test test-long test-polars test-meds check fix bench docs results clean
 
 demo:
 	@$(PYTHON) scripts/setup.py demo
@@ -52,12 +52,18 @@ bench:
 	@$(BIN)/python benchmarks/engine.py --minutes $(MINUTES)
 	@$(BIN)/python benchmarks/simulate.py
 	@$(BIN)/python benchmarks/experiments.py
+	@$(BIN)/python benchmarks/comparison.py
 	@$(BIN)/python benchmarks/gradients.py
 	@$(BIN)/python benchmarks/pipeline.py
 
 docs:
 	@$(PYTHON) scripts/setup.py dev
 	@$(BIN)/python scripts/docs.py
+
+# The page of what the experiments reached; benchmarks/experiments.py runs them.
+results:
+	@$(PYTHON) scripts/setup.py dev
+	@$(BIN)/python scripts/results_page.py
 
 clean:
 	rm -rf build .venv runs

@@ -1,79 +1,120 @@
 """The built-in experiments, run from raw data to figures, and what they reached.
 
-    python benchmarks/experiments.py [heart_failure] [seizure] [seizure_five]
+    python benchmarks/experiments.py [NAME ...] [--minutes M] [--seeds K]
 
-Writes one file for each to benchmarks/results; `make docs` makes the README's table from them. The
-seizure data must lie under SEQUELA_DATA (see `sequela fetch`).
+A plan, benchmarks/plans/NAME.yaml, says which experiment is run on which data; its result goes to
+benchmarks/results/NAME.json in the shape of benchmarks/stored.py, and `make results` makes the page
+from all of them. Without a name all plans are run. Each seed splits and trains anew, in a process
+of its own, with one thread. With --minutes a plan begins no further seed when the time is spent;
+the first always runs. Real data must lie under SEQUELA_DATA (see `sequela fetch`).
+
+A plan::
+
+    experiment: mortality            # a built-in experiment
+    title: In-hospital mortality     # its own title by default
+    seeds: 5                         # runs of each case; 1 by default
+    measures: [auroc, auprc]         # what the page shows; those of the kind by default
+    published: ["..."]               # figures of others
+    notes: ["..."]
+    cases:
+      - data: PhysioNet 2012, 4,000 stays    # words for the page
+        path: physionet2012                  # below SEQUELA_DATA
+        words: [split.source=assign]         # as `sequela train` takes them
+      - data: simulated, 20,000 patients
+        simulated: {subjects: 20000, seed: 0}  # sequela.simulate.cohort in place of a path
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
-import sys
-import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from sequela import experiments, simulate
-from sequela.cli.demo import SUBJECTS
-from sequela.errors import ConfigError
-from sequela.files import atomic_write
-from sequela.train.experiment import run
-from sequela.train.provenance import commit, machine, versions
+import stored
+import yaml
+from pipeline_parts.measure import measure
 
-RESULTS = Path(__file__).parent / "results"
+PLANS = Path(__file__).parent / "plans"
 
 
-def _seizure_data() -> Path:
+def _data(path: str) -> Path:
     root = os.environ.get("SEQUELA_DATA")
     if not root:
-        raise ConfigError("SEQUELA_DATA", got="nothing", todo="Set it to the folder of data sets.")
-    return Path(root) / "epileptic_seizure"
+        raise SystemExit("SEQUELA_DATA is not set: to the folder of data sets (`sequela fetch`).")
+    return Path(root) / path
 
 
-def _heart_failure(folder: Path) -> list[str]:
-    simulate.cohort(folder / "records", subjects=SUBJECTS, seed=0)
-    return [f"data={folder / 'records'}"]
+def _words(case: dict[str, Any], seed: int) -> list[str]:
+    given = [f"data={_data(case['path'])}"] if "path" in case else []
+    return [*given, *case.get("words", []), f"seed={seed}", "training.progress=false"]
 
 
-CASES = {
-    "heart_failure": ("heart_failure", f"simulated, {SUBJECTS:,} patients", _heart_failure),
-    "seizure": ("seizure", "UCI, recording-disjoint", lambda _: [f"data={_seizure_data()}"]),
-    "seizure_five": (
-        "seizure",
-        "UCI, five classes, recording-disjoint",
-        lambda _: [f"data={_seizure_data()}", "task.classes=5"],
-    ),
-}
+def one(experiment: str, case: dict[str, Any], seed: int) -> dict[str, Any]:
+    """One run of a case in a process of its own, ready for ``stored.case_of``."""
+    words, simulated = _words(case, seed), case.get("simulated")
+    told = {"name": experiment, "words": words, "simulated": simulated}
+    found = measure(None, "one_run", "experiment", **told)
+    seconds = {"whole": found.pop("seconds"), "processor": found.pop("processor_seconds")}
+    seconds = {part: round(spent, 1) for part, spent in seconds.items()}
+    return {**found, "seconds": {**seconds, **found.pop("parts")}}
 
 
-def measure(name: str) -> None:
-    """Runs one case in a temporary folder and stores its tables."""
-    experiment, data, words = CASES[name]
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        start = time.perf_counter()
-        given = words(folder)
-        loaded = experiments.load(experiment, [*given, f"out={folder / 'run'}"])
-        run(loaded)
-        seconds = time.perf_counter() - start
-        found = json.loads((folder / "run" / "evaluation.json").read_text())
-        spent = json.loads((folder / "run" / "seconds.json").read_text())
-    kept = ("kind", "n", "groups", "group_name", "table", "differences")
-    result = {
-        "title": loaded.title,
-        "data": data,
-        "seed": loaded.seed,
-        "seconds": {"whole": round(seconds, 1), **spent},
-        **{key: found[key] for key in kept},
-        "commit": commit(),
-        "machine": machine(),
-        "versions": versions(),
-    }
-    atomic_write(RESULTS / f"{name}.json", json.dumps(result, indent=1) + "\n")
+def run(name: str, minutes: float = float("inf"), seeds: int | None = None) -> Path:
+    """Runs a plan and stores its result.
+
+    Args:
+        name: of the plan.
+        minutes: after which no further seed is begun.
+        seeds: how many, in place of the plan's number.
+    """
+    plan = yaml.safe_load((PLANS / f"{name}.yaml").read_text())
+    experiment, cases = plan["experiment"], plan["cases"]
+    runs: list[list[dict[str, Any]]] = [[] for _ in cases]
+    begun = time.monotonic()
+    # Seed by seed, so that all cases have as many when the time is spent.
+    for seed in range(seeds or plan.get("seeds", 1)):
+        if seed and time.monotonic() - begun > 60 * minutes:
+            break
+        for found, case in zip(runs, cases, strict=True):
+            found.append(one(case.get("experiment", experiment), case, seed))
+            print(f"{name}, {case['data']}, seed {seed}: {_said(found[-1])}", flush=True)
+    return stored.write(
+        name,
+        experiment=experiment,
+        title=plan["title"],
+        command=f"python benchmarks/experiments.py {name}",
+        cases=[
+            stored.case_of(case["data"], found, case.get("measures", plan.get("measures", ())))
+            for case, found in zip(cases, runs, strict=True)
+        ],
+        published=plan.get("published", ()),
+        notes=plan.get("notes", ()),
+    )
+
+
+def _said(found: dict[str, Any]) -> str:
+    leading = stored.LEADING[found["kind"]][0]
+    known = [row for row in found["table"] if row.get(leading, {}).get("value") is not None]
+    figures = (f"{row['name']} {row[leading]['value']:.3f}" for row in known)
+    size = f"{found['seconds']['whole']:.0f} s, {found['peak_megabytes']} MB"
+    return f"{leading}: {', '.join(figures)}; {size}"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Runs plans and stores their results.")
+    known = sorted(path.stem for path in PLANS.glob("*.yaml"))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--seeds", type=int)
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(known):
+        parser.error(f"no plan {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    for name in arguments.names or known:
+        run(name, arguments.minutes, arguments.seeds)
 
 
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or CASES:
-        measure(chosen)
+    main()

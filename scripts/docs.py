@@ -4,8 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import comparison_page
 import engine_page
 import pipeline_page
+import results_page
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -13,46 +15,36 @@ BLOCK = re.compile(r"(<!-- results:[^>]*-->\n).*?(<!-- end of results -->)", re.
 ORDER = ("heart_failure", "seizure", "seizure_five")
 
 
-def figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}".replace("0.", ".", 1)
-
-
-def interval(entry: dict) -> str:
-    return f"{figure(entry['value'])} ({figure(entry['low'])} to {figure(entry['high'])})"
-
-
 def rows(result: dict) -> list[str]:
-    binary = result["kind"] == "binary"
-    measures = ("auroc", "auprc") if binary else ("macro_f1", "accuracy")
-    heading = "AUROC, AUPRC" if binary else "macro-F1, accuracy"
+    case = result["cases"][0]
+    words = ", ".join(results_page.measure_words(name) for name in case["measures"][:2])
     lines = []
-    for place, row in enumerate(result["table"]):
+    for row in case["table"]:
         if row["name"] == "majority":
             continue
         name = f"**{row['name']}**" if row["role"] == "model" else row["name"]
-        first = f"{result['title']} ({result['data']}): {heading}" if place == 0 else ""
-        cells = " | ".join(interval(row[measure]) for measure in measures)
-        lines.append(f"| {first} | {name} | {cells} |")
+        begin = "" if lines else f"{result['title']} ({case['data']}): {words}"
+        cells = " | ".join(results_page.figure(row[name]) for name in case["measures"][:2])
+        lines.append(f"| {begin} | {name} | {cells} |")
     return lines
 
 
 def table() -> str:
-    found = [RESULTS / f"{name}.json" for name in ORDER]
-    results = [json.loads(path.read_text()) for path in found if path.exists()]
+    stored = results_page.stored.load()
+    results = [stored[name] for name in ORDER if name in stored]
     lines = [
         "| experiment | score on the held-out part | AUROC or macro-F1 | AUPRC or accuracy |",
         "|---|---|---|---|",
     ]
     for result in results:
         lines += rows(result)
-    machines = sorted(
-        {f"{r['machine']['cores']} cores of {r['machine']['processor']}" for r in results}
-    )
-    seconds = ", ".join(f"{r['seconds']['whole']:.0f} s" for r in results)
+    machines = sorted({results_page.machine_words(result["machine"]) for result in results})
+    spent = [result["cases"][0]["seconds"]["whole"] for result in results]
     lines.append("")
     lines.append(
         "95 % bootstrap intervals over patients or recordings; whole runs from raw data: "
-        f"{seconds} on {'; '.join(machines)}. `benchmarks/experiments.py` repeats them."
+        f"{', '.join(f'{seconds:.0f} s' for seconds in spent)} on {'; '.join(machines)}. All "
+        "experiments, with their rivals, times and memory: [docs/results.md](docs/results.md)."
     )
     return "\n".join(lines) + "\n"
 
@@ -101,6 +93,12 @@ def main() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text()
     readme.write_text(BLOCK.sub(lambda match: match[1] + table() + match[2], text))
+    results_page.main()
+    compared = RESULTS / "comparison.json"
+    if compared.exists():
+        found = json.loads(compared.read_text())
+        (ROOT / "docs" / "comparison.md").write_text(comparison_page.page(found))
+        comparison_page.draw(found, ROOT / "docs" / comparison_page.FIGURE)
     guide = ROOT / "docs" / "guides" / "gradients.md"
     guide.write_text(BLOCK.sub(lambda match: match[1] + gradients() + match[2], guide.read_text()))
     engine = engine_page.load(RESULTS / "engine.json")
