@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
 
 from engine_figure import FIGURE, PLAYERS, Rows, draw  # noqa: E402
+from engine_parts.others import DISTURBED  # noqa: E402
 from engine_parts.plan import (  # noqa: E402
     GRID,
     STEP,
@@ -282,6 +283,15 @@ def circumstances(result: dict) -> list[str]:
         if barriers:
             line += f"; barrier {barriers[0]:.0f} to {barriers[-1]:.0f} ns"
             line += f", median {barriers[len(barriers) // 2]:.0f}"
+        shares = [
+            row["others"]
+            for row in result["rows"]
+            if row["session"] == number - 1 and row.get("others") is not None
+        ]
+        if shares:
+            disturbed = sum(share > DISTURBED for share in shares)
+            line += f"; others kept more than {DISTURBED:g} of a processor busy in {disturbed} of "
+            line += f"{len(shares)} rows, at most {max(shares):g}"
         lines.append(line + (f". Note: {session['note']}." if session.get("note") else "."))
     return lines
 

@@ -59,6 +59,11 @@ class Child:
         """Whether it can be asked."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def number(self) -> int | None:
+        """The process's; None when it is gone."""
+        return self._process.pid if self._process is not None else None
+
     def ask(self, request: dict[str, Any], seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
         """The answer to one request, at the latest after ``seconds``."""
         process = self._process
@@ -131,6 +136,11 @@ class Players:
     def names(self) -> list[str]:
         """Those not known to be absent."""
         return [name for name in self._pythons if name not in self.absent]
+
+    def processes(self) -> list[int]:
+        """Those that run now."""
+        found = [child.number for child in self._children.values()]
+        return [number for number in found if number is not None]
 
     def ask(self, name: str, threads: int, request: dict[str, Any]) -> dict[str, Any]:
         """One player's answer; ``{"error": ...}`` when it is absent."""

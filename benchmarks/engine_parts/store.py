@@ -12,7 +12,7 @@ from engine_parts.problem import Case
 # What must be the same for rows of two runs to stand in one file.
 IDENTITY = ("commit", "machine", "library")
 # What a row holds beside the players' figures; the part of the peak follows from these.
-EXTRA = ("base", "barrier_ns", "session", "peak")
+EXTRA = ("base", "barrier_ns", "session", "peak", "others")
 
 
 def row_of(case: Case, timed: dict[str, list], without: dict[str, str]) -> dict[str, Any]:

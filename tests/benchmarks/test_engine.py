@@ -25,6 +25,9 @@ class MadeUpPlayers:
     def names(self) -> list[str]:
         return ["ours", "torch"]
 
+    def processes(self) -> list[int]:
+        return []
+
     def ask(self, name: str, threads: int, request: dict[str, Any]) -> dict[str, Any]:
         if request["do"] == "prepare":
             self.prepared += 1
@@ -47,6 +50,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rows, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(engine, "QUICK", rows.Effort(turn=0.001, row=0.0, least=1, most=1))
     monkeypatch.setattr(engine, "large_product", lambda threads: 90.0)
+    monkeypatch.setattr(engine.Others, "share", lambda self: 0.0)
 
 
 def words(**changed: Any) -> argparse.Namespace:
@@ -97,6 +101,20 @@ def test_rows_are_measured_stored_and_gone_on_with(tmp_path: Path):
     anew = MadeUpPlayers()
     assert len(measured(place, anew, fresh=True)["sessions"]) == 1
     assert anew.prepared > again.prepared
+
+
+def test_a_disturbed_row_is_measured_again_and_the_least_disturbed_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    no_kernels = [0.0, 0.0]
+    shares = iter([0.02, 0.9, 0.5, 0.7, *no_kernels, 0.3, 0.1, 0.0])
+    monkeypatch.setattr(engine.Others, "share", lambda self: next(shares))
+    monkeypatch.setattr(engine, "GUESSED_SECONDS", 0.0)
+    players = MadeUpPlayers()
+    found = measured(tmp_path / "engine.json", players)
+    assert [row["others"] for row in found["rows"]] == [0.02, 0.5, 0.1, 0.0]
+    rows_of_ours = 1 + 3 + 2 + 1
+    assert players.prepared == 2 * rows_of_ours + len(no_kernels)
 
 
 def test_what_the_time_does_not_allow_is_listed(
