@@ -50,7 +50,7 @@ def test_a_small_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(comparison, "TASKS", {"heart_failure": task})
     monkeypatch.setattr(comparison, "REPLICATES", 100)
     out = tmp_path / "comparison.json"
-    comparison.run("heart_failure", 2, float("inf"), out)
+    comparison.run("heart_failure", 1, float("inf"), out)
     found = json.loads(out.read_text())["heart_failure"]
     names = [row["name"] for row in found["models"]]
     assert [*comparison.RECURRENT] == names[:6]
