@@ -44,9 +44,11 @@ class MulticlassMetrics:
     Args:
         labels: class numbers 0 .. C - 1, [n].
         scores: class probabilities, [n, C].
+        each: the F1 of each class too, as ``f1 0``, ``f1 1`` ...
     """
 
-    def __init__(self, labels: np.ndarray, scores: np.ndarray):
+    def __init__(self, labels: np.ndarray, scores: np.ndarray, *, each: bool = False):
+        self._each = each
         labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
         self._count = scores.shape[1]
         cell = labels * self._count + scores.argmax(axis=1)
@@ -61,13 +63,15 @@ class MulticlassMetrics:
         confusion = np.zeros((len(weights), self._count**2))
         confusion[:, self._cells] = weights @ self._indicator
         confusion = confusion.reshape(-1, self._count, self._count)
-        f1 = _rates(confusion)[2][:, self._present]
+        by_class = _rates(confusion)[2]
+        f1 = by_class[:, self._present]
         areas = np.stack([ranking(weights)[0] for ranking in self._rankings], axis=1)
         hit = np.trace(confusion, axis1=1, axis2=2)
         return {
             "accuracy": hit / weights.sum(axis=1),
             "macro_f1": f1.mean(axis=1),
             "macro_auroc": areas.mean(axis=1),
+            **{f"f1 {k}": by_class[:, k] for k in range(self._count) if self._each},
         }
 
 

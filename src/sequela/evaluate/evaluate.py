@@ -196,6 +196,18 @@ def _missing_notes(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
     return [f"Not among the held-out labels, so not in any mean: {', '.join(missing)}."]
 
 
+def _class_rows(
+    classes: Sequence[str], labels: np.ndarray, scores: np.ndarray, row: dict
+) -> list[dict]:
+    """What is said of each class; the intervals of its F1 are taken out of the table's row."""
+    found = []
+    for k, (name, measures) in enumerate(zip(classes, per_class(labels, scores), strict=True)):
+        interval = row.pop(f"f1 {k}")
+        ends = {f"f1_{end}": interval[end] for end in ("low", "high")}
+        found.append({"class": name, **numbers(measures), **ends, "n": measures["n"]})
+    return found
+
+
 def evaluate_multiclass(
     scores: Sequence[Scores],
     tuning: Part,
@@ -229,7 +241,7 @@ def evaluate_multiclass(
             table        [{name, role, accuracy E, macro_f1 E, macro_auroc E}]
             differences  [{name "A - B", model, other, metric, value, low, high}]
             confusion    {name: [[row = true class]]}
-            per_class    [{class, n, precision, recall, f1, auroc}] of the model
+            per_class    [{class, n, precision, recall, f1, f1_low, f1_high, auroc}] of the model
             per_class_all {name: the same}
             notes        [text]
 
@@ -248,18 +260,15 @@ def evaluate_multiclass(
     entries = check_scores(scores, tuning, held_out, len(classes))
     labels = held_out.labels
     table, differences, undefined = compare(
-        {entry.name: MulticlassMetrics(labels, entry.held_out) for entry in entries},
+        {entry.name: MulticlassMetrics(labels, entry.held_out, each=True) for entry in entries},
         {entry.name: entry.role for entry in entries},
         held_out.groups,
         ("macro_f1", "accuracy", "macro_auroc"),
         (replicates, seed, level),
     )
     by_class = {
-        entry.name: [
-            {"class": name, **numbers(row), "n": row["n"]}
-            for name, row in zip(classes, per_class(labels, entry.held_out), strict=True)
-        ]
-        for entry in entries
+        entry.name: _class_rows(classes, labels, entry.held_out, row)
+        for entry, row in zip(entries, table, strict=True)
     }
     confusion = {
         entry.name: confusion_matrix(labels, entry.held_out.argmax(axis=1), len(classes)).tolist()

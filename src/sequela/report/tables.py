@@ -252,17 +252,31 @@ def confusion(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
                 ]
             )
         matrices.append({"name": row["name"], "lines": lines})
+    others = [row["name"] for row in evaluation["table"][1:]]
     per_class = [
         {
             "name": row["class"],
             "n": words.count(row["n"]),
             "cells": [
-                words.decimal(row.get(key)) for key in ("precision", "recall", "f1", "auroc")
+                *(words.decimal(row.get(key)) for key in ("precision", "recall", "auroc")),
+                _f1(row),
+                *(_f1(evaluation["per_class_all"][name][place]) for name in others),
             ],
         }
-        for row in evaluation["per_class"]
+        for place, row in enumerate(evaluation["per_class"])
     ]
-    return {"classes": evaluation["classes"], "matrices": matrices, "per_class": per_class}
+    return {
+        "classes": evaluation["classes"],
+        "matrices": matrices,
+        "per_class": per_class,
+        "heads": ["Precision", "Recall", "AUROC", "F1", *(f"F1, {name}" for name in others)],
+    }
+
+
+def _f1(row: Mapping[str, Any]) -> str:
+    ends = {"low": row.get("f1_low"), "high": row.get("f1_high")}
+    shown = words.interval(ends, 2)
+    return words.decimal(row.get("f1"), 2) + (f" ({shown})" if shown else "")
 
 
 def cohort(record: RunRecord) -> dict[str, Any]:
