@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sequela.batches.batch import gather_ragged
@@ -37,6 +39,8 @@ def aggregates(
     Returns:
         Float32 ``[n, K]`` and the ``K`` names.
     """
+    # Rivals are told how long ago something was, whatever a model's steps say.
+    samples = replace(samples, online=False)
     width = min(samples.vocabulary_size, max_codes)
     ends = np.cumsum(samples.lengths + 1)
     # In blocks of a bounded number of steps, since those of many samples may be the same.

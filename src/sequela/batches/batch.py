@@ -32,6 +32,10 @@ class Batch:
         target: ``[B]`` in batch order (``[B, C]`` for labels and numbers ahead); int64 for classes
             and counts, else float32.
         rows: int64 ``[B]``, the number of each sample in the set it was first made in.
+        asked: int64 ``[Q]`` where the sequences are asked on their way, any number of times: the
+            packed step after which each question comes, -1 for one before the first step. Then
+            ``static``, ``target`` and ``rows`` are those of the questions. None where each sequence
+            is asked once, at its end.
     """
 
     steps: PackedSequence
@@ -40,10 +44,13 @@ class Batch:
     static: Tensor
     target: Tensor
     rows: Tensor
+    asked: Tensor | None = None
 
     def __len__(self) -> int:
         """The number of sequences ``B``, those of length 0 included."""
-        return self.rows.shape[0]
+        order = self.steps.sorted_indices
+        assert order is not None
+        return len(order)
 
     @property
     def lengths(self) -> Tensor:
@@ -96,6 +103,7 @@ class Batch:
             static=self.static.to(device, non_blocking=non_blocking),
             target=self.target.to(device, non_blocking=non_blocking),
             rows=self.rows.to(device, non_blocking=non_blocking),
+            asked=move(self.asked),
         )
 
 

@@ -14,6 +14,7 @@ from sequela.batches.tables import MICROSECONDS_PER_DAY
 
 __all__ = ["StretchSamples"]
 
+_WAIT = "hours since the last step"
 _OF_A_SAMPLE = ("starts", "lengths", "predicted", "target", "groups", "static", "rows")
 
 
@@ -24,6 +25,10 @@ class StretchSamples:
     The first two features of a step are ``log1p`` of the days since the step before (0 for the
     first of a sample) and ``log1p`` of the days until the prediction. They depend on the sample, so
     they are made batch by batch. A subset shares what belongs to steps.
+
+    ``online`` samples have ``log1p`` of the days since the first step in place of those until the
+    prediction: then a step looks the same to all predictions of a record, whenever they are made,
+    and :class:`~sequela.batches.running.RunningSamples` reads it once for all of them.
 
     Args:
         time: int64 ``[N]``, microseconds, when all of each step was known.
@@ -41,6 +46,7 @@ class StretchSamples:
         vocabulary_size: V, the unknown code included.
         code_names: ``V`` names; number 0 is the unknown code.
         static_names: ``S`` names.
+        online: steps do not look ahead to the prediction, see above.
     """
 
     time: np.ndarray
@@ -57,6 +63,7 @@ class StretchSamples:
     vocabulary_size: int
     code_names: tuple[str, ...]
     static_names: tuple[str, ...]
+    online: bool
 
     def __len__(self) -> int:
         """The number of samples ``n``."""
@@ -101,9 +108,24 @@ class StretchSamples:
         result = np.empty((len(steps), 2), np.float32)
         result[:, 0] = self.since[steps]
         result[first, 0] = 0.0
-        until = self.predicted[sample] - self.time[steps]
-        result[:, 1] = np.log1p(until / MICROSECONDS_PER_DAY)
+        if self.online:
+            away = self.time[steps] - self.time[self.starts[sample]]
+        else:
+            away = self.predicted[sample] - self.time[steps]
+        result[:, 1] = np.log1p(away / MICROSECONDS_PER_DAY)
         return result
+
+    def for_online(self) -> Self:
+        """The same as online samples, with how long ago the last step was as a static feature.
+
+        That is ``log1p`` of the hours from there to the prediction, and 0 without a step.
+        """
+        seen = self.lengths > 0
+        hours = np.zeros((len(self), 1), np.float32)
+        last = self.starts[seen] + self.lengths[seen] - 1
+        hours[seen, 0] = (self.predicted[seen] - self.time[last]) * (24 / MICROSECONDS_PER_DAY)
+        static = np.concatenate([self.static, np.log1p(hours)], axis=1)
+        return replace(self, static=static, static_names=(*self.static_names, _WAIT), online=True)
 
     def batch(self, indices: np.ndarray) -> Batch:
         """The batch of these samples, in this order; ``indices`` is int64 ``[B]``."""

@@ -46,7 +46,7 @@ __all__ = ["ValueEncoder", "ValueSamples"]
 _UNKNOWN_CODE = "unknown code"
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _MISSING = ("mean", "forward")
-_KEYS = {"scales", "vocabulary", "static", "grid", "missing", "groups"}
+_KEYS = {"scales", "vocabulary", "static", "grid", "missing", "groups", "online"}
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,7 @@ class ValueEncoder:
             step per distinct time.
         missing: "mean" or "forward", what stands for a value that was not measured.
         groups: which group stands for a code; variables and vocabulary are of groups.
+        online: see :class:`~sequela.batches.stretches.StretchSamples`.
     """
 
     scales: Scales
@@ -142,6 +143,7 @@ class ValueEncoder:
     grid: str | None = None
     missing: Literal["mean", "forward"] = "forward"
     groups: CodeGroups = field(default_factory=CodeGroups.of)
+    online: bool = False
 
     @classmethod
     def fit(
@@ -158,6 +160,7 @@ class ValueEncoder:
         most: int = 256,
         groups: CodeGroups | None = None,
         parents: CodeGroups | None = None,
+        online: bool = False,
     ) -> ValueEncoder:
         """Learns variables, scales and vocabulary.
 
@@ -178,6 +181,7 @@ class ValueEncoder:
             groups: a user's map of codes; it is kept whole. Only codes of one unit belong together.
             parents: a data set's own groups, which stand behind the user's; kept for the codes of
                 ``min_subjects`` training subjects.
+            online: see the class.
 
         Raises:
             ConfigError: a wrong grid or way to fill.
@@ -209,6 +213,7 @@ class ValueEncoder:
             grid=grid,
             missing=missing,
             groups=kept,
+            online=online,
         )
 
     def encode(
@@ -245,7 +250,7 @@ class ValueEncoder:
         codes, code_offsets = distinct_codes(
             steps.step[~measured], encoded, len(steps.time), len(self.vocabulary)
         )
-        return ValueSamples(
+        samples = ValueSamples(
             time=steps.time,
             since=steps.since,
             codes=codes,
@@ -260,12 +265,14 @@ class ValueEncoder:
             vocabulary_size=len(self.vocabulary),
             code_names=(_UNKNOWN_CODE, *self.vocabulary.codes),
             static_names=self.static.names,
+            online=False,
             value_offsets=value_offsets,
             variables=variables,
             values=values,
             variable_names=self.scales.names,
             forward=self.missing == "forward",
         )
+        return samples.for_online() if self.online else samples
 
     def _values(
         self, steps: Steps, number: np.ndarray, measured: np.ndarray
@@ -310,6 +317,7 @@ class ValueEncoder:
             "grid": self.grid,
             "missing": self.missing,
             "groups": self.groups.to_dict(),
+            "online": self.online,
         }
 
     @classmethod
@@ -325,6 +333,7 @@ class ValueEncoder:
                 and set(content) == _KEYS
                 and isinstance(content["vocabulary"], Mapping)
                 and content["missing"] in _MISSING
+                and type(content["online"]) is bool
             )
             grid_width(content["grid"] if sound else None)
         except ConfigError:
@@ -342,4 +351,5 @@ class ValueEncoder:
             grid=content["grid"],
             missing=content["missing"],
             groups=CodeGroups.from_dict(content["groups"]),
+            online=content["online"],
         )

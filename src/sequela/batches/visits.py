@@ -36,7 +36,7 @@ __all__ = ["VisitEncoder", "VisitSamples"]
 
 _UNKNOWN_CODE = "unknown code"
 _STEPS = ("time", "event")
-_KEYS = {"vocabulary", "static", "grid", "step", "groups"}
+_KEYS = {"vocabulary", "static", "grid", "step", "groups", "online"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class VisitEncoder:
             last event. None for one visit per distinct time.
         step: "time" or "event"; with "event" each event is a step (and a grid is refused).
         groups: which group stands for a code; the vocabulary is of groups.
+        online: see :class:`~sequela.batches.stretches.StretchSamples`.
     """
 
     vocabulary: Vocabulary
@@ -63,6 +64,7 @@ class VisitEncoder:
     grid: str | None = None
     step: Literal["time", "event"] = "time"
     groups: CodeGroups = field(default_factory=CodeGroups.of)
+    online: bool = False
 
     @classmethod
     def fit(
@@ -78,6 +80,7 @@ class VisitEncoder:
         facts: bool = False,
         groups: CodeGroups | None = None,
         parents: CodeGroups | None = None,
+        online: bool = False,
     ) -> VisitEncoder:
         """Learns the vocabulary and the scale of age.
 
@@ -98,6 +101,7 @@ class VisitEncoder:
             groups: a user's map of codes; it is kept whole.
             parents: a data set's own groups, which stand behind the user's; kept for the codes of
                 ``min_subjects`` training subjects.
+            online: see the class.
 
         Raises:
             ConfigError: a wrong grid or kind of step.
@@ -124,6 +128,7 @@ class VisitEncoder:
             grid=grid,
             step=step,
             groups=kept,
+            online=online,
         )
 
     def encode(
@@ -155,7 +160,7 @@ class VisitEncoder:
         size = len(self.vocabulary)
         number = self.vocabulary.encode(steps.observed.names)[steps.observed.code]
         codes, code_offsets = distinct_codes(steps.step, number, len(steps.time), size)
-        return VisitSamples(
+        samples = VisitSamples(
             time=steps.time,
             since=steps.since,
             codes=codes,
@@ -170,7 +175,9 @@ class VisitEncoder:
             vocabulary_size=size,
             code_names=(_UNKNOWN_CODE, *self.vocabulary.codes),
             static_names=self.static.names,
+            online=False,
         )
+        return samples.for_online() if self.online else samples
 
     def knows(self, codes: pl.Series, parents: CodeGroups | None = None) -> int:
         """How many of some distinct codes mean anything to the encoder."""
@@ -187,6 +194,7 @@ class VisitEncoder:
             "grid": self.grid,
             "step": self.step,
             "groups": self.groups.to_dict(),
+            "online": self.online,
         }
 
     @classmethod
@@ -197,6 +205,7 @@ class VisitEncoder:
             BundleError: a key is missing, unknown or of the wrong type.
         """
         sound = isinstance(content, Mapping) and set(content) == _KEYS
+        sound = sound and type(content["online"]) is bool
         try:
             grid_width(content["grid"] if sound else None)
             _check_step(content["step"] if sound else "time", content["grid"] if sound else None)
@@ -214,6 +223,7 @@ class VisitEncoder:
             grid=content["grid"],
             step=content["step"],
             groups=CodeGroups.from_dict(content["groups"]),
+            online=content["online"],
         )
 
 

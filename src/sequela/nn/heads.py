@@ -87,6 +87,26 @@ class Pool(nn.Module):
             )
         return torch.cat([getattr(self, f"_{kind}")(ragged) for kind in self.kinds], dim=1)
 
+    def on_the_way(self, sequence: PackedSequence, asked: Tensor) -> Tensor:
+        """``[Q, output_size]``, the state at each question that comes on the way.
+
+        Args:
+            sequence: packed, of a layer that reads forward.
+            asked: int64 ``[Q]``, the packed step before each question; -1 gives zeros, as a
+                sequence of length 0 does.
+
+        Raises:
+            ConfigError: the pooling is not "last" of one direction.
+        """
+        if self.kinds != ("last",) or self.directions != 1:
+            raise ConfigError(
+                "pooling",
+                got=f"'{'+'.join(self.kinds)}' of {self.directions} direction(s)",
+                wanted="'last' of one direction, where answers are asked for on the way",
+            )
+        none = sequence.data.new_zeros(1, sequence.data.shape[1])
+        return torch.cat([sequence.data, none])[asked]
+
     def attention_weights(
         self, sequence: Tensor | PackedSequence, lengths: Tensor | None = None
     ) -> Tensor:
@@ -218,7 +238,19 @@ class Head(nn.Module):
         sequence: Tensor | PackedSequence,
         lengths: Tensor | None = None,
         static: Tensor | None = None,
+        asked: Tensor | None = None,
     ) -> Tensor:
-        """The answer for each sequence, in the order of the batch; ``static`` is ``[B, S]``."""
-        pooled = self.pool(sequence, lengths)
+        """The answer for each sequence, in the order of the batch.
+
+        Args:
+            sequence: packed, or padded.
+            lengths: of padded input.
+            static: ``[B, S]``; ``[Q, S]`` with ``asked``.
+            asked: int64 ``[Q]``, see :meth:`Pool.on_the_way`: an answer for each question then.
+        """
+        if asked is None:
+            pooled = self.pool(sequence, lengths)
+        else:
+            assert isinstance(sequence, PackedSequence)
+            pooled = self.pool.on_the_way(sequence, asked)
         return self.output(pooled if static is None else torch.cat([pooled, static], dim=1))

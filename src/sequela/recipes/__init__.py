@@ -21,6 +21,7 @@ from sequela.recipes.doctor_ai import DoctorAI
 from sequela.recipes.gru_d import GRUD
 from sequela.recipes.leap import LEAP
 from sequela.recipes.lstm_deep_supervision import LSTMDeepSupervision
+from sequela.recipes.members import Members
 from sequela.recipes.mlp import MLP
 from sequela.recipes.neuroner import NeuroNER
 from sequela.recipes.onset_gru import OnsetGRU
@@ -38,6 +39,7 @@ __all__ = [
     "Dipole",
     "DoctorAI",
     "LSTMDeepSupervision",
+    "Members",
     "NeuroNER",
     "OnsetGRU",
     "Retain",
@@ -47,6 +49,7 @@ __all__ = [
     "build",
     "names",
     "outcomes",
+    "reads_forward",
 ]
 
 _RECIPES: dict[str, type[nn.Module]] = {
@@ -68,6 +71,9 @@ _RECIPES: dict[str, type[nn.Module]] = {
 _OF_SETS = ("leap",)
 #: Those that answer each token of a text; they are trained and used by ``sequela.deid``.
 _OF_TOKENS = ("neuroner",)
+#: Those that can be asked after any step, and see nothing later than it.
+_FORWARD = ("gru_d", "onset_gru", "t_lstm", "values_gru")
+_MOST_MEMBERS = 100
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -108,7 +114,17 @@ def outcomes(name: str) -> tuple[str, ...]:
     return ("multilabel",) if name in _OF_SETS else ("classes",)
 
 
-def _members(annotation: Any) -> tuple[Any, ...]:
+def reads_forward(name: str) -> bool:
+    """Whether a recipe answers on the way: at any step, from what is known by then.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    _recipe(name)
+    return name in _FORWARD
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return typing.get_args(annotation)
     return (annotation,)
@@ -140,7 +156,8 @@ def build(name: str, **values: Any) -> nn.Module:
 
     Args:
         name: one of :func:`names`.
-        values: the recipe's arguments (:func:`arguments`).
+        values: the recipe's arguments (:func:`arguments`); and ``members``, how many such models
+            answer together (:class:`Members`), 1 by default.
 
     Raises:
         ConfigError: an unknown name or argument (with the nearest known one), a missing argument,
@@ -148,12 +165,17 @@ def build(name: str, **values: Any) -> nn.Module:
     """
     recipe = _recipe(name)
     parameters = arguments(name)
+    members = values.pop("members", 1)
+    most = 1 if name in _OF_SETS + _OF_TOKENS else _MOST_MEMBERS
+    if type(members) is not int or not 1 <= members <= most:
+        where = f"argument 'members' of recipe '{name}'"
+        raise ConfigError(where, got=repr(members)[:80], wanted=f"a whole number from 1 to {most}")
     hints = typing.get_type_hints(recipe.__init__)
     for key, value in values.items():
         where = f"argument '{key}' of recipe '{name}'"
         if key not in parameters:
             raise ConfigError(where, got="an unknown argument", todo=nearest(key, parameters))
-        kinds = _members(hints[key])
+        kinds = _kinds(hints[key])
         if not any(_fits(value, kind) for kind in kinds):
             raise ConfigError(where, got=repr(value)[:80], wanted=_wanted(kinds))
     for key, parameter in parameters.items():
@@ -161,6 +183,8 @@ def build(name: str, **values: Any) -> nn.Module:
             raise ConfigError(
                 f"argument '{key}' of recipe '{name}'",
                 got="nothing",
-                wanted=_wanted(_members(hints[key])),
+                wanted=_wanted(_kinds(hints[key])),
             )
-    return recipe(**values)
+    if members == 1:
+        return recipe(**values)
+    return Members(recipe(**values) for _ in range(members))

@@ -104,7 +104,7 @@ class GRUD(nn.Module):
 
         Args:
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
-                and ``static`` ``[B, S]``.
+                and ``static`` ``[B, S]``; with ``asked``, answers are ``[Q]``.
         """
         dtype = self.values.rate.dtype
         count = self.variables
@@ -118,4 +118,5 @@ class GRUD(nn.Module):
             parts.append(self.embedding(batch.codes, batch.code_offsets).to(dtype))
         steps = repacked(batch.steps, self.input_dropout(torch.cat(parts, dim=1)))
         states, _ = self.recurrent(steps, gaps)
-        return self.head(states, static=batch.static.to(dtype))
+        static, asked = batch.static.to(dtype), getattr(batch, "asked", None)
+        return self.head(states, static=static, asked=asked)

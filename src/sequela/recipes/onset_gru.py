@@ -93,7 +93,7 @@ class OnsetGRU(nn.Module):
 
         Args:
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
-                and ``static`` ``[B, S]``.
+                and ``static`` ``[B, S]``; with ``asked``, answers are ``[Q]``.
         """
         steps = batch.steps
         dtype = self.recurrent.weight_ih_l0.dtype
@@ -105,4 +105,5 @@ class OnsetGRU(nn.Module):
             steps.unsorted_indices,
         )
         states = self.recurrent(x)[0]
-        return self.head(states, static=batch.static.to(codes.dtype))
+        static, asked = batch.static.to(codes.dtype), getattr(batch, "asked", None)
+        return self.head(states, static=static, asked=asked)

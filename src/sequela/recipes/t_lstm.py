@@ -92,7 +92,7 @@ class TLSTM(nn.Module):
 
         Args:
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
-                and ``static`` ``[B, S]``.
+                and ``static`` ``[B, S]``; with ``asked``, answers are ``[Q]``.
         """
         dtype = self.recurrent.short.weight.dtype
         x = batch.steps.data.to(dtype)
@@ -101,4 +101,5 @@ class TLSTM(nn.Module):
             codes = self.embedding(batch.codes, batch.code_offsets)
             x = torch.cat([x, codes.to(dtype)], dim=1)
         states, _ = self.recurrent(repacked(batch.steps, self.input_dropout(x)), factor)
-        return self.head(states, static=batch.static.to(dtype))
+        static, asked = batch.static.to(dtype), getattr(batch, "asked", None)
+        return self.head(states, static=static, asked=asked)

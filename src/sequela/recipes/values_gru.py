@@ -102,7 +102,7 @@ class ValuesGRU(nn.Module):
 
         Args:
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
-                and ``static`` ``[B, S]``.
+                and ``static`` ``[B, S]``; with ``asked``, answers are ``[Q]``.
         """
         steps = batch.steps
         dtype = self.recurrent.weight_ih_l0.dtype
@@ -114,4 +114,5 @@ class ValuesGRU(nn.Module):
             self.input_dropout(x), steps.batch_sizes, steps.sorted_indices, steps.unsorted_indices
         )
         states = self.recurrent(packed)[0]
-        return self.head(states, static=batch.static.to(dtype))
+        static, asked = batch.static.to(dtype), getattr(batch, "asked", None)
+        return self.head(states, static=static, asked=asked)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from sequela import bundle, evaluate
+from sequela.batches.running import read_once
 from sequela.errors import BundleError, DataError, LabelError
 from sequela.train import from_events, from_signals
 from sequela.train.outcomes import Outcome
@@ -108,7 +109,9 @@ def apply(
     return Applied(
         outcome=outcome,
         scores=outcome.restored(
-            predict(loaded.model, samples, logit_shift=loaded.logit_shift, kind=loaded.kind)
+            predict(
+                loaded.model, read_once(samples), logit_shift=loaded.logit_shift, kind=loaded.kind
+            )
         ),
         target=None if truth is None else outcome.labels(truth),
         groups=samples.groups,

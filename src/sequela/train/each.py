@@ -49,7 +49,11 @@ class Losses(nn.Module):
         self.model, self.aim = model, aim
 
     def forward(self, opaque: Opaque, span: Span | None = None) -> Any:
-        """``[B]``; of a piece of the sequences ``[B]`` and the state after it."""
+        """``[B]``; of a piece of the sequences ``[B]`` and the state after it.
+
+        Of sequences that are asked on their way ``[Q]``, of which all count the same: together as
+        much as the sequences do.
+        """
         batch = opaque.batch
         if span is not None:
             loss = partial(sample_losses, aim=self.aim)
@@ -58,6 +62,9 @@ class Losses(nn.Module):
                 batch, span.state, loss, start=span.start, begin=span.begin, lengths=span.lengths
             )
         own = getattr(self.model, "losses", None)
-        if own is not None:
-            return own(batch, partial(sample_losses, aim=self.aim))
-        return sample_losses(self.model(batch), batch.target, self.aim)
+        if own is None:
+            losses = sample_losses(self.model(batch), batch.target, self.aim)
+        else:
+            losses = own(batch, partial(sample_losses, aim=self.aim))
+        asked = getattr(batch, "asked", None)
+        return losses if asked is None else losses * (len(batch) / len(losses))

@@ -39,6 +39,7 @@ class _Encoding(BaseModel):
     grid: str | None = None
     parents: bool = False
     map: str | None = None
+    online: bool = False
 
 
 class CodesEncoding(_Encoding):
@@ -52,6 +53,8 @@ class CodesEncoding(_Encoding):
         map: a CSV file with ``code`` and ``group``; it counts before the parents.
         step: "time", or "event" for one step per event.
         facts: use undated facts beside age and sex.
+        online: for scores of a running stay: no step looks ahead to the prediction, a record is
+            read once for all its predictions, and models that read from the end are refused.
     """
 
     kind: Literal["codes"] = "codes"
@@ -71,6 +74,7 @@ class ValuesEncoding(_Encoding):
         missing: "forward" (the last value seen) or "mean".
         facts: use undated facts beside age and sex.
         most: variables at most.
+        online: as for codes.
     """
 
     kind: Literal["values"]

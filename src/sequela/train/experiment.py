@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from sequela import bundle, evaluate, recipes, seeds, tasks
+from sequela.batches.running import read_once
 from sequela.errors import ConfigError
 from sequela.experiments import Experiment
 from sequela.lock import locked
@@ -25,6 +26,7 @@ from sequela.train.fingerprint import samples_digest
 from sequela.train.judge import can_be_meds, judge, write_meds_predictions, write_scores
 from sequela.train.loop import fit
 from sequela.train.losses import objective
+from sequela.train.online import check_online
 from sequela.train.outcomes import CLASS_KINDS
 from sequela.train.predict import predict
 from sequela.train.prepared import Prepared, groups_digest
@@ -122,7 +124,7 @@ def _description(experiment: Experiment, prepared: Prepared, command: str) -> di
         "kind": prepared.kind,
         "classes": list(prepared.classes),
         "settings": settings,
-        "held_out": samples_digest(prepared.parts["held_out"].samples),
+        "held_out": samples_digest(read_once(prepared.parts["held_out"].samples)),
         "versions": versions(),
         "machine": machine(),
         "commit": commit(),
@@ -215,6 +217,7 @@ def run(
             todo="Leave it out.",
         )
     model = build_model(experiment, prepared.sizes)
+    check_online(experiment.model["recipe"], model, prepared, settings)
     kind = prepared.asked.loss
     if kind not in CLASS_KINDS:
         settings = settings.model_copy(update={"kind": kind})
@@ -257,7 +260,7 @@ def _train(
     folder: Path,
     resume: bool,
 ) -> tuple[History, evaluate.Scores]:
-    parts = {name: part.samples for name, part in prepared.parts.items()}
+    parts = {name: read_once(part.samples) for name, part in prepared.parts.items()}
     try:
         history = fit(model, parts["train"], parts["tuning"], settings, folder, resume=resume)
     except Exception:

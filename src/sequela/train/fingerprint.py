@@ -32,7 +32,9 @@ def samples_digest(samples: Samples) -> str:
     digest.update(np.ascontiguousarray(samples.target).tobytes())
     for first in range(0, len(samples), _AT_A_TIME):
         batch = samples.batch(np.arange(first, min(len(samples), first + _AT_A_TIME)))
-        for tensor in (batch.steps.data, batch.codes, batch.code_offsets, batch.static):
+        asked = getattr(batch, "asked", None)
+        read = (batch.steps.data, batch.codes, batch.code_offsets, batch.static, asked)
+        for tensor in read:
             if tensor is not None:
                 digest.update(np.ascontiguousarray(tensor.numpy()).data)
     return digest.hexdigest()

@@ -12,6 +12,7 @@ from sequela import evaluate, seeds
 from sequela.events import write_predictions
 from sequela.experiments import EvaluationSettings
 from sequela.files import atomic_write
+from sequela.train.online import by_hour
 from sequela.train.outcomes import CLASS_KINDS
 from sequela.train.prepared import Prepared, PreparedPart
 from sequela.train.rivals import fit_baselines
@@ -79,7 +80,9 @@ def judge(
         return evaluate.evaluate_multiclass(scores, *parts, prepared.classes, **common)
     rule, _, target = settings.threshold.partition("=")
     wanted = float(target) if target else None
-    return evaluate.evaluate_binary(scores, *parts, rule=rule, target=wanted, **common)
+    found = evaluate.evaluate_binary(scores, *parts, rule=rule, target=wanted, **common)
+    hours = by_hour(prepared, model.held_out)
+    return found if hours is None else {**found, "breakdown": hours}
 
 
 def write_scores(path: Path, prepared: Prepared, model: evaluate.Scores, seed: int) -> None:

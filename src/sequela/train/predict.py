@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sequela.batches import Samples
+from sequela.batches.running import RunningSamples
 from sequela.train.answers import answers
 
 __all__ = ["outputs", "predict"]
@@ -17,7 +18,8 @@ __all__ = ["outputs", "predict"]
 def outputs(model: nn.Module, samples: Samples, batch_size: int = 256) -> np.ndarray:
     """What the model gives for each sample, float32 ``[n, ...]``: logits, or numbers.
 
-    The model is in evaluation mode while this runs, and no gradient is kept. Samples are taken in
+    Of records that are asked on their way, for each question in the order of their samples. The
+    model is in evaluation mode while this runs, and no gradient is kept. Samples are taken in
     the order of their lengths, so that a long one does not wait for short ones.
 
     Args:
@@ -30,19 +32,22 @@ def outputs(model: nn.Module, samples: Samples, batch_size: int = 256) -> np.nda
     order = np.argsort(-samples.lengths, kind="stable")
     was_training = model.training
     model.eval()
-    pieces = []
+    pieces, places = [], []
     try:
         with torch.no_grad():
             for first in range(0, len(order), batch_size):
-                batch = samples.batch(order[first : first + batch_size]).to(device)
-                pieces.append(model(batch).float().cpu().numpy())
+                chosen = order[first : first + batch_size]
+                pieces.append(model(samples.batch(chosen).to(device)).float().cpu().numpy())
+                if isinstance(samples, RunningSamples):
+                    chosen = samples.places(chosen)
+                places.append(chosen)
     finally:
         model.train(was_training)
     if not pieces:
         return np.zeros(0, np.float32)
     found = np.concatenate(pieces)
     result = np.empty_like(found)
-    result[order] = found
+    result[np.concatenate(places)] = found
     return result
 
 
