@@ -26,6 +26,14 @@ def test_a_users_own_file(tmp_path):
     assert experiments.load(str(path)).name == "mine"
 
 
+@pytest.mark.parametrize("key", ["predicates", "trigger", "groupings"])
+def test_a_task_is_no_experiment(tmp_path, key):
+    path = tmp_path / "anaemia.yaml"
+    path.write_text(f"{{title: Anaemia, {key}: {{}}}}")
+    with pytest.raises(ConfigError, match=r"got a task.*task: \{name: .*anaemia.yaml\}.*tasks.md"):
+        experiments.load(str(path))
+
+
 def test_another_recipe_begins_with_its_own_arguments():
     words = ["model.dropout=0.5", "model.recipe=retain"]
     assert experiments.load("readmission", words).model == {"recipe": "retain", "dropout": 0.5}

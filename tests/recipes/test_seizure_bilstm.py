@@ -83,3 +83,12 @@ def test_in_float64(samples, make_batch):
     layer = model(input_size=3)
     single = layer(batch)
     torch.testing.assert_close(layer.double()(batch).float(), single, rtol=1e-5, atol=1e-6)
+
+
+def test_static_features_stand_beside_every_frame(samples, make_batch):
+    layer, batch = model(static_size=3, pooling="last"), make_batch(samples)
+    wanted = [
+        by_hand(layer, torch.cat([steps, static.expand(len(steps), 3)], dim=1), "last")
+        for _, steps, static in samples
+    ]
+    torch.testing.assert_close(layer(batch), torch.stack(wanted).squeeze(1), rtol=1e-5, atol=1e-6)

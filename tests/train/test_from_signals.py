@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 from tests.cli.command import call
 
+from sequela import experiments
+from sequela.errors import ConfigError
+from sequela.train.experiment import prepare
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import wfdb
@@ -61,12 +65,42 @@ def test_beats_train_and_predict(beats, tmp_path, capsys):
     run = tmp_path / "run"
     assert call("train", "beats", f"data={beats}", f"out={run}", *QUICK) == 0, capsys.readouterr()
     cohort = json.loads((run / "cohort.json").read_text())
-    assert "240 records of 6 recordings, one channel at 360 Hz" in json.dumps(cohort)
+    assert "240 records of 6 recordings, 2 channels at 360 Hz" in json.dumps(cohort)
     page = (run / "report.html").read_text()
     assert "The held-out part has 2 recording(s)" in page
     out = tmp_path / "scores.parquet"
     assert call("predict", run / "model", f"data={beats}", f"out={out}") == 0
     assert out.stat().st_size
+
+
+def test_one_recording_is_left_out(beats):
+    def parts(*words):
+        given = [f"data={beats}", *QUICK, "split.held_out=[c]", *words]
+        prepared = prepare(experiments.load("beats", given))
+        samples = {name: part.samples for name, part in prepared.parts.items()}
+        return samples, " ".join(prepared.notes)
+
+    found, _ = parts()
+    assert set(found["held_out"].groups.tolist()) == {"c"}
+    assert set(found["train"].groups.tolist()) & set(found["tuning"].groups.tolist()) == set()
+    found, notes = parts("split.tuning=ends", "split.fractions=[0.6,0.2,0.2]")
+    for name, count in (("train", 30), ("tuning", 10)):
+        recordings, counts = np.unique(found[name].groups, return_counts=True)
+        assert recordings.tolist() == list("abdef")
+        assert counts.tolist() == [count] * 5
+    assert "end of each training recording" in notes
+    assert found["train"].static_size == 3
+    with pytest.raises(ConfigError, match="'z', which is not there"):
+        parts("split.held_out=[z]")
+    with pytest.raises(ConfigError, match="'unit' says what is kept whole"):
+        parts("split.by=time")
+
+
+def test_a_split_that_leaks_says_so(beats):
+    prepared = prepare(experiments.load("beats", [f"data={beats}", *QUICK, "task.unit=record"]))
+    sizes = [len(part.samples) for part in prepared.parts.values()]
+    assert [round(size / sum(sizes), 1) for size in sizes] == [0.3, 0.3, 0.3]
+    assert "THIS SPLIT LEAKS" in " ".join(prepared.notes)
 
 
 def test_seizures_in_annotated_recordings(tmp_path, capsys):

@@ -41,6 +41,7 @@ def test_a_stay_is_scored_again_and_again(stays, tmp_path):  # noqa: F811
     ("words", "said"),
     [
         (["model.recipe=dipole"], "'dipole' on online.*bidirectional.*hours after.*values_gru"),
+        (["model.bidirectional=true"], "'values_gru' on online.*Leave model.bidirectional out"),
         (["model.recipe=retain"], "reads from the end, by which.*gru_d or onset_gru"),
         (["model.recipe=lstm_deep_supervision"], "cannot be asked on the way.*values_gru"),
         (["model.pooling=last+max"], r"model.pooling.*got last\+max"),

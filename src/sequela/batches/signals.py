@@ -47,7 +47,8 @@ class SignalEncoder:
       ``sampling_rate / frame`` hertz, Hann window).
 
     Every column is then centred and scaled to deviation 1 over the frames of the training part.
-    A step depends on its own frame only, and to the last bit not on the other records.
+    A step depends on its own frame only, and to the last bit not on the other records. What stands
+    beside a record (``SignalSet.beside``) becomes its static features, scaled likewise.
 
     Make one with :meth:`fit`; the arguments are plain numbers so that the bundle can hold them.
 
@@ -61,6 +62,9 @@ class SignalEncoder:
         unit: C median absolute deviations of the training part.
         mean: F means of the columns over the frames of the training part.
         scale: F standard deviations of the columns (1 where a column does not vary).
+        beside: K names of what stands beside the records.
+        beside_mean: K means over the records of the training part.
+        beside_scale: K standard deviations.
     """
 
     frame: int
@@ -72,6 +76,9 @@ class SignalEncoder:
     unit: tuple[float, ...]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
+    beside: tuple[str, ...] = ()
+    beside_mean: tuple[float, ...] = ()
+    beside_scale: tuple[float, ...] = ()
 
     @classmethod
     def fit(
@@ -120,7 +127,8 @@ class SignalEncoder:
             scale=(1.0,) * width,
         )
         mean, scale = raw._moments(train)
-        return replace(raw, mean=tuple(mean), scale=tuple(scale))
+        beside = _beside_moments(train)
+        return replace(raw, mean=tuple(mean), scale=tuple(scale), **beside)
 
     @property
     def step_size(self) -> int:
@@ -157,7 +165,14 @@ class SignalEncoder:
             offsets,
             target=target,
             groups=signals.recording if groups is None else groups,
+            static=self._static(signals),
         )
+
+    def _static(self, signals: SignalSet) -> np.ndarray | None:
+        if signals.beside is None:
+            return None
+        scaled = (signals.beside - np.array(self.beside_mean)) / np.array(self.beside_scale)
+        return scaled.astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and names, for the bundle's JSON; exact."""
@@ -184,7 +199,8 @@ class SignalEncoder:
         try:
             encoder = cls(**plain)
             counts = (encoder.frame, encoder.hop, encoder.spectrum)
-            numbers = (*encoder.center, *encoder.unit, *encoder.mean, *encoder.scale)
+            beside = (*encoder.beside_mean, *encoder.beside_scale)
+            numbers = (*encoder.center, *encoder.unit, *encoder.mean, *encoder.scale, *beside)
             fits = (
                 all(type(count) is int for count in counts)
                 and encoder.frame >= 2
@@ -192,8 +208,9 @@ class SignalEncoder:
                 and 0 <= encoder.spectrum <= encoder.frame // 2
                 and len(encoder.center) == len(encoder.unit) == len(encoder.channels)
                 and len(encoder.mean) == len(encoder.scale) == encoder.step_size
+                and len(encoder.beside) == len(encoder.beside_mean) == len(encoder.beside_scale)
                 and bool(np.all(np.isfinite(np.array((encoder.sampling_rate, *numbers), float))))
-                and min((*encoder.unit, *encoder.scale)) > 0
+                and min((*encoder.unit, *encoder.scale, *encoder.beside_scale)) > 0
             )
         except (TypeError, ValueError):
             raise problem from None
@@ -207,6 +224,12 @@ class SignalEncoder:
                 "channels of the signals",
                 got=f"{len(signals.channels)} channels with other names or in another order",
                 wanted=", ".join(self.channels),
+            )
+        if tuple(signals.beside_names) != self.beside:
+            raise DataError(
+                "what stands beside the records",
+                got=", ".join(signals.beside_names) or "nothing",
+                wanted=", ".join(self.beside) or "nothing, as in training",
             )
         if not np.isclose(signals.sampling_rate, self.sampling_rate, rtol=1e-3, atol=0.0):
             raise DataError(
@@ -278,3 +301,16 @@ class SignalEncoder:
             count += size
         deviation = np.sqrt(square / count)
         return mean.tolist(), np.where(deviation > 1e-9, deviation, 1.0).tolist()
+
+
+def _beside_moments(train: SignalSet) -> dict[str, tuple[Any, ...]]:
+    """Names, means and deviations of what stands beside the records."""
+    if train.beside is None:
+        return {}
+    values = train.beside.astype(np.float64)
+    deviation = values.std(axis=0)
+    return {
+        "beside": tuple(train.beside_names),
+        "beside_mean": tuple(values.mean(axis=0).tolist()),
+        "beside_scale": tuple(np.where(deviation > 1e-9, deviation, 1.0).tolist()),
+    }

@@ -15,6 +15,8 @@ __all__ = ["EvaluationSettings", "Experiment", "SplitSettings", "load", "names"]
 
 _FOLDER = Path(__file__).parent
 _PATHS = ("data", "labels", "out")
+#: Keys by which a file is known for a task, of ACES or our own; an experiment has none of them.
+_OF_A_TASK = frozenset({"predicates", "trigger", "index", "episodes", "prediction", "groupings"})
 
 
 class SplitSettings(BaseModel):
@@ -30,6 +32,11 @@ class SplitSettings(BaseModel):
             "origin" is for forecasts of a series alone: the earliest origins train and the latest
             are held out, of the same patients, and none whose window reaches into the next part.
         site: what the codes of sites begin with, such as "SITE//", for "site".
+        held_out: names of the recordings or subjects that are held out, in place of a share of
+            them; for signals. Each in turn is leaving one out.
+        tuning: "groups" of its own, or the "ends" of the training recordings, each of which gives
+            its last part. Where recordings are few, none can be spared; the tuning part chooses the
+            epoch alone, and the held-out recordings stay unseen. For signals.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +45,14 @@ class SplitSettings(BaseModel):
     source: Literal["auto", "assign"] = "auto"
     by: Literal["subject", "site", "time", "origin"] = "subject"
     site: str = ""
+    held_out: tuple[str, ...] = ()
+    tuning: Literal["groups", "ends"] = "groups"
+
+    @field_validator("held_out", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        # The record 208 is a number to YAML.
+        return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
 
     @model_validator(mode="after")
     def _named_sites(self) -> SplitSettings:
@@ -146,9 +161,24 @@ def load(name: str, assignments: Sequence[str] = ()) -> Experiment:
             f"experiment '{name}'", got="no built-in experiment", todo=nearest(name, names())
         )
     path = Path(name) if is_path else _FOLDER / f"{name}.yaml"
-    content = _with_recipe({"name": path.stem, **read_yaml(path)}, assignments)
+    found = read_yaml(path)
+    _refuse_task(path, found)
+    content = _with_recipe({"name": path.stem, **found}, assignments)
     values = override(content, assignments, _PATHS)
     return checked(Experiment, values, f"experiment {path.stem}")
+
+
+def _refuse_task(path: Path, found: dict[str, Any]) -> None:
+    """A task says what is asked; training has to know more."""
+    if "task" in found or not _OF_A_TASK & set(found):
+        return
+    raise ConfigError(
+        f"file {path}",
+        got="a task: it says what is asked, and neither which model learns it nor from which data",
+        wanted="an experiment file",
+        todo=f"Write one such as {{title: Mine, source: meds, task: {{name: {path}}}, encoding: "
+        "{kind: values}, model: {recipe: values_gru}} and train that (docs/guides/tasks.md).",
+    )
 
 
 def _with_recipe(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:

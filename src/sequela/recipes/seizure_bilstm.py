@@ -3,24 +3,26 @@
 Hochreiter and Schmidhuber, Neural Computation 9 (1997) 1735 (the LSTM); Schuster and Paliwal, IEEE
 Transactions on Signal Processing 45 (1997) 2673 (two directions). For the frames x_1 ... x_T:
 
-    u_t = tanh(W x_t + b)                      only with a projection, else u_t = x_t
+    u_t = tanh(W [x_t, s] + b)                 only with a projection, else u_t = [x_t, s]
     f_t = LSTM(u_t, f_{t-1})                   forward, f_0 = 0
     g_t = LSTM(u_t, g_{t+1})                   backward, g_{T+1} = 0
     y   = A pool([f_1, g_1] ... [f_T, g_T]) + a
 
-Every frame sees the whole record, so this model judges records that are complete; it is not for a
-running alarm.
+where s are the static features of the record, if it has any. Every frame sees the whole record, so
+this model judges records that are complete; it is not for a running alarm.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from sequela.nn import LSTM, Linear
 from sequela.nn.heads import Classify, Head, Pool
+from sequela.nn.ragged import ragged_of
 from sequela.ops.reduce import tanh
 from sequela.recipes.sizes import at_least, probability
 
@@ -33,6 +35,7 @@ class SeizureBiLSTM(nn.Module):
     Args:
         step_size: F, the width of a frame.
         classes: at least 2.
+        static_size: S, the width of the static features; 0 for none.
         input_size: width of the projection of a frame; None feeds the frame itself.
         hidden_size: H of each direction.
         layers: stacked bidirectional layers.
@@ -48,6 +51,7 @@ class SeizureBiLSTM(nn.Module):
         self,
         step_size: int,
         classes: int,
+        static_size: int = 0,
         input_size: int | None = None,
         hidden_size: int = 64,
         layers: int = 1,
@@ -57,14 +61,16 @@ class SeizureBiLSTM(nn.Module):
         super().__init__()
         at_least(1, step_size=step_size, hidden_size=hidden_size, layers=layers)
         at_least(2, classes=classes)
+        at_least(0, static_size=static_size)
         probability(dropout=dropout)
+        self.static_size, width = static_size, step_size + static_size
         if input_size is None:
             self.projection = None
         else:
             at_least(1, input_size=input_size)
-            self.projection = Linear(step_size, input_size)
+            self.projection = Linear(width, input_size)
         self.recurrent = LSTM(
-            input_size or step_size,
+            input_size or width,
             hidden_size,
             num_layers=layers,
             bidirectional=True,
@@ -78,10 +84,13 @@ class SeizureBiLSTM(nn.Module):
         """Logits ``[B]`` of the second of two classes, else ``[B, classes]``; batch order.
 
         Args:
-            batch: has ``steps``, packed ``[N, F]``.
+            batch: has ``steps``, packed ``[N, F]``, and with a width for it ``static`` ``[B, S]``.
         """
         steps = batch.steps
         data = steps.data.to(next(self.parameters()).dtype)
+        if self.static_size:
+            static = batch.static.to(data.dtype)[ragged_of(steps).rows]
+            data = torch.cat([data, static], dim=1)
         if self.projection is not None:
             data = tanh(self.projection(data))
         x = PackedSequence(data, steps.batch_sizes, steps.sorted_indices, steps.unsorted_indices)

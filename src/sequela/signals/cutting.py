@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sequela.errors import ConfigError, DataError
+from sequela.signals.beats import RHYTHM, against_typical, rhythm
 from sequela.signals.channels import factor, plain, select
 from sequela.signals.recordings import Annotation, Recording, RecordingSet
 from sequela.signals.records import SignalSet
@@ -83,12 +84,17 @@ class Beats(_Common):
     Args:
         before: seconds before the annotation.
         after: seconds from the annotation on.
+        rhythm: tell of each beat how early it came (:func:`sequela.signals.beats.rhythm`).
+        typical: add each channel again, less the recording's typical beat
+            (:func:`sequela.signals.beats.against_typical`).
         channels, sampling_rate, unit: as for :class:`Windows`.
     """
 
     kind: Literal["beats"] = "beats"
     before: float = Field(ge=0, le=3600, allow_inf_nan=False)
     after: float = Field(gt=0, le=3600, allow_inf_nan=False)
+    rhythm: bool = False
+    typical: bool = False
 
 
 Cut = Annotated[Windows | Beats, Field(discriminator="kind")]
@@ -138,18 +144,26 @@ def cut(
     values = _joined(parts, len(plan.names))
     lengths = np.concatenate([one.lengths for one in parts])
     silent = sum(not one.annotated for one in parts)
+    names, units = plan.names, plan.units
+    if isinstance(how, Beats) and how.typical:
+        values = against_typical(values, [len(one.starts) for one in parts], parts[0].size)
+        names = (*names, *(f"{name} against the typical beat" for name in names))
+        units = (*units, *units)
+    told = isinstance(how, Beats) and how.rhythm
     labels = None if silent == len(parts) else np.concatenate([one.labels for one in parts])
     return SignalSet(
         values=values,
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         recording=_repeated([one.recording.id for one in parts], parts),
         sampling_rate=plan.rate,
-        channels=plan.names,
+        channels=names,
         subject=_subjects(parts),
         label=labels,
         group_note=_note(recordings.group_note, how, silent, len(parts)),
-        units=plan.units,
+        units=units,
         onset=np.concatenate([one.onsets for one in parts]),
+        beside=np.concatenate([one.rhythm for one in parts]) if told else None,
+        beside_names=RHYTHM if told else (),
     ), dropped
 
 
@@ -235,6 +249,7 @@ class _Pieces:
         )
         annotations = recording.annotations()
         self.annotated = bool(annotations)
+        self.rhythm = np.zeros((0, len(RHYTHM)), np.float32)
         self.annotations = self._meant(annotations)
         if isinstance(how, Windows):
             self.size = _samples(how.length, plan.rate, "length")
@@ -315,6 +330,7 @@ class _Pieces:
         last = int(np.floor(self.recording.duration * self.plan.rate + 1e-6))
         inside = (starts >= 0) & (starts + self.size <= last)
         self._count("beat too near the start or the end", int((~inside).sum()))
+        self.rhythm = rhythm(onset)[inside]
         return starts[inside], labels[inside]
 
     def _count(self, reason: str, count: int) -> None:
@@ -341,6 +357,8 @@ class _Pieces:
             done += count
         self._count("record that touches a gap", int((~self.kept).sum()))
         self.starts, self.labels = self.starts[self.kept], self.labels[self.kept]
+        # Windows have no rhythm.
+        self.rhythm = self.rhythm[self.kept] if len(self.rhythm) else self.rhythm
 
     def _read(self, first: int, last: int) -> np.ndarray:
         """float32 [last - first, C] on the grid of the result, in its units."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from sequela.errors import ConfigError, LabelError, LeakageError
+from sequela.errors import ConfigError, DataError, LabelError, LeakageError
 from sequela.settings import checked
 from sequela.signals.cutting import Cut, Windows, cut
 from sequela.signals.recordings import RecordingSet
@@ -33,6 +33,10 @@ class SignalDeclaration(BaseModel):
     ``groupings`` holds one list of classes for each number of classes on offer; ``classes`` picks
     one. With two classes the second is the positive one. ``cut`` says how long recordings become
     records: the texts among the class values are then looked for in their annotations.
+
+    ``unit`` is what a split keeps whole: a recording or a subject; a "block" of ``block`` seconds
+    where recordings are too few, which says nothing about new ones; or a single "record", which
+    leaks, and is there to show by how much.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,7 +45,8 @@ class SignalDeclaration(BaseModel):
     name: str
     title: str
     description: str = ""
-    unit: Literal["recording", "subject"] = "recording"
+    unit: Literal["recording", "subject", "block", "record"] = "recording"
+    block: float = Field(default=30.0, gt=0, le=86_400, allow_inf_nan=False)
     groupings: dict[int, tuple[SignalClass, ...]]
     classes: int = Field(default=2, validate_default=True)
     cut: Cut | None = None
@@ -128,9 +133,14 @@ class SignalDeclaration(BaseModel):
 
         Raises:
             LeakageError: the unit is the subject and the source does not name its subjects.
+            DataError: the unit is the block and the records have no times.
         """
         if self.unit == "recording":
             return signals.recording
+        if self.unit == "record":
+            return np.arange(len(signals)).astype(np.str_)
+        if self.unit == "block":
+            return self._blocks(signals)
         if signals.subject is None:
             raise LeakageError(
                 f"task {self.name!r}",
@@ -139,6 +149,32 @@ class SignalDeclaration(BaseModel):
                 todo="Set unit=recording, and say in the report that subjects may be shared.",
             )
         return signals.subject
+
+    def _blocks(self, signals: SignalSet) -> np.ndarray:
+        if signals.onset is None:
+            raise DataError(
+                f"task {self.name!r}",
+                got="records without times",
+                wanted="times, where blocks of a recording are kept whole",
+                todo="Set task.unit=recording.",
+            )
+        number = np.floor(signals.onset / self.block).astype(np.int64).astype(np.str_)
+        return np.char.add(np.char.add(signals.recording, "/"), number)
+
+    @property
+    def split_note(self) -> str:
+        """What must be said of figures whose parts share recordings; empty where they do not."""
+        if self.unit == "block":
+            return (
+                f"Parts are blocks of {self.block:g} s of the same recordings: nothing is shown "
+                "about new recordings or people."
+            )
+        if self.unit == "record":
+            return (
+                "THIS SPLIT LEAKS: records of one recording stand in several parts, and the model "
+                "is judged on recordings that it has learnt from. For comparison alone."
+            )
+        return ""
 
     @classmethod
     def parse(cls, declaration: Mapping[str, Any]) -> SignalDeclaration:

@@ -86,14 +86,13 @@ def features(signals: SignalSet) -> tuple[np.ndarray, list[str]]:
 
     Per channel: mean, standard deviation, line length (sum of absolute steps per second), zero
     crossings of the centred signal per second, log10 of the power in five bands (:data:`BANDS`),
-    and five quantiles (:data:`QUANTILES`).
+    and five quantiles (:data:`QUANTILES`). Behind them what stands beside the records.
 
     Args:
         signals: n records of C channels; records of different lengths may stand together.
 
     Returns:
-        float64 [n, 14 C], finite, and the 14 C names (with the channel's name in front where
-        C > 1).
+        float64 [n, 14 C + K], finite, and the names (with the channel's name in front where C > 1).
 
     Raises:
         DataError: a record has fewer than 2 samples.
@@ -111,7 +110,10 @@ def features(signals: SignalSet) -> tuple[np.ndarray, list[str]]:
             result[rows, channel] = _of_equal_lengths(block[:, :, channel], signals.sampling_rate)
     if width > 1:
         names = [f"{channel} {name}" for channel in signals.channels for name in names]
-    return result.reshape(len(signals), width * result.shape[2]), names
+    found = result.reshape(len(signals), width * result.shape[2])
+    if signals.beside is not None:
+        found = np.concatenate([found, signals.beside.astype(np.float64)], axis=1)
+    return found, [*names, *signals.beside_names]
 
 
 def standard_deviation(signals: SignalSet) -> np.ndarray:

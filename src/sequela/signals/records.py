@@ -31,6 +31,8 @@ class SignalSet:
         group_note: one sentence on how the recordings were found; reports repeat it.
         units: C names of what the values are measured in ("uV"), or () where that is not known.
         onset: float64 [n], seconds from the start of its recording to each record, or None.
+        beside: float32 [n, K], what is known of each record beside its samples, finite, or None.
+        beside_names: K names.
 
     Raises:
         DataError: the parts do not fit together, or a value is not finite.
@@ -46,6 +48,8 @@ class SignalSet:
     group_note: str = ""
     units: tuple[str, ...] = ()
     onset: np.ndarray | None = None
+    beside: np.ndarray | None = None
+    beside_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Checks that the parts fit together."""
@@ -55,6 +59,14 @@ class SignalSet:
             self._check_column(name)
         if self.units and len(self.units) != len(self.channels):
             raise DataError("units of a signal set", wanted="one for each channel, or none")
+        width = (len(self), len(self.beside_names))
+        given = np.zeros((len(self), 0)) if self.beside is None else self.beside
+        if given.shape != width or not np.isfinite(given).all():
+            raise DataError(
+                "what stands beside the records of a signal set",
+                got=f"shape {given.shape}, or numbers that are not finite",
+                wanted=f"finite numbers of shape {width}",
+            )
 
     def _check_values(self) -> None:
         if self.values.ndim != 2 or self.values.dtype != np.float32:
@@ -156,4 +168,6 @@ class SignalSet:
             group_note=self.group_note,
             units=self.units,
             onset=None if self.onset is None else self.onset[chosen],
+            beside=None if self.beside is None else self.beside[chosen],
+            beside_names=self.beside_names,
         )

@@ -115,6 +115,13 @@ def _dealt(
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """The part and the group of each label, and what must be said of them."""
     labels, settings = labelled.labels, experiment.split
+    if settings.held_out or settings.tuning != "groups":
+        raise ConfigError(
+            "setting 'split.held_out' or 'split.tuning'",
+            got="a task on events",
+            wanted="none: they are for signals",
+            todo="Write split.by=site, or labels and subject_splits of your own.",
+        )
     if settings.by == "origin":
         return rolling_origins(labels, settings.fractions, looks_ahead(declaration))
     assert labelled.target is not None

@@ -12,7 +12,8 @@ from sequela import sources, tasks
 from sequela.batches import RaggedSamples, SignalEncoder
 from sequela.errors import ConfigError, DataError
 from sequela.events import PARTS, assign_splits, check_disjoint
-from sequela.experiments import Experiment
+from sequela.experiments import Experiment, SplitSettings
+from sequela.settings import nearest
 from sequela.signals import RecordingSet, SignalDeclaration, SignalSet, features
 from sequela.train.prepared import Prepared, PreparedPart, check_classes
 
@@ -59,6 +60,58 @@ def _few(count: int, declaration: SignalDeclaration) -> list[str]:
     ]
 
 
+def _split_notes(split: SplitSettings, declaration: SignalDeclaration) -> list[str]:
+    found = [declaration.split_note] if declaration.split_note else []
+    if split.tuning == "ends":
+        found.append(
+            f"The tuning part is the end of each training {declaration.unit}: it chooses the epoch "
+            "alone, and no figure here is of it."
+        )
+    return found
+
+
+def _dealt(
+    signals: SignalSet, target: np.ndarray, groups: np.ndarray, split: SplitSettings, seed: int
+) -> np.ndarray:
+    """The part of each record.
+
+    Raises:
+        ConfigError: a way of splitting for events, a name that is not there, or no times.
+        LeakageError: a group of the held-out part in another.
+    """
+    if split.by != "subject":
+        raise ConfigError(
+            "setting 'split.by'",
+            got=f"{split.by}, for signals",
+            wanted="none: the task's 'unit' says what is kept whole",
+        )
+    part_of = assign_splits(groups, target, split.fractions, seed)
+    if split.held_out:
+        known = np.unique(groups).tolist()
+        for name in split.held_out:
+            if name not in known:
+                got = f"'{name}', which is not there"
+                raise ConfigError("setting 'split.held_out'", got=got, todo=nearest(name, known))
+        held = np.isin(groups, split.held_out)
+        part_of = np.where(held, PARTS[2], np.where(part_of == PARTS[1], PARTS[1], PARTS[0]))
+    if split.tuning == "groups":
+        check_disjoint({name: groups[part_of == name] for name in PARTS})
+        return part_of
+    if signals.onset is None:
+        raise ConfigError(
+            "setting 'split.tuning'", got="ends, of records without times", wanted="groups"
+        )
+    share = split.fractions[1] / (split.fractions[0] + split.fractions[1])
+    rest = part_of != PARTS[2]
+    for name in np.unique(groups[rest]):
+        mine = np.flatnonzero(groups == name)
+        mine = mine[np.argsort(signals.onset[mine], kind="stable")]
+        late = len(mine) - round(len(mine) * share)
+        part_of[mine[:late]], part_of[mine[late:]] = PARTS[:2]
+    check_disjoint({"training or tuning": groups[rest], PARTS[2]: groups[~rest]})
+    return part_of
+
+
 def prepare(experiment: Experiment) -> Prepared:
     """Reads, labels, splits by recording, and fits the encoder on the training part alone.
 
@@ -72,9 +125,8 @@ def prepare(experiment: Experiment) -> Prepared:
     declaration = SignalDeclaration.parse(task)
     signals, left_out = _read(experiment.source, experiment.reading, experiment.data, declaration)
     target, groups = declaration.target(signals), declaration.groups(signals)
-    part_of = assign_splits(groups, target, experiment.split.fractions, experiment.seed)
+    part_of = _dealt(signals, target, groups, experiment.split, experiment.seed)
     rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
-    check_disjoint({name: groups[rows[name]] for name in PARTS})
     check_classes(
         {name: target[rows[name]] for name in PARTS},
         declaration.class_names,
@@ -86,7 +138,11 @@ def prepare(experiment: Experiment) -> Prepared:
     except TypeError as error:
         known = "frame, hop, spectrum"
         raise ConfigError("encoding", got="an unknown key", wanted=known) from error
-    notes = [*_notes(signals, left_out), *_few(len(np.unique(groups[rows[PARTS[2]]])), declaration)]
+    notes = [
+        *_notes(signals, left_out),
+        *_split_notes(experiment.split, declaration),
+        *_few(len(np.unique(groups[rows[PARTS[2]]])), declaration),
+    ]
     parts, names = {}, []
     for name in PARTS:
         subset = signals.subset(rows[name])

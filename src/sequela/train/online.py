@@ -21,7 +21,6 @@ __all__ = ["by_hour", "check_online"]
 _HOURS = (0, 6, 12, 24, 48, 96, 168)
 # As in the table of subgroups: fewer patients, or fewer of either kind, must not be told apart.
 _FEWEST_PEOPLE, _FEWEST = 20, 10
-_TODO = "Write encoding.online=false, or model.recipe="
 
 
 def check_online(
@@ -51,7 +50,7 @@ def check_online(
                 where,
                 got=f"{kind}, by which the score of an hour sees the hours after it",
                 wanted="layers that read forward alone",
-                todo=f"{_TODO}{can}.",
+                todo=f"Leave model.bidirectional out, or choose model.recipe={can}.",
             )
         if isinstance(layer, Pool) and layer.kinds != ("last",):
             raise ConfigError(
@@ -61,7 +60,10 @@ def check_online(
             )
     if not recipes.reads_forward(recipe):
         raise ConfigError(
-            where, got="one that cannot be asked on the way", wanted=can, todo=f"{_TODO}{can}."
+            where,
+            got="one that cannot be asked on the way",
+            wanted=can,
+            todo="Or leave encoding.online out.",
         )
     if settings.balance == "sampler":
         raise ConfigError(
