@@ -15,10 +15,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from sequela.errors import OutputError
 
 __all__ = [
+    "atomic_stream",
     "atomic_write",
     "publish_directory",
     "refuse_existing",
@@ -79,14 +81,28 @@ def atomic_write(path: Path | str, content: bytes | str) -> Path:
     Raises:
         OutputError: the disk is full, or the place cannot be written.
     """
+    with atomic_stream(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    return Path(path)
+
+
+@contextlib.contextmanager
+def atomic_stream(path: Path | str) -> Iterator[BinaryIO]:
+    """A file that appears whole when the block ends, or not at all when it fails.
+
+    Args:
+        path: as of :func:`atomic_write`.
+
+    Raises:
+        OutputError: the disk is full, or the place cannot be written.
+    """
     path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             mask = os.umask(0)
@@ -98,7 +114,6 @@ def atomic_write(path: Path | str, content: bytes | str) -> Path:
                 os.unlink(name)
             raise
         _synchronise(path.parent)
-    return path
 
 
 def refuse_existing(final: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sequela.notes.brat import brat_documents, write_brat
-from sequela.notes.conll import decoded
+from sequela.notes.conll import decoded, write_conll
 from sequela.notes.documents import Document, NoteSet, Span
 from sequela.notes.i2b2 import i2b2_documents, write_i2b2
 from sequela.notes.jsonl import JsonKeys, jsonl_documents, write_jsonl
@@ -28,6 +28,7 @@ __all__ = [
     "tokenised",
     "windows",
     "write_brat",
+    "write_conll",
     "write_i2b2",
     "write_jsonl",
 ]

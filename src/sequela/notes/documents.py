@@ -86,10 +86,12 @@ class NoteSet:
     Args:
         documents: gives the documents, in a fixed order; called anew for each walk.
         group_note: one sentence on what the ids and subjects are; reports repeat it.
+        size: gives the number of documents, where that is known without reading them.
     """
 
     documents: Callable[[], Iterable[Document]] = field(repr=False)
     group_note: str = ""
+    size: Callable[[], int] | None = field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Document]:
         """The documents.
@@ -105,6 +107,10 @@ class NoteSet:
                 )
             seen.add(one.id)
             yield one
+
+    def count(self) -> int:
+        """How many documents there are; reads all of them where the source cannot know."""
+        return sum(1 for _ in self.documents()) if self.size is None else self.size()
 
     def part(self, name: str) -> NoteSet:
         """The documents that the source puts into a part."""

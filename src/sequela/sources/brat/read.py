@@ -34,8 +34,9 @@ def read(path: Path | str, *, subject: str | None = None) -> NoteSet:
     root, files = files_below(path, (".txt",), "a text file with an annotation file")
     if Path(path).is_dir():
         _, marks = files_below(path, (".ann",), "an annotation file")
+        texts = set(files)
         for mark in marks:
-            if mark.with_suffix(".txt") not in files:
+            if mark.with_suffix(".txt") not in texts:
                 raise DataError(f"file {mark}", got="no text file beside it")
     owners = [subject_of(root, file, subject) for file in files]
 
@@ -43,4 +44,4 @@ def read(path: Path | str, *, subject: str | None = None) -> NoteSet:
         for one, owner in zip(brat_documents(root, files), owners, strict=True):
             yield replace(one, subject=owner)
 
-    return NoteSet(documents, "one document for each text file")
+    return NoteSet(documents, "one document for each text file", lambda: len(files))

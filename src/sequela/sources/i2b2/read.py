@@ -38,4 +38,6 @@ def read(path: Path | str, *, subject: str = r"([^/]+)-[0-9]+\.xml$") -> NoteSet
         for one, owner in zip(i2b2_documents(root, files), owners, strict=True):
             yield replace(one, subject=owner)
 
-    return NoteSet(documents, "records; the subject is the number before the hyphen")
+    return NoteSet(
+        documents, "records; the subject is the number before the hyphen", lambda: len(files)
+    )

@@ -37,4 +37,4 @@ def read(path: Path | str, *, subject: str | None = None) -> NoteSet:
             name = recording_id(root, file)
             yield document(f"file {file}", name, text_of(file), (), subject=owner)
 
-    return NoteSet(documents, "one document for each text file")
+    return NoteSet(documents, "one document for each text file", lambda: len(files))

@@ -14,12 +14,15 @@ import pyarrow.parquet as pq
 
 from sequela.errors import DataError, SchemaError
 from sequela.events.delimited import Delimited
-from sequela.folders import files_below
+from sequela.folders import files_below, recording_id
 from sequela.notes import Document, NoteSet
 from sequela.notes.documents import document, parsed_time
 from sequela.settings import nearest
 
 __all__ = ["read"]
+
+_ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet")
+_MEDS = {"text": "text_value", "subject": "subject_id", "time": "time"}
 
 # Rows of a Parquet file held at once: notes are long.
 _ROWS = 1024
@@ -28,7 +31,7 @@ _ROWS = 1024
 def read(
     path: Path | str,
     *,
-    text: str = "text",
+    text: str | None = None,
     id: str | None = None,
     subject: str | None = None,
     time: str | None = None,
@@ -37,8 +40,10 @@ def read(
     """Opens one table, or every .csv, .tsv and .parquet file below a folder.
 
     Args:
-        path: the file or the folder.
-        text: the column of the texts; letter case of names does not count.
+        path: the file or the folder; of a MEDS data set, its folder ``data`` is read.
+        text: the column of the texts; letter case of names does not count. By default ``text``, and
+            of MEDS ``text_value`` with its subjects and times, where rows without text are no
+            documents.
         id: the column of ids; by default documents are named by file and row.
         subject, time, part: the columns of these, where there are some.
 
@@ -52,24 +57,44 @@ def read(
     """
     names = {"text": text, "id": id, "subject": subject, "time": time, "part": part}
     columns = {what: name.lower() for what, name in names.items() if name is not None}
-    _, files = files_below(path, (".csv", ".csv.gz", ".tsv", ".parquet"), "a table of texts")
+    path = Path(path)
+    if all((path / name).is_dir() for name in ("data", "metadata")):
+        path = path / "data"
+    root, files = files_below(path, _ENDINGS, "a table of texts")
+    chosen = {file: {"text": "text", **(_meds(file) if text is None else {})} for file in files}
 
     def documents() -> Iterator[Document]:
         for file in files:
-            yield from _documents(file, columns)
+            name = recording_id(root, file).removesuffix(".csv")
+            yield from _documents(file, name, {**chosen[file], **columns})
 
-    return NoteSet(documents, "documents as their table names them")
+    known = all("subject" not in one and file.suffix == ".parquet" for file, one in chosen.items())
+    size = (lambda: sum(pq.read_metadata(file).num_rows for file in files)) if known else None
+    return NoteSet(documents, "documents as their table names them", size)
 
 
-def _documents(file: Path, columns: dict[str, str]) -> Iterator[Document]:
+def _meds(file: Path) -> dict[str, str]:
+    """The columns of MEDS, where a file has them and no column of the usual name."""
+    if file.suffix.lower() != ".parquet":
+        return {}
+    try:
+        known = {name.lower() for name in pq.read_schema(file).names}
+    except (pa.ArrowException, OSError):
+        return {}  # what is wrong with it is said when it is read
+    return _MEDS if set(_MEDS.values()) <= known and "text" not in known else {}
+
+
+def _documents(file: Path, name: str, columns: dict[str, str]) -> Iterator[Document]:
     frames = _parquet if file.suffix.lower() == ".parquet" else _delimited
-    stem, row = file.name.split(".")[0], 0
+    events, row = columns["text"] == _MEDS["text"], 0
     for frame in frames(file, list(dict.fromkeys(columns.values()))):
         for values in frame.iter_rows(named=True):
             row += 1
+            if events and values[columns["text"]] is None:
+                continue
             where = f"row {row} of {file}"
             found = {what: values[name] for what, name in columns.items()}
-            yield _document(found, where, f"{stem} {row}")
+            yield _document(found, where, f"{name} {row}")
 
 
 def _document(found: dict[str, Any], where: str, number: str) -> Document:
