@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["alternating", "measure"]
+__all__ = ["Peak", "alternating", "measure"]
 
 _CHILD = Path(__file__).parent / "child.py"
 _EVERY = 0.02  # seconds between two looks at the memory
@@ -34,7 +34,7 @@ def _family(process: int) -> list[int]:
     return [process, *(one for child in children for one in _family(int(child)))]
 
 
-class _Peak(threading.Thread):
+class Peak(threading.Thread):
     """The largest resident memory of a process and its children together, sampled."""
 
     def __init__(self, process: int):
@@ -42,6 +42,7 @@ class _Peak(threading.Thread):
         self.process, self.bytes, self.on = process, 0, True
 
     def run(self) -> None:
+        """Looks until it is told to stop."""
         while self.on:
             self.bytes = max(self.bytes, sum(map(_resident, _family(self.process))))
             time.sleep(_EVERY)
@@ -67,7 +68,7 @@ def measure(python: str | None, module: str, part: str, /, **options: Any) -> di
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as child:
-        peak = _Peak(child.pid)
+        peak = Peak(child.pid)
         peak.start()
         said, complaints = child.communicate()
         peak.on = False

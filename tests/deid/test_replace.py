@@ -268,3 +268,54 @@ def test_a_surrogate_is_nobody_else_in_the_document():
     names = Names(["Ann Smith", f"Bob {made}"])
     note = Document("a", f"Smith and {made}", subject="p1")
     assert clean(note, Replacer("surrogate", KEY), names=names).text.startswith("[PATIENT] and ")
+
+
+def test_a_surrogate_is_never_the_name_turned_around():
+    pytest.importorskip("faker")
+    # James and Jordan are first names of men with one initial: one may be drawn for the other.
+    swapped = 0
+    for number in range(300):
+        note = Document("a", "James Jordan came", subject=f"p{number}")
+        names = Names(["James Jordan"])
+        made = clean(note, Replacer("surrogate", KEY), names=names).text
+        assert "James" not in made
+        assert "Jordan" not in made
+        swapped += made.startswith("[PATIENT]")
+    assert swapped
+
+
+def test_no_surrogate_holds_a_name_of_the_note(monkeypatch):
+    pytest.importorskip("faker")
+    from sequela.deid.surrogates import Surrogates
+
+    made = {"PATIENT": "Bob Brown", "EMAIL": "smith.12@example.com", "CITY": "Annville"}
+    monkeypatch.setattr(Surrogates, "make", lambda self, label, words, person: made.get(label))
+    text = text_of("surrogate", Document("n", "Ann Smith, a@b.org", subject="p"))
+    assert text == "Bob Brown, [EMAIL]"
+
+
+def test_years_that_tell_an_age_over_89_today():
+    note = Document("n", "Born in 1925. Seen 3/4/1990, and 5/6/1971.")
+    assert text_of("tag", note, safe_harbor=True) == "Born in [DATE]. Seen 1990, and 1971."
+    assert text_of("tag", Document("n", "Seen 3/4/1921."), safe_harbor=True) == "Seen [DATE]."
+
+
+def test_unseen_and_wide_characters_are_replaced_like_plain_ones():
+    note = Document("n", "Seen ３/4/\u200b2012 and 3/9/2012.", subject="p1")
+    plain = Document("n", "Seen 3/4/2012 and 3/9/2012.", subject="p1")
+    for mode in ("shift-dates", "hash"):
+        assert text_of(mode, note) == text_of(mode, plain)
+
+
+def test_names_in_small_letters_and_halves_of_names():
+    def model(document):
+        return [(0, 5, "PATIENT", 0.9)]
+
+    cleaned = clean(
+        Document("n", "jones came; later jones left"), Replacer("tag", KEY), model=model
+    )
+    assert cleaned.text == "[PATIENT] came; later [PATIENT] left"
+    names = Names(["Ann Smith-Jones"])
+    assert clean(Document("n", "Mrs. Jones"), Replacer("tag", KEY), names=names).text == (
+        "Mrs. [PATIENT]"
+    )

@@ -18,9 +18,10 @@ from tests.cli.command import call
 
 from sequela import sources
 from sequela.deid import Settings, deidentify
+from sequela.deid import block as working
 from sequela.deid import run as running
 from sequela.errors import ConfigError, DataError, OutputError
-from sequela.notes import Document, NoteSet
+from sequela.notes import Document, NoteSet, Span, write_brat, write_conll, write_i2b2
 
 KEY = b"0123456789abcdef"
 CANARY = "Xylophonius"
@@ -156,7 +157,7 @@ def test_a_broken_run_goes_on_and_ends_the_same(tmp_path, small_blocks, mode, mo
     assert not (tmp_path / "out").exists(), "nothing is seen before it is whole"
     calls = []
     monkeypatch.setattr(
-        running, "clean", lambda *a, real=running.clean, **b: calls.append(1) or real(*a, **b)
+        working, "clean", lambda *a, real=working.clean, **b: calls.append(1) or real(*a, **b)
     )
     deidentify(notes(9), tmp_path / "out", settings, key=KEY)
     assert len(calls) == 5, "what was done is not done again"
@@ -325,3 +326,103 @@ def test_a_key_too_short_and_no_path(raw, tmp_path, capfd):
     assert call("deid", tmp_path / "nothing", "--out", tmp_path / "out") == 1
     with pytest.raises(DataError):
         list(sources.read("notes_folder", tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("form", ["brat", "i2b2", "conll"])
+def test_forms_with_spans_come_in_and_go_out(tmp_path, form):
+    marked = [
+        Document(f"n{number}", f"{CANARY} on 3/4/2012\nand on 3/4/2012", (Span(0, 11, "PATIENT"),))
+        for number in range(3)
+    ]
+    raw = tmp_path / "raw"
+    if form == "conll":
+        raw.mkdir()
+        assert write_conll(raw / "a.conll", marked) == 3
+    else:
+        {"brat": write_brat, "i2b2": write_i2b2}[form](raw, marked)
+    words = ["whole=true", "--source", "conll"] if form == "conll" else []
+    (tmp_path / "names").write_text(CANARY)
+    names = ("--names", tmp_path / "names")
+    assert call("deid", raw, *words, "--out", tmp_path / "out", *names) == 0
+    place = tmp_path / "out" / ("notes.conll" if form == "conll" else "notes")
+    options = {"whole": True} if form == "conll" else {}
+    again = list(sources.read(form, place, **options))
+    assert len(again) == 3
+    for one in again:
+        words = [one.text[span.start : span.end].replace(" ", "") for span in one.spans]
+        assert words == ["[PATIENT]", "[DATE]", "[DATE]"]
+        assert [span.type for span in one.spans] == ["PATIENT", "DATE", "DATE"]
+        assert CANARY not in one.text
+
+
+def test_remainders_are_marked_where_they_stand(tmp_path):
+    def model(document):
+        start = document.text.index("Jones")
+        return [(start, start + 5, "PATIENT", 0.9), (21, 30, "IDNUM", 0.9)]
+
+    note = Document("n", "Seen by Jones today, QX-77-Q51 known. qx 77\nq51; on 3/4/2012 Jones.")
+    deidentify(NoteSet(lambda: [note]), tmp_path / "out", Settings(form="brat"), model=model)
+    (made,) = sources.read("brat", tmp_path / "out" / "notes")
+    assert made.text == "Seen by [PATIENT] today, [IDNUM] known. [PHI]; on [DATE] [PATIENT]."
+    assert [made.text[one.start : one.end] for one in made.spans] == [
+        *("[PATIENT]", "[IDNUM]", "[PHI]", "[DATE]", "[PATIENT]")
+    ]
+
+
+def test_text_values_of_meds(tmp_path):
+    for part in ("train", "held_out"):
+        folder = tmp_path / "meds" / "data" / part
+        folder.mkdir(parents=True)
+        frame = pl.DataFrame(
+            {
+                "subject_id": [1, 1, 2],
+                "time": [datetime(2012, 3, 4)] * 3,
+                "code": ["NOTE", "LAB", "NOTE"],
+                "numeric_value": [None, 1.0, None],
+                "text_value": [f"{part} 3/4/2012", None, f"Call {NUMBER}"],
+            }
+        )
+        frame.write_parquet(folder / "0.parquet")
+    (tmp_path / "meds" / "metadata").mkdir()
+    (tmp_path / "meds" / "metadata" / "dataset.json").write_text("{}")
+    words = ("--mode", "shift-dates")
+    assert call("deid", tmp_path / "meds", "--out", tmp_path / "out", *words) == 0
+    made = pl.read_parquet(tmp_path / "out" / "notes.parquet")
+    assert made.height == 4
+    assert made["subject"].n_unique() == 2
+    assert made.filter(pl.col("text") == "Call [PHONE]").height == 2
+    held, train = made.filter(pl.col("text") != "Call [PHONE]").sort("text").rows(named=True)
+    assert held["time"] == train["time"] != "2012-03-04T00:00:00"
+    assert held["text"].startswith("held_out ")
+    assert held["text"].split()[1] == train["text"].split()[1] != "3/4/2012"
+
+
+def test_consistent_within_a_patient_across_files_and_processes(tmp_path):
+    pytest.importorskip("faker")
+    settings = Settings(mode="surrogate", form="jsonl")
+    for first in (0, 3):
+        part = NoteSet(lambda first=first: list(notes(6))[first : first + 3])
+        deidentify(part, tmp_path / f"part{first}", settings, names=[f"{CANARY} Quux"], key=KEY)
+    deidentify(notes(6), tmp_path / "whole", settings, names=[f"{CANARY} Quux"], key=KEY)
+
+    def texts(name):
+        lines = lines_of(tmp_path / name / "notes.jsonl")
+        return [(json.loads(one)["text"], json.loads(one)["subject"]) for one in lines]
+
+    assert texts("part0") + texts("part3") == texts("whole")
+    people = {subject: text.split(",")[0] for text, subject in texts("whole")}
+    assert len(people) == 3
+    for text, subject in texts("whole"):
+        assert text.startswith(people[subject])
+
+
+def test_a_kept_id_is_never_that_of_a_numbered_note(tmp_path):
+    some = [Document("note-0000002", "first"), Document("..", "second")]
+    deidentify(NoteSet(lambda: some), tmp_path / "out", Settings(keep_ids=True))
+    written = content(tmp_path / "out" / "notes")
+    assert written == {"note-0000001.txt": b"first", "note-0000002.txt": b"second"}
+
+
+def test_a_terminal_sees_how_many_there_are():
+    assert notes(5).count() == 5
+    assert NoteSet(lambda: iter(()), size=lambda: 7).count() == 7

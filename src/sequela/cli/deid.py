@@ -24,6 +24,9 @@ _KINDS = {
     "notes_folder": ((".txt",), "txt"),
     "notes_table": ((".csv", ".csv.gz", ".tsv", ".parquet"), "csv"),
     "notes_jsonl": ((".jsonl", ".ndjson", ".json"), "jsonl"),
+    "brat": ((".ann",), "brat"),
+    "i2b2": ((".xml",), "i2b2"),
+    "conll": ((".conll", ".conll03", ".bio", ".iob", ".iob2"), "conll"),
 }
 _RULES_ALONE = (
     "Rules alone find no names of people, unless they are in a list (--names), and no addresses. "
@@ -51,13 +54,14 @@ def run(
         DataError: whatever the source finds wrong with the notes.
         OutputError: the place exists already, or cannot be written.
     """
+    _refuse_within(path, out)
     known = source or _source_of(path)
     notes = sources.read(known, path, **override({}, words))
     if not isinstance(notes, NoteSet):
         raise ConfigError(f"source '{known}'", got="no notes", wanted="a source of notes")
     settings = dataclasses.replace(settings, form=form or _form_of(known, path))
     listed = _listed(names)
-    with _progress() as say:
+    with _progress(notes) as say:
         summary = deidentify(
             notes,
             out,
@@ -73,9 +77,18 @@ def run(
         _print(summary, settings, out)
 
 
+def _refuse_within(path: Path, out: Path) -> None:
+    # Started once more, the run would read what it has written itself.
+    if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+        todo = "Choose a place beside the notes."
+        raise ConfigError(f"folder {out}", got="a place within the notes", todo=todo)
+
+
 def _source_of(path: Path) -> str:
     if path.is_file():
         files = [path.name.lower()]
+    elif all((path / name).is_dir() for name in ("data", "metadata")):
+        return "notes_table"  # MEDS
     elif path.is_dir():
         files = [file.name.lower() for file in path.rglob("*") if file.name[0] != "."]
     else:
@@ -85,6 +98,8 @@ def _source_of(path: Path) -> str:
         for name, (endings, _) in _KINDS.items()
         if any(file.endswith(endings) for file in files)
     ]
+    if set(found) == {"notes_folder", "brat"}:
+        return "brat"
     if len(found) != 1:
         got = "notes of several kinds" if found else "no .txt, .csv, .parquet or .jsonl file"
         todo = "Say which to read: --source notes_folder, notes_table, notes_jsonl, brat ..."
@@ -106,8 +121,8 @@ def _listed(path: Path | None) -> list[str]:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int], None] | None]:
-    """A count on a terminal; elsewhere nothing, so that logs stay short."""
+def _progress(notes: NoteSet) -> Iterator[Callable[[int], None] | None]:
+    """How far it is, on a terminal; elsewhere nothing, so that logs stay short."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -115,13 +130,14 @@ def _progress() -> Iterator[Callable[[int], None] | None]:
     from rich.console import Console
 
     with progress.Progress(
-        progress.TextColumn("cleaning"),
+        progress.TextColumn("{task.description}"),
         progress.BarColumn(),
-        progress.TextColumn("{task.completed:,} notes"),
+        progress.TextColumn("{task.completed:,} of {task.total:,} notes"),
         progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
         console=Console(stderr=True),
     ) as bar:
-        task = bar.add_task("", total=None)
+        task = bar.add_task("cleaning", total=notes.count())
         yield lambda done: bar.update(task, completed=done)
 
 

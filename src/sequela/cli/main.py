@@ -205,7 +205,10 @@ def _deid(
         str | None, typer.Option(help="Which reader; by default the files' endings say.")
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="txt, csv, parquet or jsonl; as it was read.")
+        str | None,
+        typer.Option(
+            "--format", help="txt, csv, parquet, jsonl, brat, i2b2, conll; as it was read."
+        ),
     ] = None,
     key: Annotated[
         Path | None, typer.Option(help="A file with a secret, for the same codes in several runs.")

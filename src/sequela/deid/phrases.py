@@ -6,25 +6,27 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from sequela.deid.plain import View, plain, views
+
 __all__ = ["Phrases"]
 
-_UNSEEN = "\u00ad\u200b-\u200f\u2060\u2066-\u2069\u202a-\u202e\ufeff"
-# A combining mark or an unseen character does not part a word.
-_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_UNSEEN}\u0300-\u036f])*")
-_LEFT_OUT = re.compile(rf"[{_UNSEEN}\u0300-\u036f]")
+_WORD = re.compile(r"[^\W_]+")
+_MARKS = re.compile("[\u0300-\u036f]")
 _LONGEST = 12
 _GAP = 4
 
 
 def _key(word: str) -> str:
-    """A word without case, accents and unseen characters."""
+    """A word without case and accents."""
     if word.isascii():
         return word.lower()
-    return _LEFT_OUT.sub("", unicodedata.normalize("NFKD", word)).casefold()
+    return _MARKS.sub("", unicodedata.normalize("NFKD", word)).casefold()
 
 
 class Phrases:
     """Words in a row, each found wherever it stands: whatever case, accents and line ends.
+
+    Texts and phrases are read as :mod:`sequela.deid.plain` says.
 
     Args:
         phrases: those without a letter or digit, and words beyond the twelfth, are left out.
@@ -34,7 +36,7 @@ class Phrases:
         self._tree: dict = {}
         for phrase in phrases:
             at = self._tree
-            words = [_key(word) for word in _WORD.findall(phrase)][:_LONGEST]
+            words = [_key(word) for word in _WORD.findall(plain(phrase).text)][:_LONGEST]
             for word in words:
                 at = at.setdefault(word, {})
             if words:
@@ -48,6 +50,12 @@ class Phrases:
         """Start and end of each place, the longest phrase from each word; they may overlap."""
         if not self._tree:
             return
+        seen = views(text)
+        places = (place for view in seen for place in self._within(view))
+        yield from places if len(seen) == 1 else sorted(set(places))
+
+    def _within(self, view: View) -> Iterator[tuple[int, int]]:
+        text = view.text
         words = [(match.start(), match.end(), _key(match[0])) for match in _WORD.finditer(text)]
         for first, (start, _, key) in enumerate(words):
             at, end = self._tree.get(key), None
@@ -61,4 +69,4 @@ class Phrases:
                     break
                 at = at.get(words[place][2])
             if end is not None:
-                yield start, end
+                yield view.place(start, end)

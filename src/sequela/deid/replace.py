@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from itertools import accumulate
 
 from sequela.deid.dates import written_date
 from sequela.deid.found import Finder, Found
 from sequela.deid.phrases import Phrases
+from sequela.deid.plain import plain
 from sequela.deid.rules import NAME_LABELS, Names, find
 from sequela.deid.shift import pooled_age, shifted, year_alone, zip3
-from sequela.deid.surrogates import Surrogates, code
+from sequela.deid.surrogates import TITLES, Surrogates, code
 from sequela.errors import ConfigError, nearest
 from sequela.notes import Document
 
@@ -32,12 +36,14 @@ class Cleaned:
     Args:
         text: what may be written.
         done: each piece of the old text, and what stands for it.
+        spans: start, end and label of each piece of the new text that stands for something.
         again: places where the output still held what was found elsewhere, and now holds a tag.
         withheld: the search failed, and the text is :data:`WITHHELD`.
     """
 
     text: str = field(repr=False)
     done: tuple[tuple[Found, str], ...] = field(default=(), repr=False)
+    spans: tuple[tuple[int, int, str], ...] = field(default=(), repr=False)
     again: int = 0
     withheld: bool = False
 
@@ -74,6 +80,7 @@ class Replacer:
             raise ConfigError("the key", got=f"{len(key)} bytes", wanted="16 or more")
         self.mode, self.safe_harbor, self.day_first, self._key = mode, safe_harbor, day_first, key
         self._surrogates = Surrogates(key) if mode == "surrogate" else None
+        self._this_year = date.today().year
 
     def shift_of(self, person: str) -> int:
         """By how many days the dates of a patient are moved: 5 to 47 weeks, back or forth."""
@@ -92,20 +99,21 @@ class Replacer:
             span: in it.
             latest: the last year that the document speaks of.
         """
-        words = document.text[span.start : span.end]
+        written = document.text[span.start : span.end]
         try:
+            words = plain(written).text
             made = self._made(document, span.label, words, latest)
+            same = made in (written, words) and not _allowed(span.label, words)
         except Exception:
-            made = None
-        if made is None or (made == words and not _allowed(span.label, words)):
-            return f"[{span.label}]"
-        return made
+            made, same = None, True
+        return f"[{span.label}]" if made is None or same else made
 
     def _made(self, document: Document, label: str, words: str, latest: int | None) -> str | None:
         moving = self.mode in ("surrogate", "shift-dates")
         person = person_of(document)
         if label == "DATE" and self.safe_harbor:
-            return year_alone(words, latest=latest)
+            # Whoever was young when the note was written may be over 89 by now.
+            return year_alone(words, latest=max(latest or 0, self._this_year))
         if label == "DATE" and moving:
             days = self.shift_of(person)
             return shifted(words, days, day_first=self.day_first, year=latest)
@@ -166,11 +174,9 @@ def _replaced(document: Document, found: Sequence[Found], replacer: Replacer) ->
     length = 0
     for span in found:
         made = replacer.replacement(document, span, latest)
-        if span.label in NAME_LABELS and replacer.mode == "surrogate":
-            # A surrogate must not be the name of another one in the same document.
-            kept = _words(document.text[span.start : span.end])
-            if (_words(made) - kept) & originals:
-                made = f"[{span.label}]"
+        # A surrogate must not be the name of anybody in the same document.
+        if replacer.mode == "surrogate" and (_words(made) - TITLES) & originals:
+            made = f"[{span.label}]"
         before = document.text[last : span.start]
         parts += [before, made]
         length += len(before)
@@ -179,21 +185,29 @@ def _replaced(document: Document, found: Sequence[Found], replacer: Replacer) ->
         done.append((span, made))
         last = span.end
     text = "".join([*parts, document.text[last:]])
-    text, again = _scanned(text, places, document, found)
-    return Cleaned(text, tuple(done), again)
+    hits = list(_remainders(text, places, document, found))
+    spans = [(*place, span.label) for place, (span, _) in zip(places, done, strict=True)]
+    parts, last = [], 0
+    for start, end in hits:
+        parts += [text[last:start], _AGAIN]
+        last = end
+    text = "".join([*parts, text[last:]])
+    return Cleaned(text, tuple(done), tuple(_moved(spans, hits)), len(hits))
 
 
 def _latest_year(document: Document, found: Sequence[Found]) -> int | None:
     if document.time is not None:
         return document.time.year
     dates = (
-        written_date(document.text[span.start : span.end]) for span in found if span.label == "DATE"
+        written_date(plain(document.text[span.start : span.end]).text)
+        for span in found
+        if span.label == "DATE"
     )
     return max((one.year for one in dates if one is not None and one.year), default=None)
 
 
 def _words(text: str) -> set[str]:
-    return {word.casefold() for word in re.findall(r"[^\W_]{2,}", text)}
+    return {word.casefold() for word in re.findall(r"[^\W_]{2,}", plain(text).text)}
 
 
 def _word_set(document: Document, found: Sequence[Found]) -> set[str]:
@@ -201,14 +215,15 @@ def _word_set(document: Document, found: Sequence[Found]) -> set[str]:
     return {word for one in named for word in _words(document.text[one.start : one.end])}
 
 
+_AGAIN = "[PHI]"
 # An age or a short number says nothing outside its place, and may be any other number.
 _SHORTEST = 5
 
 
-def _scanned(
+def _remainders(
     text: str, places: Sequence[tuple[int, int]], document: Document, found: Sequence[Found]
-) -> tuple[str, int]:
-    """The output with a tag wherever it still holds what was found.
+) -> Iterator[tuple[int, int]]:
+    """Where the output still holds what was found; apart from each other and in order.
 
     What lies inside one replacement is no remainder: a shifted date may be another day's date.
     """
@@ -218,14 +233,35 @@ def _scanned(
     hits = sorted(
         {*Phrases(long).find(text), *((one.start, one.end) for one in Names(called).find(text))}
     )
-    parts: list[str] = []
-    last, count, place = 0, 0, 0
+    last, place = 0, 0
     for start, end in hits:
         while place < len(places) and places[place][1] < end:
             place += 1
         inside = place < len(places) and places[place][0] <= start
         if inside or end <= last:
             continue
-        parts += [text[last : max(start, last)], "[PHI]"]
-        last, count = end, count + 1
-    return "".join([*parts, text[last:]]), count
+        yield max(start, last), end
+        last = end
+
+
+def _moved(
+    spans: Sequence[tuple[int, int, str]], hits: Sequence[tuple[int, int]]
+) -> list[tuple[int, int, str]]:
+    """The spans and the remainders where they stand once each remainder is a tag."""
+    ends = [behind for _, behind in hits]
+    gains = [0, *accumulate(len(_AGAIN) - behind + first for first, behind in hits)]
+
+    def there(place: int) -> int:
+        return place + gains[bisect_right(ends, place)]
+
+    made = [(there(first), there(first) + len(_AGAIN), _AGAIN[1:-1]) for first, _ in hits]
+    for start, end, label in spans:
+        # No remainder lies inside a span, so that each can only cut off one of its ends.
+        at = bisect_right(ends, start)
+        if at < len(hits) and hits[at][0] <= start:
+            start, at = hits[at][1], at + 1
+        if at < len(hits) and hits[at][0] < end:
+            end = hits[at][0]
+        if start < end:
+            made.append((there(start), there(end), label))
+    return sorted(made)

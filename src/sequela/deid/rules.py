@@ -17,10 +17,11 @@ from sequela.deid.numbers import (
 )
 from sequela.deid.people import ages_over_89, zip_codes
 from sequela.deid.phrases import Phrases
+from sequela.deid.plain import View, plain, views
 from sequela.errors import DataError
 from sequela.notes import Document
 
-__all__ = ["NAME_LABELS", "RULES", "Names", "by_rules", "find"]
+__all__ = ["NAME_LABELS", "RULES", "Names", "by_rules", "find", "seen"]
 
 NAME_LABELS = ("PATIENT", "DOCTOR", "NAME", "PERSON")
 """Labels of names of people, whoever gives them."""
@@ -44,10 +45,18 @@ RULES: MappingProxyType[str, Callable[[str, str], Iterator[Found]]] = MappingPro
 
 
 def by_rules(text: str) -> Iterator[Found]:
-    """What the rules find; pieces may overlap."""
-    low = lowered(text)
-    for rule in RULES.values():
-        yield from rule(text, low)
+    """What the rules find in the text as it is seen; pieces may overlap."""
+    for view in views(text):
+        low = lowered(view.text)
+        for rule in RULES.values():
+            for one in rule(view.text, low):
+                yield _placed(one, view)
+
+
+def _placed(found: Found, view: View) -> Found:
+    if not view.gaps:
+        return found
+    return Found(*view.place(found.start, found.end), found.label, found.score, found.by)
 
 
 class Names:
@@ -57,19 +66,23 @@ class Names:
     begins with a capital, since "White" may be a patient and "white" is a colour.
 
     Args:
-        names: "Ann Smith" or "Smith, Ann".
+        names: "Ann Smith" or "Smith, Ann"; of "Ann Smith-Jones" also each half of the surname.
+        as_written: the names come from the text itself: a word of three letters or more that is
+            given without a capital is found without one, too.
     """
 
-    def __init__(self, names: Iterable[str]):
+    def __init__(self, names: Iterable[str], *, as_written: bool = False):
         whole, words = set(), set()
         for name in names:
-            parts = re.findall(r"[^\W\d_][\w'\u2019-]*", name)
+            parts = re.findall(r"[^\W\d_][\w'\u2019-]*", plain(name).text)
             full = [part for part in parts if len(part) > 1]
             if len(full) > 1:
                 whole |= {name, " ".join(reversed(parts)), f"{full[-1]} {full[0]}"}
                 whole.add(f"{full[0]} {full[-1]}")
             words |= set(full)
-        self._whole, self._words = Phrases(whole), Phrases(words)
+            words |= {half for part in full for half in part.split("-") if len(half) > 1}
+        small = {word for word in words if as_written and len(word) > 2 and word.islower()}
+        self._whole, self._words = Phrases(whole | small), Phrases(words)
 
     def find(self, text: str) -> Iterator[Found]:
         """Where the names stand."""
@@ -87,12 +100,13 @@ def find(
     """What identifies somebody in a document: rules, names and a model united.
 
     What was found as a name is found wherever it stands in the document, if it begins with a
-    capital there.
+    capital there or began with none where it was found.
 
     Args:
         document: its own spans play no part.
         names: rules alone find no names; these are found.
-        model: gives start, end, label and score of spans.
+        model: gives start, end, label and score of spans. It is shown the text as it is seen, see
+            :mod:`sequela.deid.plain`.
 
     Returns:
         Apart from each other and in order, as :func:`sequela.deid.united` settles it.
@@ -104,18 +118,26 @@ def find(
     if names is not None:
         found += names.find(document.text)
     if model is not None:
-        found += _checked(document, model)
+        found += _checked(seen(document), document.text, model)
         called = {document.text[one.start : one.end] for one in found if one.label in NAME_LABELS}
-        again = Names(called).find(document.text)
+        again = Names(called, as_written=True).find(document.text)
         found += [Found(one.start, one.end, "PATIENT", 0.3, "model") for one in again]
     return united(document.text, found)
 
 
-def _checked(document: Document, model: Finder) -> Iterator[Found]:
-    length = len(document.text)
-    for start, end, label, score in model(document):
+def seen(document: Document) -> Document:
+    """What a model is shown of a document."""
+    text = plain(document.text).text
+    if text is document.text and not document.spans:
+        return document
+    return Document(document.id, text, subject=document.subject, time=document.time)
+
+
+def _checked(shown: Document, text: str, model: Finder) -> Iterator[Found]:
+    view, length = plain(text), len(shown.text)
+    for start, end, label, score in model(shown):
         sound = isinstance(start, int) and isinstance(end, int) and isinstance(label, str)
         if not sound or not 0 <= start < end <= length or not re.fullmatch(r"[\w-]+", label):
             wanted = "start, end, label and score of a piece of the text"
             raise DataError("the model", got="a span that is none", wanted=wanted)
-        yield Found(start, end, label, float(score), "model")
+        yield Found(*view.place(start, end), label, float(score), "model")

@@ -87,8 +87,8 @@ def year_alone(words: str, *, latest: int | None = None) -> str | None:
 
     Args:
         words: the date alone.
-        latest: the year in which the note was written, as far as known: a year that lies 90 or
-            more before it would tell an age over 89, and is not given.
+        latest: the later one of this year and that of the note: a year that lies 90 or more
+            before it would tell an age over 89, and is not given.
     """
     read = written_date(words)
     if read is None or read.year is None:

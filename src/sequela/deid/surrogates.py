@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from sequela.deid.rules import NAME_LABELS
 from sequela.errors import MissingDependencyError
 
-__all__ = ["Surrogates", "code"]
+__all__ = ["TITLES", "Surrogates", "code"]
 
 
 def code(key: bytes, *parts: str) -> bytes:
@@ -24,12 +24,13 @@ def code(key: bytes, *parts: str) -> bytes:
     return hmac.new(key, message, hashlib.sha256).digest()
 
 
-_KEPT = frozenset(
+TITLES = frozenset(
     (
         *("dr", "mr", "mrs", "ms", "miss", "mx", "prof", "md", "phd", "jr", "sr", "ii"),
         *("iii", "iv"),
     )
 )
+"""Words beside a name that stay."""
 _NUMBERS = (
     *("PHONE", "FAX", "SSN", "MEDICALRECORD", "HEALTHPLAN", "ACCOUNT", "LICENSE", "VEHICLE"),
     *("DEVICE", "BIOID", "IDNUM", "ID", "USERNAME", "ROOM"),
@@ -98,7 +99,7 @@ class Surrogates:
     def _word(self, word: str, person: str) -> str:
         """Another name: of the same gender, where the name tells it, and with the same initial."""
         low = word.lower()
-        if len(word) == 1 or low in _KEPT:
+        if len(word) == 1 or low in TITLES:
             return word
         men, women, families = _pools()
         pools = [pool for pool, known in ((men, _known()[0]), (women, _known()[1])) if low in known]

@@ -102,7 +102,9 @@ class Work:
                 todo="Move it away, or choose another name for the notes.",
             )
         if not there or not self.blocks.exists():
-            if any(self.folder.iterdir()) and not (self.folder / "key").exists():
+            # A kill may have left the hidden half of a key.
+            others = [one for one in self.folder.iterdir() if not one.name.startswith(".key.")]
+            if others and not (self.folder / "key").exists():
                 raise OutputError(f"folder {self.folder}", got="one that is not of such a run")
             self._private("key", secrets.token_hex(32) if key is None else "given")
             with translated(self.blocks):
@@ -163,6 +165,5 @@ def write_block(
     """Writes the notes of a block, their account, and last the counts that say it is whole."""
     for kind, values in (("notes", lines), ("phi", phi)):
         text = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
-        with translated(blocks):
-            (blocks / f"{number:06d}.{kind}").write_bytes(text.encode())
+        atomic_write(blocks / f"{number:06d}.{kind}", text)
     atomic_write(blocks / f"{number:06d}.json", json.dumps(vars(block)))

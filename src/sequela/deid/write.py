@@ -1,4 +1,4 @@
-"""The cleaned notes in the form that they came in: text files, CSV, Parquet or lines of JSON."""
+"""The cleaned notes as text files, CSV, Parquet, lines of JSON, or in a form that holds spans."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from sequela.files import translated
+from sequela.notes import Document, Span, write_brat, write_conll, write_i2b2
 
-__all__ = ["FORMS", "write_notes"]
+__all__ = ["FORMS", "MARKED_FORMS", "write_notes"]
 
-FORMS = ("txt", "csv", "parquet", "jsonl")
+MARKED_FORMS = ("brat", "i2b2", "conll")
+"""In these it is marked where something was replaced; surrogates then hide nothing."""
+
+FORMS = ("txt", "csv", "parquet", "jsonl", *MARKED_FORMS)
 _COLUMNS = ("id", "subject", "time", "text")
 _ROWS = 1024
 
@@ -22,15 +26,31 @@ def write_notes(form: str, folder: Path, notes: Iterable[dict[str, Any]]) -> Non
 
     Args:
         form: one of :data:`FORMS`; ``txt`` makes a file for each note in ``notes/``, the others
-            one file ``notes.csv`` and so on, with the columns id, subject, time and text.
+            one file ``notes.csv`` and so on, with the columns id, subject, time and text; brat and
+            i2b2 make files in ``notes/``, CoNLL one file.
         folder: exists.
-        notes: ``id`` and ``text``, and where known ``subject`` and ``time``.
+        notes: ``id`` and ``text``, where known ``subject`` and ``time``, and for forms that hold
+            them ``spans``.
 
     Raises:
+        DataError: a note that the form cannot hold.
         OutputError: the place cannot be written.
     """
     with translated(folder):
-        {"txt": _texts, "csv": _csv, "parquet": _parquet, "jsonl": _jsonl}[form](folder, notes)
+        {
+            "txt": _texts,
+            "csv": _csv,
+            "parquet": _parquet,
+            "jsonl": _jsonl,
+            "brat": lambda folder, notes: write_brat(folder / "notes", _marked(notes)),
+            "i2b2": lambda folder, notes: write_i2b2(folder / "notes", _marked(notes)),
+            "conll": lambda folder, notes: write_conll(folder / "notes.conll", _marked(notes)),
+        }[form](folder, notes)
+
+
+def _marked(notes: Iterable[dict[str, Any]]) -> Iterator[Document]:
+    for note in notes:
+        yield Document(note["id"], note["text"], tuple(Span(*span) for span in note["spans"]))
 
 
 def _texts(folder: Path, notes: Iterable[dict[str, Any]]) -> None:
@@ -41,7 +61,9 @@ def _texts(folder: Path, notes: Iterable[dict[str, Any]]) -> None:
         if file.parent not in made:
             file.parent.mkdir(parents=True, exist_ok=True)
             made.add(file.parent)
-        file.write_bytes(note["text"].encode())
+        # Two notes of one name: an error, not the loss of one.
+        with open(file, "xb") as place:
+            place.write(note["text"].encode())
 
 
 def _csv(folder: Path, notes: Iterable[dict[str, Any]]) -> None:
