@@ -39,11 +39,12 @@ def table() -> str:
     for result in results:
         lines += rows(result)
     machines = sorted({results_page.machine_words(result["machine"]) for result in results})
-    spent = [result["cases"][0]["seconds"]["whole"] for result in results]
+    spent = [results_page.processor_seconds(result["cases"][0]) for result in results]
     lines.append("")
     lines.append(
-        "95 % bootstrap intervals over patients or recordings; whole runs from raw data: "
-        f"{', '.join(f'{seconds:.0f} s' for seconds in spent)} on {'; '.join(machines)}. All "
+        "95 % bootstrap intervals over patients or recordings; whole runs from raw data take "
+        f"{', '.join(f'{seconds:.0f}' for seconds in spent)} seconds of the processor "
+        f"({'; '.join(machines)}). All "
         "experiments, with their rivals, times and memory: [docs/results.md](docs/results.md)."
     )
     return "\n".join(lines) + "\n"
