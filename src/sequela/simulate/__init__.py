@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sequela.simulate.cohort import TRUTH_FILE, cohort, expected_auroc, true_risk
+from sequela.simulate.cohort import MAP_FILE, TRUTH_FILE, cohort, expected_auroc, true_risk
 
-__all__ = ["TRUTH_FILE", "cohort", "expected_auroc", "true_risk"]
+__all__ = ["MAP_FILE", "TRUTH_FILE", "cohort", "expected_auroc", "true_risk"]

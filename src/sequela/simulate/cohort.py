@@ -6,6 +6,8 @@ can be recomputed from the data set alone, and no model can do better than it.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +17,19 @@ import polars as pl
 from sequela.errors import ConfigError, DataError, SchemaError
 from sequela.events import BIRTH_CODE, DEATH_CODE, EventData, write_events
 from sequela.files import publish_directory
+from sequela.settings import nearest
 from sequela.simulate.codes import DESCRIPTIONS
 from sequela.simulate.disease import RISK_CODES, RISK_ORDERS, linear_predictor, window_risk
 from sequela.simulate.histories import CODES, NUMBERS, Shard, draw
+from sequela.simulate.institutions import INSTITUTIONS, Institution
 
-__all__ = ["TRUTH_FILE", "cohort", "expected_auroc", "true_risk"]
+__all__ = ["MAP_FILE", "TRUTH_FILE", "cohort", "expected_auroc", "true_risk"]
 
 #: Where the true risk lies, below the data set's root.
 TRUTH_FILE = Path("truth", "risk.parquet")
+#: Where another institution's own codes stand beside those of the first, ``code,group``.
+MAP_FILE = Path("truth", "codes.csv")
+_INSTITUTION_FILE = Path("truth", "institution.json")
 
 _WINDOW_DAYS = 365.0
 _MICROSECONDS_PER_MINUTE = 60_000_000
@@ -36,6 +43,7 @@ def cohort(
     seed: int = 0,
     shard_subjects: int = 10_000,
     *,
+    institution: str = "first",
     replace: bool = False,
 ) -> EventData:
     """Draws patients and writes them as MEDS 0.4, with ``truth/risk.parquet`` beside the data.
@@ -51,35 +59,45 @@ def cohort(
         subjects: the number of patients.
         seed: same seed and sizes, same bytes.
         shard_subjects: patients in a file; a shard depends on the seed, its number and its size.
+        institution: "first", or "second": sicker patients, a part of the codes in another system;
+            ``truth/codes.csv`` then has the first one's word for each of these.
         replace: take the place of an existing folder.
 
     Returns:
         The data set, opened.
 
     Raises:
-        ConfigError: a size below 1.
+        ConfigError: a size below 1, or an unknown institution.
         OutputError: the folder exists, or cannot be written.
     """
     for name, size in (("subjects", subjects), ("shard_subjects", shard_subjects)):
         if size < 1:
             raise ConfigError(f"setting '{name}' of the simulated cohort", got=size, wanted=">= 1")
+    if institution not in INSTITUTIONS:
+        todo = nearest(institution, INSTITUTIONS)
+        raise ConfigError("setting 'institution'", got=repr(institution)[:40], todo=todo)
+    house = INSTITUTIONS[institution]
     truth: list[pl.DataFrame] = []
 
     def shards() -> Iterator[pl.DataFrame]:
         for shard, first in enumerate(range(0, subjects, shard_subjects)):
-            histories = draw(seed, shard, min(shard_subjects, subjects - first))
+            histories = draw(seed, shard, min(shard_subjects, subjects - first), house)
             truth.append(_truth(histories, first + 1))
-            yield _events(histories, first + 1)
+            yield _events(histories, first + 1, house)
 
     root = Path(root)
     with publish_directory(root, replace=replace) as folder:
-        described = pl.DataFrame(
-            {"code": list(DESCRIPTIONS), "description": list(DESCRIPTIONS.values())}
-        )
-        facts = {"dataset_name": "Sequela simulated cohort", "dataset_version": f"seed {seed}"}
+        codes = [house.local(code) for code in DESCRIPTIONS]
+        described = pl.DataFrame({"code": codes, "description": list(DESCRIPTIONS.values())})
+        name = f"Sequela simulated cohort{house.title}"
+        facts = {"dataset_name": name, "dataset_version": f"seed {seed}"}
         write_events(folder, shards(), codes=described, dataset=facts, replace=True)
         (folder / TRUTH_FILE).parent.mkdir()
         pl.concat(truth).write_parquet(folder / TRUTH_FILE)
+        if house.coding:
+            pairs = {"code": list(house.coding.values()), "group": list(house.coding)}
+            pl.DataFrame(pairs).write_csv(folder / MAP_FILE)
+            (folder / _INSTITUTION_FILE).write_text(json.dumps({"name": institution}) + "\n")
     return EventData.open(root)
 
 
@@ -87,7 +105,7 @@ def _times(minutes: np.ndarray) -> pl.Series:
     return pl.Series(minutes * _MICROSECONDS_PER_MINUTE).cast(pl.Datetime("us"))
 
 
-def _events(histories: Shard, first_id: int) -> pl.DataFrame:
+def _events(histories: Shard, first_id: int, house: Institution) -> pl.DataFrame:
     """The shard as MEDS events, sorted by subject and time, static ones first."""
     count = len(histories.birth)
     everyone = np.arange(count)
@@ -98,7 +116,8 @@ def _events(histories: Shard, first_id: int) -> pl.DataFrame:
     time = np.concatenate(
         [np.zeros(count, np.int64), histories.birth, histories.time, histories.death[dead]]
     )
-    names = np.array([*CODES, BIRTH_CODE, DEATH_CODE, _MALE, "GENDER//F"], dtype=object)
+    coded = [house.local(code) for code in CODES]
+    names = np.array([*coded, BIRTH_CODE, DEATH_CODE, _MALE, "GENDER//F"], dtype=object)
     birth, death, male = (len(CODES) + place for place in range(3))
     code = np.concatenate(
         [
@@ -161,8 +180,9 @@ def true_risk(
     if wanted["subject_id"].n_unique() < wanted.height:
         raise DataError("the labels", got="a subject twice", wanted="one row per subject")
     risk = np.full(labels.height, np.nan)
+    house = _institution_of(data)
     for events in data.shards(wanted["subject_id"].to_numpy()):
-        rows, eta = _shard_eta(events, wanted)
+        rows, eta = _shard_eta(events, wanted, house)
         risk[rows] = window_risk(eta, window_days)
     missing = int(np.isnan(risk).sum())
     if missing:
@@ -174,7 +194,20 @@ def true_risk(
     return risk
 
 
-def _shard_eta(events: pl.DataFrame, wanted: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _institution_of(data: EventData) -> Institution:
+    path = data.root / _INSTITUTION_FILE
+    if not path.is_file():
+        return Institution()
+    try:
+        return INSTITUTIONS[json.loads(path.read_text(encoding="utf-8"))["name"]]
+    except (ValueError, KeyError, TypeError) as error:
+        todo = "Simulate it again."
+        raise DataError(f"file {path}", got="no institution we know", todo=todo) from error
+
+
+def _shard_eta(
+    events: pl.DataFrame, wanted: pl.DataFrame, house: Institution
+) -> tuple[np.ndarray, np.ndarray]:
     """The rows of ``wanted`` that lie in a shard, and their log hazard; NaN where undefined."""
     here = wanted.join(events.select("subject_id").unique(), on="subject_id", how="semi")
     here = here.with_row_index("place")
@@ -186,7 +219,8 @@ def _shard_eta(events: pl.DataFrame, wanted: pl.DataFrame) -> tuple[np.ndarray, 
     here = here.sort("place")
     told = {risk.code for risk in RISK_CODES}
     told |= {code for pair in RISK_ORDERS for code in (pair.first, pair.second)}
-    known = pl.DataFrame({"code": sorted(told), "number": [NUMBERS[code] for code in sorted(told)]})
+    numbers = [NUMBERS[code] for code in sorted(told)]
+    known = pl.DataFrame({"code": [house.local(code) for code in sorted(told)], "number": numbers})
     history = (
         events.join(known, on="code")
         .join(here.select("place", "subject_id", "prediction_time"), on="subject_id")
@@ -200,7 +234,7 @@ def _shard_eta(events: pl.DataFrame, wanted: pl.DataFrame) -> tuple[np.ndarray, 
         here["male"].cast(pl.Float64).to_numpy(),
         NUMBERS,
     )
-    return here["row"].to_numpy(), eta
+    return here["row"].to_numpy(), eta + math.log(house.hazard)
 
 
 def _days(differences: pl.Series) -> np.ndarray:

@@ -5,6 +5,7 @@ Times are whole minutes since 1970, so that what is written is exactly what was 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from sequela.simulate.disease import (
     hazard,
     linear_predictor,
 )
+from sequela.simulate.institutions import Institution
 
 __all__ = ["CODES", "LANDMARK_DAYS", "NUMBERS", "Shard", "draw"]
 
@@ -86,15 +88,17 @@ class _Patients:
         return len(self.entry)
 
 
-def draw(seed: int, shard: int, size: int) -> Shard:
+def draw(seed: int, shard: int, size: int, institution: Institution | None = None) -> Shard:
     """One shard; a pure function of its arguments.
 
     Args:
         seed: the cohort's seed.
         shard: its number; shards are independent of each other.
         size: patients in it.
+        institution: whose patients they are; those of the first by default.
     """
-    patients = _patients(generator(seed, "cohort", shard, "patients"), size)
+    institution = institution or Institution()
+    patients = _patients(generator(seed, "cohort", shard, "patients"), size, institution.carriers)
     visits = _visits(generator(seed, "cohort", shard, "visits"), patients)
     content = _content(generator(seed, "cohort", shard, "content"), patients, *visits)
     subject, time, code, value = _sorted(*content)
@@ -108,7 +112,7 @@ def draw(seed: int, shard: int, size: int) -> Shard:
         patients.age,
         patients.male,
         NUMBERS,
-    )
+    ) + math.log(institution.hazard)
     random = generator(seed, "cohort", shard, "outcome")
     onset, death, end = _outcome(random, patients, landmark, eta)
     late = _heart_failure(random, onset, end, *visits)
@@ -129,13 +133,13 @@ def draw(seed: int, shard: int, size: int) -> Shard:
     )
 
 
-def _patients(random: np.random.Generator, size: int) -> _Patients:
+def _patients(random: np.random.Generator, size: int, times: float) -> _Patients:
     entry_day = random.integers(_FIRST_ENTRY, _LAST_ENTRY, size)
     age = np.clip(random.normal(63.0, 11.0, size), 30.0, 92.0)
     birth_day = entry_day + LANDMARK_DAYS - np.round(age * _YEAR).astype(np.int64)
     carriers = {}
     for risk in RISK_CODES:
-        share = np.clip(risk.carriers * (1 + 0.02 * (age - 63.0)), 0.02, 0.9)
+        share = np.clip(times * risk.carriers * (1 + 0.02 * (age - 63.0)), 0.02, 0.9)
         carriers[risk.code] = random.random(size) < share
     for pair in RISK_ORDERS:
         share = np.where(carriers[pair.condition], pair.carriers[1], pair.carriers[0])
