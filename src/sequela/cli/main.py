@@ -127,6 +127,20 @@ def _predict(
     run(model, words or [])
 
 
+@app.command("transfer")
+def _transfer(
+    model: Annotated[Path, typer.Argument(help="A model folder, e.g. runs/x/model.")],
+    words: _Words = None,
+) -> None:
+    """Train a model further at another institution, beside one from scratch.
+
+    For example: sequela transfer runs/mine/model data=PATH map=codes.csv out=runs/theirs
+    """
+    from sequela.cli.transfer import run
+
+    run(model, words or [])
+
+
 @app.command("report")
 def _report(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
@@ -142,11 +156,14 @@ def _simulate(
     out: Annotated[Path, typer.Argument(help="The new MEDS folder.")],
     subjects: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+    institution: Annotated[
+        str, typer.Option(help="first, or second: sicker patients, other codes.")
+    ] = "first",
 ) -> None:
     """Write a simulated cohort whose true risk is known."""
     from sequela.cli.simulate import run
 
-    run(out, subjects=subjects, seed=seed)
+    run(out, subjects=subjects, seed=seed, institution=institution)
 
 
 @app.command("ingest")

@@ -16,6 +16,7 @@ from sequela.evaluate.curves import calibration_points, precision_recall_points,
 from sequela.evaluate.evaluate import evaluate_binary, evaluate_multiclass
 from sequela.evaluate.fixed import evaluate_fixed
 from sequela.evaluate.label_rivals import label_boosting, label_rates, label_regression
+from sequela.evaluate.leading import LOWER_IS_BETTER, leading_name, leading_statistic
 from sequela.evaluate.metrics import (
     BinaryMetrics,
     at_threshold,
@@ -41,6 +42,7 @@ from sequela.evaluate.survival_rivals import cox_regression, same_curve
 from sequela.evaluate.threshold import UnreachableTarget, choose_threshold
 
 __all__ = [
+    "LOWER_IS_BETTER",
     "About",
     "Baseline",
     "BinaryMetrics",
@@ -72,6 +74,8 @@ __all__ = [
     "label_boosting",
     "label_rates",
     "label_regression",
+    "leading_name",
+    "leading_statistic",
     "logistic_regression",
     "majority",
     "mean_count",

@@ -25,10 +25,10 @@ from sequela.evaluate.means import (
 from sequela.evaluate.parts import Part, Scores
 from sequela.evaluate.survival import SurvivalMetrics
 
-__all__ = ["About", "evaluate_outcome", "thresholds_of"]
+__all__ = ["LEADING", "About", "evaluate_outcome", "statistic_of", "thresholds_of"]
 
 #: Measures whose paired differences are told, the leading one first.
-_DIFFERING = {
+LEADING = {
     "multilabel": ("macro_auroc", "macro_auprc", "brier"),
     "sets": ("recall_at_10", "jaccard", "auprc"),
     "count": ("deviance", "mae"),
@@ -74,13 +74,14 @@ def thresholds_of(about: About, tuning: Part, scores: np.ndarray) -> list[float]
     ]
 
 
-def _statistic(
+def statistic_of(
     about: About,
     part: Part,
     scores: np.ndarray,
     thresholds: Sequence[float],
     seen: np.ndarray | None,
 ) -> Callable[[np.ndarray], Mapping[str, np.ndarray]]:
+    """All measures of some scores, as a function of weights; see :func:`evaluate_outcome`."""
     labels = part.labels
     if about.kind == "multilabel":
         return LabelMetrics(labels, scores, np.asarray(thresholds))
@@ -148,8 +149,8 @@ def evaluate_outcome(
         LeakageError: a group is in both parts.
         ConfigError: an unknown kind, no scores, or a name twice.
     """
-    if about.kind not in _DIFFERING:
-        raise ConfigError("kind of outcome", got=repr(about.kind)[:40], wanted=list(_DIFFERING))
+    if about.kind not in LEADING:
+        raise ConfigError("kind of outcome", got=repr(about.kind)[:40], wanted=list(LEADING))
     names = [entry.name for entry in scores]
     if not names or len(set(names)) != len(names):
         raise ConfigError("names of the models", got=f"{len(names)} names, some twice or none")
@@ -163,9 +164,9 @@ def evaluate_outcome(
             on_tuning = _checked(entry.tuning, where, len(tuning.labels), about)
             mine = thresholds_of(about, tuning, on_tuning)
         answers[entry.name] = _checked(entry.held_out, where, rows, about)
-        statistics[entry.name] = _statistic(about, held_out, answers[entry.name], mine, seen)
+        statistics[entry.name] = statistic_of(about, held_out, answers[entry.name], mine, seen)
         chosen = mine if entry is scores[0] else chosen
-    differing = _DIFFERING[about.kind]
+    differing = LEADING[about.kind]
     roles = {entry.name: entry.role for entry in scores}
     options = (replicates, seed, level)
     table, differences, undefined = compare(statistics, roles, held_out.groups, differing, options)

@@ -18,6 +18,7 @@ __all__ = [
     "calibration_figure",
     "epoch_figure",
     "forest_figure",
+    "growth_figure",
     "pr_figure",
     "roc_figure",
     "styles",
@@ -270,6 +271,42 @@ def epoch_figure(
     _legend(axes, loc="best")
     words = f"Learning curve: {ylabel} over {len(epochs)} epochs."
     return _inline(figure, f"epoch {ylabel}", words)
+
+
+@_style_only
+def growth_figure(
+    sizes: Sequence[int],
+    lines: Sequence[tuple[str, Sequence[Mapping[str, Any]]]],
+    ylabel: str,
+    level: float | None,
+) -> str:
+    """Estimates with intervals over a growing number of patients, the first line the leading one.
+
+    ``level`` is a line of its own, of a model that learnt from none of them.
+    """
+    figure, axes = _axes(5.4, 3.3)
+    looks: tuple[dict[str, Any], ...] = (
+        {"color": MODEL_COLOUR, "linestyle": "-", "marker": "o"},
+        {"color": _BASELINE_COLOURS[0], "linestyle": (0, (6, 2)), "marker": "s"},
+    )
+    for shift, ((name, estimates), look) in enumerate(zip(lines, looks, strict=True)):
+        # Side by side, or one interval would hide the other.
+        x = [size * 1.03 ** (2 * shift - 1) for size in sizes]
+        y = [one["value"] for one in estimates]
+        axes.plot(x, y, markersize=5, linewidth=1.8, label=_literal(name), **look)
+        for place, one in zip(x, estimates, strict=True):
+            if one["low"] is not None:
+                axes.plot([place] * 2, [one["low"], one["high"]], color=look["color"], alpha=0.6)
+    if level is not None:
+        axes.axhline(level, color=_QUIET, linewidth=1.1, label="as it is")
+    axes.set_xscale("log")
+    axes.set_xticks(list(sizes), [f"{size:,}" for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.set(xlabel="patients of the new institution", ylabel=_literal(ylabel))
+    axes.yaxis.set_major_formatter(_plain_number)
+    _legend(axes, loc="best")
+    words = f"{ylabel} over the number of patients; the figures are in the table."
+    return _inline(figure, "growth", words)
 
 
 @_style_only

@@ -40,6 +40,7 @@ class RunRecord:
         cohort: ``cohort.json``: attrition and the counts of each part.
         epochs: the lines of kind "epoch" of ``metrics.jsonl``; empty without that file.
         seconds: how long each stage took.
+        transfer: ``transfer.json``: overlap of the codes and learning curve; None without it.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class RunRecord:
     cohort: dict[str, Any]
     epochs: list[dict[str, Any]]
     seconds: dict[str, float]
+    transfer: dict[str, Any] | None = None
 
 
 @contextlib.contextmanager
@@ -159,7 +161,12 @@ def read_run(folder: Path | str) -> RunRecord:
     if (folder / "seconds.json").exists():
         path = folder / "seconds.json"
         seconds = {**seconds, **_parsed(_text(path), str(path))}
+    path, transfer = folder / "transfer.json", None
+    if path.exists():
+        needed = {"overlap": dict, "settings": dict}
+        transfer = _checked(path, _parsed(_text(path), str(path)), needed)
     return RunRecord(
+        transfer=transfer,
         folder=folder,
         experiment=contents["experiment.json"],
         evaluation=evaluation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sequela.report import figures, tables, words
+from sequela.report import figures, tables, transferred, words
 from sequela.report.record import RunRecord, damage_named
 
 __all__ = ["build_view"]
@@ -185,6 +185,8 @@ def build_view(record: RunRecord) -> dict[str, Any]:
         unit, cohort = _unit(record), tables.cohort(record)
     with damage_named(record.folder / "metrics.jsonl"):
         learning = _learning(record)
+    with damage_named(record.folder / "transfer.json"):
+        transfer = transferred.view(record.transfer, _METRICS)
     with damage_named(record.folder / "experiment.json"):
         facts, created = _facts(record), str(record.experiment.get("created") or "")[:10]
     with damage_named(record.folder / "evaluation.json"):
@@ -207,6 +209,7 @@ def build_view(record: RunRecord) -> dict[str, Any]:
             "breakdown": tables.breakdown(evaluation),
             "cohort": cohort,
             "learning": learning,
+            "transfer": transfer,
             "facts": facts,
             "notes": _notes(record),
         }

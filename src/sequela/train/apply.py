@@ -11,7 +11,7 @@ import polars as pl
 from sequela import bundle, evaluate
 from sequela.batches.running import read_once
 from sequela.errors import BundleError, DataError, LabelError
-from sequela.train import from_events, from_signals
+from sequela.train import from_signals, new_data
 from sequela.train.outcomes import Outcome
 from sequela.train.predict import predict
 from sequela.train.prepared import groups_digest
@@ -86,14 +86,14 @@ def apply(
     """
     loaded = bundle.load(model)
     preparation = loaded.preparation
-    outcome = from_events.outcome_of(preparation, Outcome(loaded.kind, tuple(loaded.classes)))
+    outcome = new_data.outcome_of(preparation, Outcome(loaded.kind, tuple(loaded.classes)))
     if preparation.get("kind") == "signals":
         samples, signals = from_signals.samples_for(preparation, data)
         keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
         warnings = []
         truth = None if signals.label is None else samples.target
     elif preparation.get("kind") == "events":
-        samples, found, warnings = from_events.samples_for(
+        samples, found, warnings = new_data.samples_for(
             preparation, data, labels, known_outcome=known_outcome
         )
         truth = found.target

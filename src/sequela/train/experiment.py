@@ -36,7 +36,7 @@ from sequela.train.settings import TrainingSettings
 from sequela.train.state import History
 from sequela.train.tuning import choose_metric
 
-__all__ = ["build_model", "prepare", "run"]
+__all__ = ["build_model", "check_settings", "prepare", "run"]
 
 # A model's title in tables is a word of the report, not an argument of the recipe.
 _NOT_ARGUMENTS = ("recipe", "title")
@@ -97,7 +97,8 @@ def build_model(experiment: Experiment, sizes: dict[str, Any]) -> nn.Module:
             ) from error
 
 
-def _settings(experiment: Experiment) -> TrainingSettings:
+def check_settings(experiment: Experiment) -> TrainingSettings:
+    """The settings of training, checked; ConfigError for a wrong one."""
     if "seed" in experiment.training:
         raise ConfigError("setting 'training.seed'", todo="Write seed=... for the whole run.")
     if "kind" in experiment.training:
@@ -184,6 +185,8 @@ def run(
     resume: bool = False,
     command: str = "",
     say: Callable[[str], None] = print,
+    prepared: Prepared | None = None,
+    model: nn.Module | None = None,
 ) -> Path:
     """Trains, judges and stores an experiment.
 
@@ -195,6 +198,8 @@ def run(
         resume: go on with the run in ``experiment.out``.
         command: what the user typed, for the report.
         say: takes one line of progress at a time.
+        prepared: the parts, where they are made already; by :func:`prepare` otherwise.
+        model: where training begins; :func:`build_model` otherwise.
 
     Returns:
         The run folder.
@@ -204,19 +209,20 @@ def run(
         DataError: the data cannot be used.
         OutputError: the folder exists, cannot be written, or another run is at work in it.
     """
-    settings = _settings(experiment)
+    settings = check_settings(experiment)
     folder = choose_folder(experiment.out, experiment.name, resume=resume)
     start = time.perf_counter()
-    if experiment.data is not None:
-        say(f"reading {experiment.data}")
-    prepared = prepare(experiment)
+    if prepared is None:
+        if experiment.data is not None:
+            say(f"reading {experiment.data}")
+        prepared = prepare(experiment)
     if experiment.evaluation.predictions and not can_be_meds(prepared):
         raise ConfigError(
             "setting 'evaluation.predictions'",
             got="a task without subjects, prediction times and a yes-or-no outcome",
             todo="Leave it out.",
         )
-    model = build_model(experiment, prepared.sizes)
+    model = model or build_model(experiment, prepared.sizes)
     check_online(experiment.model["recipe"], model, prepared, settings)
     kind = prepared.asked.loss
     if kind not in CLASS_KINDS:

@@ -1,9 +1,8 @@
-"""From coded events to the parts of an experiment, and to samples for a finished model."""
+"""From coded events to the parts of an experiment."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from sequela import guard, ingest, tasks
 from sequela.batches.aggregates import aggregates
 from sequela.batches.groups import CodeGroups
 from sequela.cohort import Observations, parse_declaration
-from sequela.errors import CohortError, ConfigError, DataError
+from sequela.errors import CohortError
 from sequela.events import PARTS, EventData
 from sequela.experiments import Experiment
 from sequela.settings import checked
@@ -21,7 +20,6 @@ from sequela.train.dealing import deal, rolling_origins
 from sequela.train.encoding import (
     Encoder,
     EventSamples,
-    encoder_from,
     encoding_settings,
     fit_encoder,
     parents_of,
@@ -40,15 +38,54 @@ from sequela.train.outcomes import CLASS_KINDS, Outcome
 from sequela.train.prepared import Prepared, PreparedPart, check_classes, check_outcome
 from sequela.train.settings import TrainingSettings
 
-__all__ = ["outcome_of", "prepare", "samples_for"]
+__all__ = ["Tables", "assembled", "prepare", "read"]
 
-# Below this share of known codes a score says little about the patient.
-_FEW_KNOWN = 0.5
 _CUSTOMARY = 11
 _SHOWN = 20
 
 # Three parts with fewer patients of a class than this tell nothing about it.
 _FEWEST_CASES = 10
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A data set read, labelled and dealt to parts, of which nothing but the outcome is learnt yet.
+
+    Args:
+        experiment: what is asked.
+        task: the declaration as a table.
+        declaration: the same, parsed.
+        data: the data set.
+        labelled: who is judged when, and the truth.
+        outcome: with what the training part teaches.
+        rows: the rows of the labels in each part.
+        groups: ``[n]``, the patient of each label, or its block of time.
+        events: what each label may see.
+        notes: what the reader must know.
+    """
+
+    experiment: Experiment
+    task: dict[str, Any]
+    declaration: Declaration
+    data: EventData
+    labelled: Labelled
+    outcome: Outcome
+    rows: dict[str, np.ndarray]
+    groups: np.ndarray
+    events: Observations
+    notes: tuple[str, ...]
+
+    @property
+    def encodable(self) -> tuple[Observations, pl.DataFrame, pl.DataFrame]:
+        """What encoders take: events, labels, and age and sex."""
+        return self.events, self.labelled.labels, self.labelled.subgroups
+
+    def samples(self, encoder: Encoder, parents: CodeGroups | None) -> EventSamples:
+        """All samples, with their targets, as an encoder makes them."""
+        assert self.labelled.target is not None
+        samples = encoder.encode(*self.encodable, parents=parents)
+        target = self.outcome.target(self.labelled.target)
+        return replace(samples, target=target, groups=self.groups)
 
 
 def prepare(experiment: Experiment) -> Prepared:
@@ -58,29 +95,75 @@ def prepare(experiment: Experiment) -> Prepared:
         ConfigError: a wrong setting of the task, the encoding or the split.
         DataError: the data cannot be used; LabelError where a class is missing from a part.
     """
-    assert experiment.data is not None
     settings = encoding_settings(experiment.encoding)
     overrides = {key: value for key, value in experiment.task.items() if key != "name"}
     task = tasks.declaration(experiment.task["name"], **overrides)
+    tables = read(experiment, task, settings.min_subjects)
+    parents = parents_of(tables.data) if settings.parents else None
+    encoder = fit_encoder(settings, *tables.encodable, tables.rows["train"], parents)
+    encoding = {"kind": settings.kind, "parents": settings.parents}
+    return assembled(tables, encoder, parents, encoding, settings.min_subjects)
+
+
+def read(
+    experiment: Experiment, task: dict[str, Any], min_subjects: int, outcome: Outcome | None = None
+) -> Tables:
+    """The data set of an experiment, labelled and dealt to parts.
+
+    Args:
+        experiment: with ``data``.
+        task: the declaration as a table.
+        min_subjects: of the codes that a set may hold.
+        outcome: as a finished model has it; None to learn it from the training part.
+
+    Raises:
+        ConfigError: a wrong setting of the task or the split.
+        DataError: the data cannot be used; LabelError where a class is missing from a part.
+    """
+    assert experiment.data is not None
     declaration = parse_declaration(task)
     data = ingest.opened(experiment.source, experiment.data, **experiment.reading)
     labelled = label(data, declaration, experiment.labels)
-    truth, outcome = labelled.target, labelled.outcome
-    assert truth is not None
     part_of, groups, said = _dealt(data, labelled, declaration, experiment)
     rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
-    outcome = _checked_outcome(labelled, declaration, rows, experiment, settings.min_subjects)
+    outcome = _checked_outcome(labelled, declaration, rows, experiment, min_subjects, outcome)
     events = observed(data, declaration, labelled)
     warned = guard.quick_check(data, declaration, events, labelled.labels)
-    parents = parents_of(data) if settings.parents else None
-    tables = (events, labelled.labels, labelled.subgroups)
-    encoder = fit_encoder(settings, *tables, rows["train"], parents)
-    samples = encoder.encode(*tables, parents=parents)
-    samples = replace(samples, target=outcome.target(truth), groups=groups)
+    notes = (
+        *said,
+        *(() if experiment.split.by == "origin" else _several(labelled)),
+        *(f"Check '{one.title}': {one.found}." for one in warned if one.status != "pass"),
+    )
+    return Tables(
+        experiment, task, declaration, data, labelled, outcome, rows, groups, events, notes
+    )
+
+
+def assembled(
+    tables: Tables,
+    encoder: Encoder,
+    parents: CodeGroups | None,
+    encoding: dict[str, Any],
+    min_subjects: int,
+) -> Prepared:
+    """The parts of an experiment as an encoder makes them, and what a bundle must hold.
+
+    Args:
+        tables: what was read.
+        encoder: fitted on the training part alone, or before.
+        parents: groups of codes of this data set, or None.
+        encoding: "kind" and "parents" of the encoding.
+        min_subjects: codes of fewer training patients are not in the encoder.
+    """
+    experiment, labelled, outcome = tables.experiment, tables.labelled, tables.outcome
+    samples = tables.samples(encoder, parents)
     features, names = aggregates(samples)
-    best = None if experiment.labels else best_possible(data, labelled.labels, declaration)
+    declaration = tables.declaration
+    best = None if experiment.labels else best_possible(tables.data, labelled.labels, declaration)
     history = _history(outcome, features, names)
-    parts = {name: _part(labelled, samples, features, best, rows[name], history) for name in PARTS}
+    parts = {
+        name: _part(labelled, samples, features, best, tables.rows[name], history) for name in PARTS
+    }
     kept = {} if outcome.kind in CLASS_KINDS else {"outcome": outcome.to_dict()}
     return Prepared(
         parts=parts,
@@ -92,20 +175,18 @@ def prepare(experiment: Experiment) -> Prepared:
             "kind": "events",
             "source": experiment.source,
             "reading": experiment.reading,
-            "task": task,
-            "encoding": {"kind": settings.kind, "parents": settings.parents},
+            "task": tables.task,
+            "encoding": encoding,
             "encoder": encoder.to_dict(),
             **kept,
         },
         cohort={"description": labelled.description, "attrition": labelled.attrition},
         notes=(
-            *source_notes(data),
+            *source_notes(tables.data),
             *labelled.notes,
-            *_few_subjects(settings.min_subjects),
+            *_few_subjects(min_subjects),
             *_facts(encoder),
-            *said,
-            *(() if experiment.split.by == "origin" else _several(labelled)),
-            *(f"Check '{one.title}': {one.found}." for one in warned if one.status != "pass"),
+            *tables.notes,
         ),
     )
 
@@ -136,6 +217,7 @@ def _checked_outcome(
     rows: dict[str, np.ndarray],
     experiment: Experiment,
     min_subjects: int,
+    known: Outcome | None,
 ) -> Outcome:
     """The outcome with what the training part teaches, where every part has enough of it."""
     truth, title = labelled.target, declaration.title or declaration.name
@@ -147,11 +229,13 @@ def _checked_outcome(
         targets = {name: np.asarray(one) for name, one in truths.items()}
         check_classes(targets, labelled.outcome.names, title, todo, labelled.attrition)
         return labelled.outcome
-    subjects = labelled.labels["subject_id"].to_numpy()[rows[PARTS[0]]]
-    levels = checked(
-        TrainingSettings, {**experiment.training, "seed": experiment.seed}, "training"
-    ).quantiles
-    outcome = labelled.outcome.fitted(truths[PARTS[0]], subjects, min_subjects, levels)
+    outcome = known
+    if outcome is None:
+        subjects = labelled.labels["subject_id"].to_numpy()[rows[PARTS[0]]]
+        levels = checked(
+            TrainingSettings, {**experiment.training, "seed": experiment.seed}, "training"
+        ).quantiles
+        outcome = labelled.outcome.fitted(truths[PARTS[0]], subjects, min_subjects, levels)
     check_outcome(outcome, truths, title, todo, labelled.attrition)
     return outcome
 
@@ -253,80 +337,3 @@ def _part(
         naive=naive,
         seen=None if history is None else history[rows] > 0,
     )
-
-
-def _check_codes(events: Observations, encoder: Encoder, parents: CodeGroups | None) -> list[str]:
-    """Refuses data whose codes the model has never seen; it would score silence.
-
-    Returns:
-        A warning where it has seen few of them.
-
-    Raises:
-        DataError: no code of the histories is known to the model.
-    """
-    codes = events.dated().codes()
-    known = encoder.knows(codes, parents)
-    if codes.len() and not known:
-        raise DataError(
-            "the codes of the data",
-            got=f"none of {codes.len()} is known to the model",
-            wanted="the coding that the model was trained on",
-            todo="Map the codes first, or train a model on this data set.",
-        )
-    if known >= _FEW_KNOWN * codes.len():
-        return []
-    return [f"only {known} of {codes.len()} codes of the data are known to the model"]
-
-
-def samples_for(
-    preparation: dict[str, Any],
-    path: Path,
-    labels: Path | None = None,
-    *,
-    known_outcome: bool = True,
-) -> tuple[EventSamples, Labelled, list[str]]:
-    """The samples of new data for a finished model.
-
-    Args:
-        preparation: what the bundle holds.
-        path: the data set.
-        labels: MEDS labels that say whom to score and when; the task's own cohort without them.
-        known_outcome: the outcome is wanted too (to judge the model); without it, nobody is left
-            out for what happens after the prediction, and labels need no value.
-
-    Returns:
-        The samples, their labels with age and sex, row by row; and warnings.
-    """
-    encoder, grouped = encoder_from(preparation)
-    declaration = parse_declaration(preparation["task"])
-    data = ingest.opened(preparation["source"], path, **preparation.get("reading", {}))
-    labelled = label(data, declaration, labels, known=known_outcome)
-    events = observed(data, declaration, labelled)
-    parents = parents_of(data) if grouped else None
-    samples = encoder.encode(events, labelled.labels, labelled.subgroups, parents=parents)
-    if "outcome" in preparation and labels is not None:
-        if known_outcome:
-            raise ConfigError(
-                f"labels {labels}",
-                got="yes-or-no labels for a model of another outcome",
-                todo="Leave labels= out: the task finds its own.",
-            )
-        labelled = replace(labelled, target=None)
-    if labelled.target is not None:
-        outcome = outcome_of(preparation, labelled.outcome)
-        samples = replace(samples, target=outcome.target(labelled.target))
-    return samples, labelled, _check_codes(events, encoder, parents)
-
-
-def outcome_of(preparation: dict[str, Any], usual: Outcome) -> Outcome:
-    """What a finished model predicts.
-
-    Args:
-        preparation: what the bundle holds.
-        usual: of a bundle that says nothing: one of classes.
-
-    Raises:
-        BundleError: the bundle's outcome is damaged.
-    """
-    known = preparation.get("outcome")
-    return usual if known is None else Outcome.from_dict(known)
