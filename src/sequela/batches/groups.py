@@ -11,13 +11,10 @@ import numpy as np
 import polars as pl
 
 from sequela.cohort import Observations
-from sequela.errors import BundleError, DataError, SchemaError
-from sequela.events.files import existing
+from sequela.errors import BundleError
+from sequela.events.pairs import read_pairs
 
 __all__ = ["CodeGroups"]
-
-# The largest public maps (CCSR, ATC) have about a hundred thousand rows; more is another file.
-_LARGEST = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -48,24 +45,7 @@ class CodeGroups:
             DataError: no such file, one that is too large or no CSV, or an empty cell.
             SchemaError: a column is missing.
         """
-        path = existing(path, "the map of codes")
-        where = f"map of codes {path.name}"
-        if path.stat().st_size > _LARGEST:
-            raise DataError(where, got="more than 64 MiB", wanted="a table of codes and groups")
-        try:
-            frame = pl.read_csv(path, infer_schema=False)
-        except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError):
-            # polars quotes the cell it stumbled over, which must not be repeated.
-            raise DataError(where, got="no table", wanted="CSV in UTF-8") from None
-        frame = frame.rename({name: name.strip().lower() for name in frame.columns}, strict=False)
-        for name in ("code", "group"):
-            if name not in frame.columns:
-                raise SchemaError(f"column '{name}' of {where}", got="no such column")
-        frame = frame.select(pl.col("code", "group").str.strip_chars())
-        empty = frame.select(pl.any_horizontal(pl.all().is_null() | (pl.all() == ""))).to_series()
-        if empty.any():
-            raise DataError(f"{where}, row {empty.arg_true()[0] + 1}", got="an empty cell")
-        return cls(_distinct(frame))
+        return cls(_distinct(read_pairs(path, "map of codes", ("code", "group"))))
 
     @classmethod
     def from_parents(cls, parents: Mapping[str, Iterable[str]]) -> CodeGroups:

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from sequela.simulate.cohort import MAP_FILE, TRUTH_FILE, cohort, expected_auroc, true_risk
+from sequela.simulate.cohort import (
+    INTERACTIONS_FILE,
+    MAP_FILE,
+    TRUTH_FILE,
+    cohort,
+    expected_auroc,
+    true_risk,
+)
 
-__all__ = ["MAP_FILE", "TRUTH_FILE", "cohort", "expected_auroc", "true_risk"]
+__all__ = [
+    "INTERACTIONS_FILE",
+    "MAP_FILE",
+    "TRUTH_FILE",
+    "cohort",
+    "expected_auroc",
+    "true_risk",
+]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["COMMON", "DESCRIPTIONS", "HEART_FAILURE", "LABORATORY", "REGISTRATION"]
+__all__ = [
+    "COMMON",
+    "DESCRIPTIONS",
+    "HEART_FAILURE",
+    "INTERACTIONS",
+    "LABORATORY",
+    "REGISTRATION",
+]
 
 #: The first event of every patient; says nothing.
 REGISTRATION = "ENCOUNTER//REGISTRATION"
@@ -18,6 +25,16 @@ LABORATORY = (
     ("LAB//2823-3//mmol/L", 4.2, 0.35, None, 0.0),
     ("LAB//718-7//g/dL", 13.6, 1.2, "ICD10CM//N18.30", -1.3),
     ("LAB//2093-3//mg/dL", 198.0, 31.0, "ATC//C10AA05", -25.0),
+)
+
+#: Drugs of the cohort that are better not given together: an example of a list, no list for care.
+INTERACTIONS = (
+    ("ATC//M01AE01", "ATC//B01AC06"),
+    ("ATC//M01AE01", "ATC//C09AA05"),
+    ("ATC//C01BD01", "ATC//J01FA10"),
+    ("ATC//C01BD01", "ATC//C10AA05"),
+    ("ATC//N02AX02", "ATC//N06AB06"),
+    ("ATC//N02AX02", "ATC//N05CF02"),
 )
 
 _DISEASE = {

@@ -18,17 +18,26 @@ from sequela.errors import ConfigError, DataError, SchemaError
 from sequela.events import BIRTH_CODE, DEATH_CODE, EventData, write_events
 from sequela.files import publish_directory
 from sequela.settings import nearest
-from sequela.simulate.codes import DESCRIPTIONS
+from sequela.simulate.codes import DESCRIPTIONS, INTERACTIONS
 from sequela.simulate.disease import RISK_CODES, RISK_ORDERS, linear_predictor, window_risk
 from sequela.simulate.histories import CODES, NUMBERS, Shard, draw
 from sequela.simulate.institutions import INSTITUTIONS, Institution
 
-__all__ = ["MAP_FILE", "TRUTH_FILE", "cohort", "expected_auroc", "true_risk"]
+__all__ = [
+    "INTERACTIONS_FILE",
+    "MAP_FILE",
+    "TRUTH_FILE",
+    "cohort",
+    "expected_auroc",
+    "true_risk",
+]
 
 #: Where the true risk lies, below the data set's root.
 TRUTH_FILE = Path("truth", "risk.parquet")
 #: Where another institution's own codes stand beside those of the first, ``code,group``.
 MAP_FILE = Path("truth", "codes.csv")
+#: A list of drugs that are better not given together, ``first,second``.
+INTERACTIONS_FILE = Path("truth", "interactions.csv")
 _INSTITUTION_FILE = Path("truth", "institution.json")
 
 _WINDOW_DAYS = 365.0
@@ -94,6 +103,9 @@ def cohort(
         write_events(folder, shards(), codes=described, dataset=facts, replace=True)
         (folder / TRUTH_FILE).parent.mkdir()
         pl.concat(truth).write_parquet(folder / TRUTH_FILE)
+        listed = [tuple(map(house.local, pair)) for pair in INTERACTIONS]
+        frame = pl.DataFrame(listed, schema=["first", "second"], orient="row")
+        frame.write_csv(folder / INTERACTIONS_FILE)
         if house.coding:
             pairs = {"code": list(house.coding.values()), "group": list(house.coding)}
             pl.DataFrame(pairs).write_csv(folder / MAP_FILE)
