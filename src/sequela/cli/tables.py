@@ -103,6 +103,8 @@ def show_evaluation(
         style = "bold" if row["role"] == "model" else "dim" if row["role"] != "baseline" else ""
         table.add_row(row["name"], *cells, style=style)
     console.print(table)
+    for row in (evaluation.get("interactions") or {}).get("rates", ()):
+        console.print(f"interactions, {row['name']}: {_interval(row)}")
     leading = "macro_f1" if evaluation["kind"] == "multiclass" else next(iter(columns))
     for row in evaluation["differences"]:
         if row["metric"] == leading:

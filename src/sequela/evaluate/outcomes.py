@@ -14,6 +14,7 @@ from sequela.errors import ConfigError, DataError, LeakageError
 from sequela.evaluate.bootstrap import LEVEL, REPLICATES
 from sequela.evaluate.breakdowns import About, breakdown
 from sequela.evaluate.compare import bootstrap_notes, compare
+from sequela.evaluate.interactions import interaction_rates
 from sequela.evaluate.labels import LabelMetrics, label_threshold
 from sequela.evaluate.means import (
     MeanMetrics,
@@ -103,6 +104,7 @@ def evaluate_outcome(
     *,
     thresholds: Sequence[float] = (),
     seen: np.ndarray | None = None,
+    interactions: np.ndarray | None = None,
     group_name: str = "patients",
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -122,6 +124,7 @@ def evaluate_outcome(
             censored) [n, 2]; numbers [n, H], NaN where not known.
         thresholds: those of the model, from training.
         seen: for sets, the codes that are in the history already, bool [n, C].
+        interactions: for sets, which codes do not go together, bool [C, C]; None for no list.
         group_name: what a group is.
         replicates: bootstrap resamples.
         seed: the run's seed.
@@ -137,6 +140,7 @@ def evaluate_outcome(
             differences  [{name "A - B", model, other, metric, value, low, high}]
             breakdown    {title, heads, rows [{name, cells}], note}
             label_thresholds  [number or null], of the model
+            interactions as :func:`~sequela.evaluate.interactions.interaction_rates` has it
             notes        [text]
 
         The measures are ``macro_auroc micro_auroc macro_auprc micro_auprc macro_f1 micro_f1 brier``
@@ -157,12 +161,16 @@ def evaluate_outcome(
     if tuning is not None and len(np.intersect1d(tuning.groups, held_out.groups)):
         raise LeakageError("groups of the tuning and the held-out part", got="a group in both")
     rows, statistics, chosen, answers = len(held_out.labels), {}, list(thresholds), {}
+    every: dict[str, Sequence[float]] = {}
     for entry in scores:
         where = f"scores of {entry.name!r}"
         mine = list(thresholds)
         if tuning is not None:
             on_tuning = _checked(entry.tuning, where, len(tuning.labels), about)
             mine = thresholds_of(about, tuning, on_tuning)
+        if about.kind == "sets" and entry.decided is not None:
+            mine = [entry.decided]
+        every[entry.name] = mine
         answers[entry.name] = _checked(entry.held_out, where, rows, about)
         statistics[entry.name] = statistic_of(about, held_out, answers[entry.name], mine, seen)
         chosen = mine if entry is scores[0] else chosen
@@ -171,6 +179,11 @@ def evaluate_outcome(
     options = (replicates, seed, level)
     table, differences, undefined = compare(statistics, roles, held_out.groups, differing, options)
     counted = {"replicates": replicates, "level": level, "unit": group_name}
+    rates = None
+    if interactions is not None and about.kind == "sets":
+        named = {name: float(mine[0]) for name, mine in every.items()}
+        given = held_out.labels, held_out.groups, interactions, options
+        rates = interaction_rates(answers, named, *given)
     said = bootstrap_notes(held_out.groups, group_name, undefined, replicates)
     return {
         "kind": about.kind,
@@ -184,6 +197,7 @@ def evaluate_outcome(
         "differences": differences,
         "breakdown": breakdown(about, held_out.labels, answers, chosen),
         "label_thresholds": [float(one) if np.isfinite(one) else None for one in chosen],
+        **({} if rates is None else {"interactions": rates}),
         "notes": [*notes, *_notes(about, held_out), *said],
     }
 

@@ -43,12 +43,15 @@ class Scores:
         tuning: risks in [0, 1], [n] (several classes: probabilities, [n, C]).
         held_out: the same for the held-out part.
         role: "model", "baseline" or "best possible".
+        decided: of sets, from which score on a code is named, where the model itself decides it (a
+            search); None to choose it on the tuning part.
     """
 
     name: str
     tuning: np.ndarray
     held_out: np.ndarray
     role: str = "model"
+    decided: float | None = None
 
 
 def _row_report(bad) -> str:

@@ -9,9 +9,17 @@ from __future__ import annotations
 from sequela.experiments.experiment import (
     EvaluationSettings,
     Experiment,
+    InteractionSettings,
     SplitSettings,
     load,
     names,
 )
 
-__all__ = ["EvaluationSettings", "Experiment", "SplitSettings", "load", "names"]
+__all__ = [
+    "EvaluationSettings",
+    "Experiment",
+    "InteractionSettings",
+    "SplitSettings",
+    "load",
+    "names",
+]

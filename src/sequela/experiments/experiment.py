@@ -11,7 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from sequela.errors import ConfigError
 from sequela.settings import checked, nearest, override, read_yaml
 
-__all__ = ["EvaluationSettings", "Experiment", "SplitSettings", "load", "names"]
+__all__ = [
+    "EvaluationSettings",
+    "Experiment",
+    "InteractionSettings",
+    "SplitSettings",
+    "load",
+    "names",
+]
 
 _FOLDER = Path(__file__).parent
 _PATHS = ("data", "labels", "out")
@@ -90,6 +97,21 @@ class EvaluationSettings(BaseModel):
     predictions: bool = False
 
 
+class InteractionSettings(BaseModel):
+    """Pairs of codes that do not go together, for an outcome of sets.
+
+    Args:
+        pairs: a CSV file with the columns ``first`` and ``second``.
+        cost: of a pair in the search of a model that has one, in units of log probability: the
+            default forbids, 0 counts interactions and changes nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pairs: str
+    cost: float = Field(1e6, ge=0, le=1e6)
+
+
 class Experiment(BaseModel):
     """One application: what is read, what is predicted, by which model, trained and judged how.
 
@@ -104,6 +126,7 @@ class Experiment(BaseModel):
         training: what ``sequela.train.TrainingSettings`` takes.
         split: how groups are dealt to the parts.
         evaluation: how the held-out part is judged.
+        interactions: pairs of codes that do not go together; none by default.
         seed: the one seed everything else is derived from.
         data: the data set; given by the user, never by a built-in experiment.
         labels: a folder of MEDS labels that takes the place of the task's own.
@@ -122,6 +145,7 @@ class Experiment(BaseModel):
     training: dict[str, Any] = {}
     split: SplitSettings = SplitSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    interactions: InteractionSettings | None = None
     seed: int = Field(0, ge=0)
     data: Path | None = None
     labels: Path | None = None

@@ -15,6 +15,7 @@ __all__ = [
     "cohort",
     "confusion",
     "differences",
+    "interactions",
     "results",
     "subgroups",
     "thresholds",
@@ -181,6 +182,15 @@ def differences(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
         "figure": figures.forest_figure(spots, label, lines=height, zero=True) if spots else "",
         "side": "left" if metrics[0] in _LOWER else "right",
     }
+
+
+def interactions(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How often what is named together does not go together; None without a list of pairs."""
+    found = evaluation.get("interactions")
+    if found is None:
+        return None
+    rows = [{"name": row["name"], "cell": cell(row)} for row in found["rates"]]
+    return {"pairs": words.count(found["pairs"]), "rows": rows, "less": cell(found["difference"])}
 
 
 def thresholds(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -207,6 +207,7 @@ def build_view(record: RunRecord) -> dict[str, Any]:
             "subgroups": tables.subgroups(evaluation),
             "confusion": tables.confusion(evaluation),
             "breakdown": tables.breakdown(evaluation),
+            "interactions": tables.interactions(evaluation),
             "cohort": cohort,
             "learning": learning,
             "transfer": transfer,

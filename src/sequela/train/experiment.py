@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from sequela.train import from_events, from_signals
 from sequela.train.deterministic import limited_threads
 from sequela.train.devices import check_devices
 from sequela.train.fingerprint import samples_digest
+from sequela.train.interactions import impose, interacting
 from sequela.train.judge import can_be_meds, judge, write_meds_predictions, write_scores
 from sequela.train.loop import fit
 from sequela.train.losses import objective
@@ -116,6 +118,8 @@ def _description(experiment: Experiment, prepared: Prepared, command: str) -> di
     if "map" in settings["encoding"]:
         # A path tells of the machine; what stands in the file is in the bundle.
         settings["encoding"]["map"] = Path(str(settings["encoding"]["map"])).name
+    if settings["interactions"] is not None:
+        settings["interactions"]["pairs"] = Path(settings["interactions"]["pairs"]).name
     return {
         "name": experiment.name,
         "title": experiment.title,
@@ -224,6 +228,10 @@ def run(
         )
     model = model or build_model(experiment, prepared.sizes)
     check_online(experiment.model["recipe"], model, prepared, settings)
+    if experiment.interactions is not None:
+        pairs = interacting(experiment.interactions, prepared.asked)
+        prepared = replace(prepared, interactions=pairs)
+        impose(model, pairs, experiment.interactions.cost)
     kind = prepared.asked.loss
     if kind not in CLASS_KINDS:
         settings = settings.model_copy(update={"kind": kind})
@@ -280,7 +288,12 @@ def _train(
         outcome.restored(predict(model, parts[name], **said)) for name in ("tuning", "held_out")
     ]
     title = experiment.model.get("title", experiment.model["recipe"])
-    return history, evaluate.Scores(title, risks[0], risks[1])
+    return history, evaluate.Scores(title, risks[0], risks[1], decided=_decided(model))
+
+
+def _decided(model: nn.Module) -> float | None:
+    # What is searched for has scores above 0, which sigmoid turns into more than a half.
+    return float(np.nextafter(0.5, 1.0)) if hasattr(model, "hypotheses") else None
 
 
 def _cohort(prepared: Prepared) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def judge(
     if prepared.kind not in CLASS_KINDS:
         seen = prepared.parts["held_out"].seen
         about = prepared.asked.about
-        return evaluate.evaluate_outcome(about, scores, *parts, seen=seen, **common)
+        more = {"seen": seen, "interactions": prepared.interactions}
+        return evaluate.evaluate_outcome(about, scores, *parts, **more, **common)
     if prepared.kind == "multiclass":
         return evaluate.evaluate_multiclass(scores, *parts, prepared.classes, **common)
     rule, _, target = settings.threshold.partition("=")

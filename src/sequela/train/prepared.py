@@ -67,6 +67,7 @@ class Prepared:
         cohort: JSON-ready; goes to ``cohort.json``.
         notes: what a reader should know of the data.
         outcome: what is predicted; None for ``classes``.
+        interactions: bool ``[C, C]``, which codes of a set do not go together; None for no list.
     """
 
     parts: Mapping[str, PreparedPart]
@@ -78,6 +79,7 @@ class Prepared:
     single_feature: str | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
     outcome: Outcome | None = None
+    interactions: np.ndarray | None = None
 
     @property
     def asked(self) -> Outcome:
