@@ -61,7 +61,7 @@ def test_other_outcomes_and_models_are_refused(tmp_path):
 
 @pytest.mark.long
 def test_a_list_is_kept_by_the_model_and_told_in_the_report(tmp_path):
-    data = simulate.cohort(tmp_path / "data", 500, seed=1)
+    data = simulate.cohort(tmp_path / "data", 300, seed=1)
     listed = data.root / simulate.INTERACTIONS_FILE
     assert pl.read_csv(listed).columns == ["first", "second"]
     words = [
@@ -75,7 +75,8 @@ def test_a_list_is_kept_by_the_model_and_told_in_the_report(tmp_path):
     assert call("train", "next_visit", *words) == 0
     evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     rates = {row["name"]: row["value"] for row in evaluation["interactions"]["rates"]}
-    assert rates["GRU"] == 0
+    # After one epoch it names hardly anything; None where no set has two codes.
+    assert rates["leap"] in (None, 0)
     assert rates["truth"] > 0
     costs = bundle.load(tmp_path / "run" / "model").model.pair_costs
     assert np.count_nonzero(costs) == 2 * evaluation["interactions"]["pairs"]

@@ -100,6 +100,9 @@ class EvaluationSettings(BaseModel):
 class InteractionSettings(BaseModel):
     """Pairs of codes that do not go together, for an outcome of sets.
 
+    With a list, the sets of a model that searches are judged as the search names them; no threshold
+    is chosen for it, which could name what was forbidden.
+
     Args:
         pairs: a CSV file with the columns ``first`` and ``second``.
         cost: of a pair in the search of a model that has one, in units of log probability: the

@@ -288,12 +288,14 @@ def _train(
         outcome.restored(predict(model, parts[name], **said)) for name in ("tuning", "held_out")
     ]
     title = experiment.model.get("title", experiment.model["recipe"])
-    return history, evaluate.Scores(title, risks[0], risks[1], decided=_decided(model))
+    return history, evaluate.Scores(title, risks[0], risks[1], decided=_decided(model, experiment))
 
 
-def _decided(model: nn.Module) -> float | None:
-    # What is searched for has scores above 0, which sigmoid turns into more than a half.
-    return float(np.nextafter(0.5, 1.0)) if hasattr(model, "hypotheses") else None
+def _decided(model: nn.Module, experiment: Experiment) -> float | None:
+    # A lower threshold would name what the search was forbidden to name. What it names has scores
+    # above 0, which the sigmoid turns into more than a half.
+    searched = experiment.interactions is not None and hasattr(model, "hypotheses")
+    return float(np.nextafter(0.5, 1.0)) if searched else None
 
 
 def _cohort(prepared: Prepared) -> dict[str, Any]:
