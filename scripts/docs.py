@@ -6,6 +6,7 @@ from pathlib import Path
 
 import comparison_page
 import engine_page
+import guide_pages
 import pipeline_page
 import results_page
 
@@ -90,32 +91,6 @@ def gradients() -> str:
     return "\n".join(lines) + "\n"
 
 
-def transfer() -> str:
-    result = json.loads((RESULTS / "transfer.json").read_text())
-    lines = ["| map of codes | patients | warm start | from scratch | difference, paired |"]
-    lines.append("|---|---|---|---|---|")
-    for name, found in result["map"].items():
-        curve = found["curve"]
-        lines.append(f"| {name} | 0, as it is | {interval(curve['as_it_is'])} | | |")
-        for row in curve["sizes"]:
-            starts = (interval(row[key]) for key in ("warm start", "from scratch", "difference"))
-            lines.append(f"| {name} | {row['n']:,} | {' | '.join(starts)} |")
-    shares = {
-        name: 1 - sum(found["overlap"]["kinds"][kind]["events"] for kind in ("new", "unknown"))
-        for name, found in result["map"].items()
-    }
-    known = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
-    curve = next(iter(result["map"].values()))["curve"]
-    lines += [
-        "",
-        f"AUROC on {curve['held_out']:,} held-out patients, heart failure, {curve['draws']} draws; "
-        f"the model was trained on {result['patients']['first']:,} patients. It knows of the "
-        f"events: {known}. `python benchmarks/transfer.py` repeats it in "
-        f"{result['seconds']:.0f} s.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text()
@@ -128,8 +103,13 @@ def main() -> None:
         comparison_page.draw(found, ROOT / "docs" / comparison_page.FIGURE)
     guide = ROOT / "docs" / "guides" / "gradients.md"
     guide.write_text(BLOCK.sub(lambda match: match[1] + gradients() + match[2], guide.read_text()))
-    guide = ROOT / "docs" / "guides" / "transfer.md"
-    guide.write_text(BLOCK.sub(lambda match: match[1] + transfer() + match[2], guide.read_text()))
+    for name, lines in (
+        ("transfer", guide_pages.transfer),
+        ("prescription", guide_pages.prescription),
+    ):
+        guide = ROOT / "docs" / "guides" / f"{name}.md"
+        text, made = guide.read_text(), lines()
+        guide.write_text(BLOCK.sub(lambda match, made=made: match[1] + made + match[2], text))
     engine = engine_page.load(RESULTS / "engine.json")
     notes = (ROOT / "docs" / "engine-notes.md").read_text()
     page = engine_page.page(engine, notes, engine_page.build(RESULTS / "build.json"))

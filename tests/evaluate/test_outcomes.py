@@ -20,6 +20,7 @@ from sequela.evaluate import (
     cox_regression,
     evaluate_outcome,
     label_boosting,
+    label_neighbours,
     label_rates,
     label_regression,
     mean_count,
@@ -181,7 +182,7 @@ def test_rivals_of_labels_find_the_signal():
     truth[::9, 1] = NAN
     given = (features[:250], truth[:250], features[250:], truth[250:])
     rates = label_rates(truth[:250]).predict(features[250:])
-    for rival in (label_regression(*given), label_boosting(*given)):
+    for rival in (label_regression(*given), label_boosting(*given), label_neighbours(*given)):
         assert rival is not None
         said = rival.predict(features[250:])
         assert said.shape == (150, 2)
@@ -190,6 +191,29 @@ def test_rivals_of_labels_find_the_signal():
             (rates - truth[250:])[known] ** 2
         ).mean()
     assert label_boosting(features, np.zeros((400, 31)), features, np.zeros((400, 31))) is None
+
+
+def test_neighbours_are_the_most_similar_rows_and_everybody_is_one_more():
+    random = np.random.default_rng(1)
+    features = random.normal(size=(300, 3)) * [1, 10, 100] + [5, 0, -7]
+    truth = features @ random.normal(size=(3, 4)) > 0
+    train, tuning, held_out = slice(0, 200), slice(200, 250), slice(250, 300)
+    given = (features[train], truth[train], features[tuning], truth[tuning])
+    rival = label_neighbours(*given)
+    standard = (features - features[train].mean(axis=0)) / features[train].std(axis=0)
+    standard /= np.linalg.norm(standard, axis=1, keepdims=True)
+    rates = (truth[train].sum(axis=0) + 0.5) / 201
+    count, losses = rival.chosen["neighbours"], {}
+    for part in (tuning, held_out):
+        near = np.argsort(-standard[part] @ standard[train].T, axis=1)
+        for k in (1, 5, 20, 50):
+            wanted = (truth[train][near[:, :k]].sum(axis=1) + rates) / (k + 1)
+            if part == tuning:
+                chance = np.where(truth[tuning], wanted, 1 - wanted)
+                losses[k] = -np.log(chance).mean()
+            elif k == count:
+                np.testing.assert_allclose(rival.predict(features[held_out]), wanted, rtol=1e-5)
+    assert count == min(losses, key=losses.__getitem__)
 
 
 @pytest.mark.long

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.command import call
 
 from sequela import bundle, recipes, simulate
+from sequela.cli.predict import columns_of
 from sequela.errors import ConfigError, DataError, SchemaError
 from sequela.experiments import InteractionSettings
 from sequela.train.interactions import impose, interacting
@@ -59,28 +60,54 @@ def test_other_outcomes_and_models_are_refused(tmp_path):
     assert searching.pair_costs.tolist() == [[0, 2, 0], [2, 0, 0], [0, 0, 0]]
 
 
+@pytest.fixture(scope="module")
+def stays(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("stays")
+    simulate.prescriptions(place / "data", 600, seed=1)
+    return place
+
+
+def judged(place: Path, name: str, cost: str) -> tuple[Path, dict]:
+    """A short run of LEAP with the simulator's list."""
+    words = [f"data={place / 'data'}", "source=meds", f"out={place / name}", cost]
+    words += [f"interactions.pairs={place / 'data' / simulate.INTERACTIONS_FILE}"]
+    words += ["model.recipe=leap", "model.hidden_size=32", "model.beam=2", "training.epochs=8"]
+    assert call("train", "prescription", *words, "evaluation.replicates=200") == 0
+    return place / name, json.loads((place / name / "evaluation.json").read_text())
+
+
 @pytest.mark.long
-def test_a_list_is_kept_by_the_model_and_told_in_the_report(tmp_path):
-    data = simulate.cohort(tmp_path / "data", 300, seed=1)
-    listed = data.root / simulate.INTERACTIONS_FILE
-    assert pl.read_csv(listed).columns == ["first", "second"]
-    words = [
-        f"data={data.root}",
-        "source=meds",
-        f"interactions.pairs={listed}",
-        "training.epochs=1",
-    ]
-    words += ["model.recipe=leap", "model.most=6", "model.beam=2", "model.hidden_size=16"]
-    words += ["model.dropout=0.0", f"out={tmp_path / 'run'}", "evaluation.replicates=100"]
-    assert call("train", "next_visit", *words) == 0
-    evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+def test_a_list_is_kept_by_the_model_and_told_in_the_report(stays):
+    run, evaluation = judged(stays, "forbidden", "interactions.cost=1e6")
     rates = {row["name"]: row["value"] for row in evaluation["interactions"]["rates"]}
-    # After one epoch it names hardly anything; None where no set has two codes.
-    assert rates["leap"] in (None, 0)
-    assert rates["truth"] > 0
-    costs = bundle.load(tmp_path / "run" / "model").model.pair_costs
-    assert np.count_nonzero(costs) == 2 * evaluation["interactions"]["pairs"]
-    page = (tmp_path / "run" / "report.html").read_text()
+    assert rates["leap"] == 0
+    assert rates["truth"] > 0.01
+    assert evaluation["interactions"]["difference"]["high"] < 0
+    assert evaluation["table"][0]["codes"]["value"] > 2
+    costs = bundle.load(run / "model").model.pair_costs
+    assert np.count_nonzero(costs) == 2 * evaluation["interactions"]["pairs"] == 10
+    page = (run / "report.html").read_text()
     assert 'id="interactions"' in page
-    described = json.loads((tmp_path / "run" / "experiment.json").read_text())
+    described = json.loads((run / "experiment.json").read_text())
     assert described["settings"]["interactions"]["pairs"] == "interactions.csv"
+    # Who uses the model later is not told either what the list forbids.
+    scored = stays / "scores.parquet"
+    assert call("predict", run / "model", f"data={stays / 'data'}", f"out={scored}") == 0
+    names = bundle.load(run / "model").preparation["outcome"]["names"]
+    said = dict(zip(names, columns_of(names), strict=True))
+    for pair in pl.read_csv(stays / "data" / simulate.INTERACTIONS_FILE).iter_rows():
+        first, second = (pl.read_parquet(scored)[said[code]].to_numpy() > 0.5 for code in pair)
+        assert first.any() or second.any()
+        assert not (first & second).any()
+
+
+@pytest.mark.long
+def test_a_cost_of_nothing_counts_and_the_rivals_stand_beside_the_truth(stays):
+    _, evaluation = judged(stays, "counted", "interactions.cost=0")
+    rates = {row["name"]: row["value"] for row in evaluation["interactions"]["rates"]}
+    assert rates["leap"] > 0
+    rivals = {"most frequent", "logistic regression", "nearest neighbours", "best possible"}
+    assert set(rates) == {"leap", "truth", "seen last"} | rivals
+    table = {row["name"]: row["jaccard"]["value"] for row in evaluation["table"]}
+    assert table["best possible"] == max(table.values())
+    assert table["most frequent"] == min(table.values())

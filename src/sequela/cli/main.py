@@ -159,11 +159,14 @@ def _simulate(
     institution: Annotated[
         str, typer.Option(help="first, or second: sicker patients, other codes.")
     ] = "first",
+    stays: Annotated[
+        bool, typer.Option("--stays", help="Hospital stays and their prescriptions instead.")
+    ] = False,
 ) -> None:
     """Write a simulated cohort whose true risk is known."""
     from sequela.cli.simulate import run
 
-    run(out, subjects=subjects, seed=seed, institution=institution)
+    run(out, subjects=subjects, seed=seed, institution=institution, stays=stays)
 
 
 @app.command("ingest")

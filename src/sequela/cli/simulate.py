@@ -7,11 +7,21 @@ from pathlib import Path
 __all__ = ["run"]
 
 
-def run(out: Path, *, subjects: int, seed: int, institution: str = "first") -> None:
+def run(
+    out: Path, *, subjects: int, seed: int, institution: str = "first", stays: bool = False
+) -> None:
     """Writes the data set and says what is in it and what to type next."""
     from sequela import simulate
+    from sequela.errors import ConfigError
 
-    data = simulate.cohort(out, subjects=subjects, seed=seed, institution=institution)
+    if stays and institution != "first":
+        raise ConfigError("option --stays", got="an institution too", wanted="one of the two")
+    if stays:
+        data = simulate.prescriptions(out, subjects=subjects, seed=seed)
+        next_ = f"sequela train prescription source=meds data={out} out=runs/mine"
+    else:
+        data = simulate.cohort(out, subjects=subjects, seed=seed, institution=institution)
+        next_ = f"sequela train heart_failure data={out} out=runs/mine"
     events = sum(shard.height for shard in data.shards())
     print(f"{subjects:,} patients with {events:,} events in {out}")
-    print(f"next: sequela inspect {out}; sequela train heart_failure data={out} out=runs/mine")
+    print(f"next: sequela inspect {out}; {next_}")

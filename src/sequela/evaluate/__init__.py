@@ -15,7 +15,12 @@ from sequela.evaluate.classes import MulticlassMetrics, confusion_matrix, per_cl
 from sequela.evaluate.curves import calibration_points, precision_recall_points, roc_points
 from sequela.evaluate.evaluate import evaluate_binary, evaluate_multiclass
 from sequela.evaluate.fixed import evaluate_fixed
-from sequela.evaluate.label_rivals import label_boosting, label_rates, label_regression
+from sequela.evaluate.label_rivals import (
+    label_boosting,
+    label_neighbours,
+    label_rates,
+    label_regression,
+)
 from sequela.evaluate.leading import LOWER_IS_BETTER, leading_name, leading_statistic
 from sequela.evaluate.metrics import (
     BinaryMetrics,
@@ -72,6 +77,7 @@ __all__ = [
     "gradient_boosting",
     "interval",
     "label_boosting",
+    "label_neighbours",
     "label_rates",
     "label_regression",
     "leading_name",

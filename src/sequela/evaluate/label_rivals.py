@@ -1,4 +1,4 @@
-"""The honest rivals where several labels may hold: their rates, logistic regression, boosting.
+"""The honest rivals where several labels may hold: rates, regression, neighbours, boosting.
 
 As in :mod:`sequela.evaluate.baselines`: fitted on the training part, strengths chosen on the tuning
 part by the log loss.
@@ -10,11 +10,14 @@ import numpy as np
 
 from sequela.evaluate.baselines import Baseline, Standardiser, gradient_boosting
 
-__all__ = ["label_boosting", "label_rates", "label_regression"]
+__all__ = ["label_boosting", "label_neighbours", "label_rates", "label_regression"]
 
 # As for one outcome; three suffice where all labels share one strength.
 _STRENGTHS = (1e-3, 1e-2, 1e-1)
 _ITERATIONS = 60
+_NEIGHBOURS = (1, 5, 20, 50)
+# Every row is held against every training row: more of these are slower, hardly better.
+_MOST_ROWS, _AT_ONCE = 20_000, 256
 # Boosting grows trees for each label on its own.
 _MOST_BOOSTED = 30
 
@@ -100,6 +103,53 @@ def label_regression(
         return _sigmoid(standardise(features) @ weights + bias)
 
     return Baseline(name, predict, {"inverse_penalty": best[2], "tuning_log_loss": best[0]})
+
+
+def label_neighbours(
+    train: np.ndarray,
+    train_labels: np.ndarray,
+    tuning: np.ndarray,
+    tuning_labels: np.ndarray,
+    *,
+    name: str = "nearest neighbours",
+) -> Baseline:
+    """The labels of the most similar training rows: the cosine of standardised features.
+
+    Beside as many neighbours as the tuning part decides, everybody counts as one more. Of more than
+    20,000 training rows as many are kept, evenly spaced; what is not known counts as absent.
+    Arguments as :func:`label_regression`.
+    """
+    rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), _MOST_ROWS)).astype(int))
+    standardise = Standardiser(train)
+    labels = np.asarray(train_labels, np.float64)
+    rates, held = _rates(labels), np.nan_to_num(labels[rows]).astype(np.float32)
+
+    def directions(features: np.ndarray) -> np.ndarray:
+        found = standardise(features).astype(np.float32)
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+
+    known = directions(train[rows])
+    counts = [count for count in _NEIGHBOURS if count <= len(rows)]
+
+    def said(features: np.ndarray, wanted: list[int]) -> list[np.ndarray]:
+        found: list[list[np.ndarray]] = [[] for _ in wanted]
+        most = max(wanted)
+        for start in range(0, len(features), _AT_ONCE):
+            alike = directions(features[start : start + _AT_ONCE]) @ known.T
+            near = np.argpartition(-alike, most - 1, axis=1)[:, :most]
+            order = np.argsort(-np.take_along_axis(alike, near, axis=1), axis=1, kind="stable")
+            near = np.take_along_axis(near, order, axis=1)
+            for place, count in enumerate(wanted):
+                found[place].append((held[near[:, :count]].sum(axis=1) + rates) / (count + 1))
+        return [np.concatenate(one) for one in found]
+
+    losses = [
+        _log_loss(np.asarray(tuning_labels, np.float64), np.log(one) - np.log1p(-one))
+        for one in said(tuning, counts)
+    ]
+    best = counts[int(np.argmin(losses))]
+    chosen: dict[str, float | int | str] = {"neighbours": best, "tuning_log_loss": min(losses)}
+    return Baseline(name, lambda features: said(features, [best])[0], chosen)
 
 
 def label_boosting(

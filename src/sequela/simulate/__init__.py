@@ -10,12 +10,16 @@ from sequela.simulate.cohort import (
     expected_auroc,
     true_risk,
 )
+from sequela.simulate.wards import CHANCES_FILE, prescriptions, true_chances
 
 __all__ = [
+    "CHANCES_FILE",
     "INTERACTIONS_FILE",
     "MAP_FILE",
     "TRUTH_FILE",
     "cohort",
     "expected_auroc",
+    "prescriptions",
+    "true_chances",
     "true_risk",
 ]

@@ -12,7 +12,7 @@ from sequela import guard, ingest, tasks
 from sequela.batches.aggregates import aggregates
 from sequela.batches.groups import CodeGroups
 from sequela.cohort import Observations, parse_declaration
-from sequela.errors import CohortError
+from sequela.errors import CohortError, ConfigError
 from sequela.events import PARTS, EventData
 from sequela.experiments import Experiment
 from sequela.settings import checked
@@ -159,7 +159,8 @@ def assembled(
     samples = tables.samples(encoder, parents)
     features, names = aggregates(samples)
     declaration = tables.declaration
-    best = None if experiment.labels else best_possible(tables.data, labelled.labels, declaration)
+    given = tables.data, labelled.labels, declaration, outcome
+    best = None if experiment.labels else best_possible(*given)
     history = _history(outcome, features, names)
     parts = {
         name: _part(labelled, samples, features, best, tables.rows[name], history) for name in PARTS

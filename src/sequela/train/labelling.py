@@ -20,6 +20,7 @@ from sequela.cohort import (
     build_cohort,
     left_out,
     observations,
+    parse_declaration,
     subgroups,
 )
 from sequela.cohort.targets import Series
@@ -45,8 +46,8 @@ _YES_OR_NO = Outcome("binary", ("no", "yes"))
 _SIMULATED_OUTCOME = "heart_failure"
 _SIMULATED_NOTES = (
     "SIMULATED PATIENTS: nothing here is evidence about real ones.",
-    "'Best possible' is the true risk that the simulation drew the outcomes from; no model can be "
-    "expected to do better.",
+    "'Best possible' are the true chances that the simulation drew the outcomes from; no model can "
+    "be expected to do better.",
 )
 
 
@@ -248,7 +249,9 @@ def advice(labelled: Labelled, task: Declaration) -> str:
 
 def source_notes(data: EventData) -> tuple[str, ...]:
     """What must be said of the data themselves: simulated, or not read as they are."""
-    notes = list(_SIMULATED_NOTES) if (data.root / simulate.TRUTH_FILE).is_file() else []
+    truths = (simulate.TRUTH_FILE, simulate.CHANCES_FILE)
+    simulated = any((data.root / truth).is_file() for truth in truths)
+    notes = list(_SIMULATED_NOTES) if simulated else []
     path = data.root / SUMMARY_FILE
     if data.root.is_dir() and path.is_file():
         summary = json.loads(path.read_text(encoding="utf-8"))["summary"]
@@ -261,10 +264,14 @@ def source_notes(data: EventData) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def best_possible(data: EventData, labels: pl.DataFrame, task: Declaration) -> np.ndarray | None:
-    """The true risk of each label, where the data are simulated and it is known."""
+def best_possible(
+    data: EventData, labels: pl.DataFrame, task: Declaration, outcome: Outcome
+) -> np.ndarray | None:
+    """The true risk of each label, or each code's chance, where it is known: in simulated data."""
     # The truth is known for the simulated outcome, by its own codes and rules, at the simulator's
     # prediction times only.
+    if task == parse_declaration(tasks.declaration("prescription")):
+        return simulate.true_chances(data, labels, outcome.names)
     truth = data.root / simulate.TRUTH_FILE
     if not truth.is_file() or not isinstance(task, OnsetDeclaration):
         return None

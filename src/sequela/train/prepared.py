@@ -27,7 +27,7 @@ class PreparedPart:
         features: float ``[n, K]``, what the baselines read; NaN where unknown.
         ages: years at prediction ``[n]``, or None.
         sexes: ``[n]``, or None.
-        best_possible: the true risk ``[n]``, where the data are simulated.
+        best_possible: the true risk ``[n]``, or chances of codes ``[n, C]``, of simulated data.
         keys: ``subject_id`` and ``prediction_time`` of each row, for MEDS predictions; stays in
             memory unless the user asks for predictions.
         truth: what is known of each row, in the units of the data; None where it is the samples'

@@ -86,7 +86,11 @@ def _of_labels(prepared: Prepared, seed: int) -> list[evaluate.Baseline | None]:
 def _of_sets(prepared: Prepared, seed: int) -> list[evaluate.Baseline | None]:
     train, labels, tuning, tuning_labels = _given(prepared)
     given = (train, labels[:, :-1] > 0, tuning, tuning_labels[:, :-1] > 0)
-    return [evaluate.label_rates(given[1], name="most frequent"), evaluate.label_regression(*given)]
+    return [
+        evaluate.label_rates(given[1], name="most frequent"),
+        evaluate.label_regression(*given),
+        evaluate.label_neighbours(*given),
+    ]
 
 
 def _of_counts(prepared: Prepared, seed: int) -> list[evaluate.Baseline | None]:

@@ -1,0 +1,169 @@
+"""The tables and figures of the guides that come from stored results."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS, IMAGES = ROOT / "benchmarks" / "results", ROOT / "docs" / "images"
+MODEL, RIVAL, BEST = "#0b62a4", "#d55e00", "#2b3138"
+
+
+def figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}".replace("0.", ".", 1)
+
+
+def interval(entry: dict[str, Any]) -> str:
+    return f"{figure(entry['value'])} ({figure(entry['low'])} to {figure(entry['high'])})"
+
+
+def stored(name: str) -> dict[str, Any] | None:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def drawn(name: str, svg: str) -> str:
+    """Writes an inline figure of the report as a file, on white, and says how a page shows it."""
+    svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    svg = re.sub(r">", ' style="background: #fff; font-family: sans-serif">', svg, count=1)
+    (IMAGES / name).write_text(svg)
+    return f"../images/{name}"
+
+
+def transfer() -> str:
+    from sequela.report.figures import growth_figure
+
+    result = stored("transfer")
+    assert result is not None
+    lines = ["| map of codes | patients | warm start | from scratch | difference, paired |"]
+    lines.append("|---|---|---|---|---|")
+    for name, found in result["map"].items():
+        curve = found["curve"]
+        lines.append(f"| {name} | 0, as it is | {interval(curve['as_it_is'])} | | |")
+        for row in curve["sizes"]:
+            starts = (interval(row[key]) for key in ("warm start", "from scratch", "difference"))
+            lines.append(f"| {name} | {row['n']:,} | {' | '.join(starts)} |")
+    shares = {
+        name: 1 - sum(found["overlap"]["kinds"][kind]["events"] for kind in ("new", "unknown"))
+        for name, found in result["map"].items()
+    }
+    known = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+    curve = next(iter(result["map"].values()))["curve"]
+    rows = curve["sizes"]
+    starts = [(name, [row[name] for row in rows]) for name in ("warm start", "from scratch")]
+    level = curve["as_it_is"]["value"]
+    svg = growth_figure([row["n"] for row in rows], starts, "AUROC", level)
+    lines += [
+        "",
+        f"AUROC on {curve['held_out']:,} held-out patients, heart failure, {curve['draws']} draws; "
+        f"the model was trained on {result['patients']['first']:,} patients. It knows of the "
+        f"events: {known}. `python benchmarks/transfer.py simulated` repeats it in "
+        f"{result['seconds']:.0f} s.",
+        "",
+        f"![AUROC by patients, with the map]({drawn('transfer.svg', svg)})",
+    ]
+    return "\n".join(lines) + "\n" + _yaib()
+
+
+def _yaib() -> str:
+    result = stored("transfer_yaib")
+    if result is None:
+        return ""
+    splits, home = result["splits"], result["home"]
+    sizes = [row["n"] for row in splits[0]["curve"]["sizes"]]
+    heads = "".join(f" {n}: warm start | {n}: from scratch | {n}: difference |" for n in sizes)
+    lines = ["", f"| split | as it is |{heads}", "|---|---|" + "---|" * (3 * len(sizes))]
+    for split in splits:
+        curve = split["curve"]
+        cells = [
+            interval(row[key])
+            for row in curve["sizes"]
+            for key in ("warm start", "from scratch", "difference")
+        ]
+        start = f"| {split['seed']} | {interval(curve['as_it_is'])} |"
+        lines.append(f"{start} {' | '.join(cells)} |")
+    means = [
+        sum(split["curve"]["sizes"][place]["difference"]["value"] for split in splits) / len(splits)
+        for place in range(len(sizes))
+    ]
+    shared, own = splits[0]["overlap"]["kinds"]["shared"]["events"], home["table"][0]["auroc"]
+    told = ", ".join(f"{mean:+.3f} at {n}" for mean, n in zip(means, sizes, strict=True))
+    return "\n".join(
+        [
+            "",
+            "**From eICU to MIMIC** (the YAIB demos, hourly values of 24 hours, mortality "
+            f"in intensive care). At home the model has an AUROC of {interval(own)} on "
+            f"{home['n']:,} stays; of the other's events it knows {shared:.0%}. AUROC on "
+            f"{splits[0]['curve']['held_out']} held-out stays of the 99, in {len(splits)} splits:",
+            *lines,
+            "",
+            f"Mean difference of the splits: {told}; the splits share patients, so it has no "
+            "interval. `python benchmarks/transfer.py yaib` repeats it.",
+            "",
+        ]
+    )
+
+
+SETS = (("jaccard", "Jaccard"), ("f1", "F1"), ("auprc", "AUPRC"), ("recall_at_10", "Recall@10"))
+WARDS = ("prescription", "prescription_list", "prescription_gru")
+DEMO = ("prescription_mimic3", "prescription_mimic3_gru")
+
+
+def _rates(result: dict[str, Any]) -> dict[str, Any]:
+    return {row["name"]: row for row in result.get("interactions", {}).get("rates", [])}
+
+
+def _sets(results: list[dict[str, Any]]) -> list[str]:
+    """The models of some results on the same held-out part, then the rivals of the first."""
+    own = _rates(results[0])
+    heads = [*(title for _, title in SETS), "drugs named", *(["interaction rate"] if own else [])]
+    lines = [f"| | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
+    rows = [(f"**{one['table'][0]['name']}**", one["table"][0], _rates(one)) for one in results]
+    rows += [(row["name"], row, own) for row in results[0]["table"][1:]]
+    for name, row, known in rows:
+        cells = [interval(row[key]) for key, _ in SETS] + [f"{row['codes']['value']:.1f}"]
+        cells += [interval(known[row["name"]])] if own else []
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    if own:
+        blank = " | " * len(SETS)
+        lines.append(f"| what was ordered | {blank} | {interval(own['truth'])} |")
+    return lines
+
+
+def prescription() -> str:
+    from sequela.report.figures import forest_figure
+
+    results = [found for name in WARDS if (found := stored(name)) is not None]
+    demo = [found for name in DEMO if (found := stored(name)) is not None]
+    first = results[0]
+    shown = [(one["table"][0]["name"], one["table"][0]["jaccard"], MODEL) for one in results]
+    for row in first["table"][1:]:
+        colour = BEST if row["role"] == "best possible" else RIVAL
+        shown.append((row["name"], row["jaccard"], colour))
+    svg = forest_figure(shown, "Jaccard", lines=len(shown))
+    seeds = "; ".join(
+        f"{one['table'][0]['name']} {', '.join(figure(run['jaccard']) for run in one['by_seed'])}"
+        for one in results
+    )
+    lines = [
+        f"{first['data'].capitalize()}, {first['n']:,} held-out stays of {first['groups']:,} "
+        "patients, 95 % intervals over patients:",
+        "",
+        *_sets(results),
+        "",
+        f"Jaccard by seed: {seeds}. *Best possible* knows the law and what was chosen before. "
+        "`python benchmarks/prescription.py` repeats it; a run of LEAP takes "
+        f"{first['seconds']['whole']:.0f} s.",
+        "",
+        f"![Jaccard of each model]({drawn('prescription.svg', svg)})",
+    ]
+    if demo:
+        lines += [
+            "",
+            f"{demo[0]['data']}: {demo[0]['n']} held-out stays of {demo[0]['groups']} patients, "
+            "which shows that it runs on real tables, and no more:",
+            "",
+            *_sets(demo),
+        ]
+    return "\n".join(lines) + "\n"
