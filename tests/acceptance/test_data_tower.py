@@ -110,8 +110,9 @@ def test_three_cases_of_heart_failure_are_too_few(data_root: Path, tmp_path: Pat
 
 
 EVER = [
-    "task.censoring=negative", "task.min_visits=0", "task.min_age=0", "task.index.days=0",
-    "task.gap_days=0", "task.prediction_days=36525",
+    "task.censoring=negative", "task.min_visits=0", "task.min_age=0",
+    "task.index.rule=landmark", "task.index.days=0", "task.gap_days=0",
+    "task.prediction_days=36525",
 ]  # fmt: skip
 CORONARY = "task.outcome={name: coronary_code, exact: [SNOMED//53741008]}"
 

@@ -15,7 +15,7 @@ from sequela.events import write_events
 MICROSECONDS_PER_DAY = 86_400_000_000
 
 MEASURE = """
-import resource, sys, time
+import re, sys, time
 from sequela import tasks
 from sequela.cohort import build_cohort, observation_events
 from sequela.events import EventData
@@ -23,7 +23,8 @@ start = time.perf_counter()
 data = EventData.open(sys.argv[1])
 cohort = build_cohort(data, tasks.declaration("onset"))
 events = observation_events(data, cohort.labels, 730)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+# Of this program alone: ru_maxrss begins with what the process held that started it.
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 2**20
 print(time.perf_counter() - start, peak, cohort.labels.height, events.height)
 """
 
@@ -47,6 +48,7 @@ def shard(number: int, subjects: int) -> pl.DataFrame:
 
 
 @pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says the peak there")
 def test_four_million_events(tmp_path: Path):
     root = write_events(tmp_path / "meds", (shard(number, 10_000) for number in range(10)))
     answer = subprocess.run(
