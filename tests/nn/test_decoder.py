@@ -39,6 +39,7 @@ def attend(layer, query, steps, covered):
 def by_hand(layer, first, steps, s, tokens):
     """Logits and maps of one row that reads these tokens."""
     covered, found, maps = [torch.zeros(()).double()] * len(steps), [], []
+    fed = torch.zeros(layer.fed_size).double()
     own = weights(layer.state_dict(), "cell")
     for token in [V + 1, *tokens]:
         x = layer.embedding.weight[token]
@@ -47,18 +48,19 @@ def by_hand(layer, first, steps, s, tokens):
             s = gru(own, torch.cat([x, context]), s)
             joined = torch.cat([s, context])
         else:
-            s = gru(own, x, s)
+            s = gru(own, torch.cat([x, fed]), s)
             context, shares = attend(layer, s, steps, covered)
             joined = torch.tanh(layer.joined.weight @ torch.cat([context, s]))
+            fed = joined if layer.fed_size else fed
         covered = [a + b for a, b in zip(covered, shares, strict=True)]
         maps.append(shares)
         found.append(layer.output.weight @ joined + layer.output.bias)
     return torch.stack(found), maps
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_logits_and_maps_equal_the_equations(first):
-    layer, x, hidden, memory = made(first)
+@pytest.mark.parametrize(("first", "feeding"), [(True, False), (False, False), (False, True)])
+def test_logits_and_maps_equal_the_equations(first, feeding):
+    layer, x, hidden, memory = made(first, feeding=feeding)
     targets = torch.tensor([[0, 2], [1, 1], [2, 0]])
     logits, maps = layer(targets, hidden, memory)
     assert maps.shape == (B, 3, T)
@@ -129,6 +131,8 @@ def test_mistakes():
         layer(torch.full((B, 1), V + 1), hidden, memory)
     with pytest.raises(ConfigError, match="the attention of a decoder"):
         nn.Decoder(V, E, H + 1, layer.attention)
+    with pytest.raises(ConfigError, match="feeding of a decoder"):
+        nn.Decoder(V, E, H, nn.AdditiveAttention(H, M, 2), feeding=True)
     with pytest.raises(ConfigError, match="tokens"):
         nn.Decoder(0, E, H, layer.attention)
     with pytest.raises(ConfigError, match="layers of an encoder"):

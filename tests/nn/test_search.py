@@ -31,12 +31,12 @@ def search(rows, beam=1, most=3, **options):
     return beam_search(step, start(rows, beam), len(rows), V, most=most, beam=beam, **options)
 
 
-def every(row, most=3, *, power=0.0, weight=0.0, costs=None, no_repeat=False):
+def every(row, most=3, *, power=0.0, weight=0.0, costs=None, no_repeat=False, never=()):
     """All sequences of a row with their scores, the best one first."""
     found = []
     for count in range(most + 1):
         for tokens in itertools.product(range(V), repeat=count):
-            if no_repeat and len(set(tokens)) < count:
+            if (no_repeat and len(set(tokens)) < count) or set(tokens) & set(never):
                 continue
             state, total, before = start([row], 1), 0.0, V + 1
             for token in (*tokens, V):
@@ -73,6 +73,7 @@ PAIRS = torch.tensor([[0.0, 0.7, float("inf")], [0.1, 0.2, 0.0], [0.0, 0.3, 0.0]
         ({}, {}),
         ({"length_power": 0.8}, {"power": 0.8}),
         ({"no_repeat": True}, {"no_repeat": True}),
+        ({"never": (1,)}, {"never": (1,)}),
         ({"pair_costs": PAIRS}, {"costs": PAIRS}),
         (
             {"no_repeat": True, "pair_costs": PAIRS, "length_power": 1.0},

@@ -27,10 +27,12 @@ class DecoderState(NamedTuple):
     Args:
         hidden: ``[R, H]``.
         coverage: ``[R, T]``, the sum of the attention so far to each step of the memory.
+        fed: ``[R, H]``, what the last answer was made of; of width 0 without input feeding.
     """
 
     hidden: Tensor
     coverage: Tensor
+    fed: Tensor
 
 
 class Decoder(nn.Module):
@@ -44,12 +46,16 @@ class Decoder(nn.Module):
 
         s_t = GRU(E[y_{t-1}], s_{t-1});  c_t = attend(s_t);  a_t = W tanh(W' [c_t, s_t]) + b
 
+    and with ``feeding`` the GRU also reads the tanh of the step before, zeros at first, so that it
+    knows what was attended to (input feeding; their section 3.3).
+
     Args:
         tokens: V.
         embedding_size: the width of a token's vector.
         hidden_size: H.
         attention: with questions of width H.
         first: see above.
+        feeding: see above; not with ``first``, which reads the context itself.
         dropout: in training, of what the logits are made of.
 
     Raises:
@@ -64,11 +70,14 @@ class Decoder(nn.Module):
         attention: Attention,
         *,
         first: bool = True,
+        feeding: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if tokens < 1:
             raise ConfigError("tokens of a decoder", got=str(tokens), wanted="at least 1")
+        if first and feeding:
+            raise ConfigError("feeding of a decoder", got="first=True", wanted="first=False")
         if attention.query_size != hidden_size:
             raise ConfigError(
                 "the attention of a decoder",
@@ -79,7 +88,8 @@ class Decoder(nn.Module):
         self.embedding = nn.Embedding(tokens + 2, embedding_size)
         self.attention = attention
         width = attention.memory_size
-        self.cell = GRUCell(embedding_size + (width if first else 0), hidden_size)
+        self.fed_size = hidden_size if feeding else 0
+        self.cell = GRUCell(embedding_size + (width if first else self.fed_size), hidden_size)
         self.joined = None if first else Linear(width + hidden_size, hidden_size, bias=False)
         self.dropout = nn.Dropout(dropout)
         self.output = Linear(hidden_size + (width if first else 0), tokens + 1)
@@ -96,7 +106,8 @@ class Decoder(nn.Module):
             hidden: ``[R, H]``.
             memory: of R rows.
         """
-        return DecoderState(hidden, hidden.new_zeros(len(hidden), memory.width))
+        empty = hidden.new_zeros(len(hidden), self.fed_size)
+        return DecoderState(hidden, hidden.new_zeros(len(hidden), memory.width), empty)
 
     def step(
         self, token: Tensor, state: DecoderState, memory: Memory
@@ -114,12 +125,13 @@ class Decoder(nn.Module):
             hidden = self.cell(torch.cat([x, context], dim=1), state.hidden)
             found = torch.cat([hidden, context], dim=1)
         else:
-            hidden = self.cell(x, state.hidden)
+            hidden = self.cell(torch.cat([x, state.fed], dim=1), state.hidden)
             context, weights = self._attend(hidden, state, memory)
             assert self.joined is not None
             found = tanh(self.joined(torch.cat([context, hidden], dim=1)))
         drawn = memory.padded(weights)
-        after = DecoderState(hidden, state.coverage + drawn)
+        fed = found if self.fed_size else state.fed
+        after = DecoderState(hidden, state.coverage + drawn, fed)
         return self.output(self.dropout(found)), after, drawn
 
     def _attend(self, query: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ same bits whoever else is searched for, provided that the step's logits have.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -62,6 +62,7 @@ def beam_search(
     coverage: Callable[[Any], Tensor] | None = None,
     no_repeat: bool = False,
     pair_costs: Tensor | None = None,
+    never: Sequence[int] = (),
     device: torch.device | str = "cpu",
 ) -> Hypotheses:
     """The ``beam`` best sequences of each row; one is greedy search.
@@ -86,6 +87,7 @@ def beam_search(
             give to a repetition goes to nobody.
         pair_costs: ``[V, V]``, what it costs to have both tokens in a sequence, whichever comes
             first (the two entries are added up); 1e6 or more, infinity too, forbids the pair.
+        never: tokens that no sequence may have, such as one for what is not known.
         device: of the tokens.
 
     Raises:
@@ -98,7 +100,16 @@ def beam_search(
         raise ConfigError("a search", wanted="length_power from 0; a coverage with its weight")
     costs = _symmetric(pair_costs, tokens)
     search = _Search(
-        rows, tokens, most, beam, length_power, coverage_weight, coverage, no_repeat, costs
+        rows,
+        tokens,
+        most,
+        beam,
+        length_power,
+        coverage_weight,
+        coverage,
+        no_repeat,
+        costs,
+        tuple(never),
     )
     with torch.no_grad():
         return search.run(step, state, device)
@@ -137,6 +148,7 @@ class _Search:
     coverage: Callable[[Any], Tensor] | None
     no_repeat: bool
     costs: Tensor | None
+    never: tuple[int, ...]
 
     def run(self, step: Step, state: Any, device: torch.device | str) -> Hypotheses:
         """Token by token; a row that is finished takes in nothing more."""
@@ -214,6 +226,9 @@ class _Search:
         """The K best sequences that go on, and the row each of them comes from."""
         if self.no_repeat:
             totals = totals.masked_fill(beam.chosen, _NEVER)
+        if self.never:
+            totals = totals.clone()
+            totals[..., list(self.never)] = _NEVER
         totals = (totals - beam.costs).flatten(1)
         order = totals.argsort(dim=1, descending=True, stable=True)[:, : self.beam]
         best = totals.gather(1, order)
