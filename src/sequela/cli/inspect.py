@@ -15,10 +15,16 @@ import numpy as np
 import polars as pl
 
 from sequela import ingest, sources
-from sequela.cli.inspect_files import describe_notes, describe_recordings
+from sequela.cli.inspect_files import (
+    describe_notes,
+    describe_pairs,
+    describe_recordings,
+    describe_stream,
+    describe_texts,
+)
 from sequela.errors import ConfigError, DataError
 from sequela.events import EventData, Extract
-from sequela.notes import NoteSet
+from sequela.notes import NoteSet, PairSet, TextSet, TextStream
 from sequela.settings import override
 from sequela.signals import RecordingSet, SignalSet
 
@@ -274,8 +280,15 @@ def run(path: Path, source: str, words: Sequence[str], *, as_json: bool = False)
         found = describe_recordings(data, min_subjects=min_subjects)
     elif isinstance(data, NoteSet):
         found = describe_notes(data, min_subjects=min_subjects)
+    elif isinstance(data, TextSet):
+        found = describe_texts(data, min_subjects=min_subjects)
+    elif isinstance(data, PairSet):
+        found = describe_pairs(data)
+    elif isinstance(data, TextStream):
+        found = describe_stream(data)
     else:
-        raise DataError(f"data {path}", got=type(data).__name__, wanted="events, signals or notes")
+        wanted = "events, signals, notes or texts"
+        raise DataError(f"data {path}", got=type(data).__name__, wanted=wanted)
     if as_json:
         print(json.dumps(found, indent=2))
     else:

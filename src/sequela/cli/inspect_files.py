@@ -1,4 +1,4 @@
-"""What `sequela inspect` says of recordings and notes: counts, names of channels, usual labels.
+"""What `sequela inspect` says of recordings, notes and texts: counts, channels, usual labels.
 
 Somebody's free text may stand in any annotation, so a text is shown only where enough recordings
 share it; of notes nothing is shown but counts and the types of spans.
@@ -9,10 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from sequela.notes import NoteSet
+from sequela.notes import NoteSet, PairSet, TextSet, TextStream
 from sequela.signals import RecordingSet
 
-__all__ = ["describe_notes", "describe_recordings"]
+__all__ = [
+    "describe_notes",
+    "describe_pairs",
+    "describe_recordings",
+    "describe_stream",
+    "describe_texts",
+]
 
 _SHOWN = 40
 
@@ -111,4 +117,57 @@ def describe_notes(notes: NoteSet, *, min_subjects: int) -> dict[str, Any]:
         "min_subjects": min_subjects,
         "parts": _parts(parts, min_subjects),
         "tables": {"types of spans": shown},
+    }
+
+
+def describe_texts(texts: TextSet, *, min_subjects: int) -> dict[str, Any]:
+    """What a set of labelled texts holds.
+
+    Args:
+        texts: the set.
+        min_subjects: labels of fewer texts than that are not shown.
+
+    Returns:
+        Plain data; no text and no id.
+    """
+    labels = Counter(one.label or "without a label" for one in texts)
+    shown, rest = _usual("label", labels, labels, min_subjects)
+    return {
+        "kind": "texts",
+        "texts": len(texts),
+        "characters": sum(len(one.text) for one in texts),
+        "subjects": _subjects([one.subject for one in texts]),
+        "labels": len(labels),
+        "texts_of_labels_not_shown": rest["times"],
+        "groups": texts.group_note,
+        "min_subjects": min_subjects,
+        "parts": dict(Counter(one.part or "without a part" for one in texts)),
+        "tables": {"labels": [{"label": row["label"], "texts": row["times"]} for row in shown]},
+    }
+
+
+def describe_pairs(pairs: PairSet) -> dict[str, Any]:
+    """What a set of pairs of texts holds.
+
+    Returns:
+        Plain data; no text and no id.
+    """
+    return {
+        "kind": "pairs of texts",
+        "pairs": len(pairs),
+        "different_first_texts": len({one.text for one in pairs}),
+        "characters": sum(len(one.text) for one in pairs),
+        "characters_of_the_others": sum(len(one.other or "") for one in pairs),
+        "groups": pairs.group_note,
+        "parts": dict(Counter(one.part or "without a part" for one in pairs)),
+    }
+
+
+def describe_stream(stream: TextStream) -> dict[str, Any]:
+    """What one long text holds: plain data, no word of it."""
+    return {
+        "kind": "one text",
+        "characters": len(stream),
+        "different_characters": len(set(stream.text)),
+        "lines": stream.text.count("\n"),
     }

@@ -1,4 +1,5 @@
-"""Readers of data sets: each room turns one publisher's files into events, signals or notes.
+"""Readers of data sets: each room turns one publisher's files into events, signals, notes or
+texts.
 
 A room is a folder with ``read.py``, ``README.md`` and ``example/``; nothing else knows it.
 """
@@ -34,7 +35,8 @@ def read(name: str, path: Path | str, **options: Any) -> Any:
 
     Returns:
         As the room says: ``EventData`` or ``Extract`` (events), ``SignalSet`` or ``RecordingSet``
-        (signals), ``NoteSet`` (notes).
+        (signals), ``NoteSet`` (notes), ``TextSet``, ``PairSet`` or
+        ``TextStream`` (texts).
 
     Raises:
         ConfigError: no such source, an option that it does not take, or one of the wrong type.

@@ -1,0 +1,87 @@
+"""Reading tables with a column of times and a column for each series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from sequela.errors import DataError, SchemaError
+from sequela.events import Delimited, Drops, Extract, Table, subject_ids
+from sequela.events.cells import as_numbers, as_times
+from sequela.folders import files_below
+
+__all__ = ["read"]
+
+_LARGEST = 3.4e38  # of float32, in which MEDS keeps values
+_KINDS = {
+    "subject_id": pl.Int64(),
+    "time": pl.Datetime("us"),
+    "code": pl.String(),
+    "numeric_value": pl.Float32(),
+}
+
+
+def read(path: Path | str, *, time: str | None = None) -> Extract:
+    """Reads one table, or every .csv and .tsv file of a folder, each a subject of its own.
+
+    Args:
+        path: tables with a header; every column beside that of the times is a series.
+        time: the column of the times; the first one by default.
+
+    Returns:
+        An event ``SERIES//NAME`` for each number, the name of its column in capitals.
+
+    Raises:
+        DataError: no such file, or a damaged one; SchemaError where the column is missing or there
+            is no other.
+    """
+    _, files = files_below(path, (".csv", ".csv.gz", ".tsv"), "a table of series")
+    opened = [Delimited.open(file, required=[time.lower()] if time else ()) for file in files]
+    for table in opened:
+        if len(set(table.columns)) < max(2, len(table.columns)):
+            raise SchemaError(
+                f"columns of {table.name}", got="one, or a name twice", wanted="times and series"
+            )
+    drops = Drops()
+    names = pl.Series([file.name.split(".")[0] for file in files], dtype=pl.String())
+    known = subject_ids(names, "the files")
+    if known.height < len(files):
+        raise DataError(f"data {path}", got="two files of one name", wanted="a name for each")
+    numbers = dict(known.iter_rows())
+
+    def frames() -> Iterator[pl.DataFrame]:
+        for name, table in zip(names, opened, strict=True):
+            for rows in table.frames():
+                yield _events(rows, time or table.columns[0], numbers[name], table.name, drops)
+
+    return Extract(
+        tables=(Table("series", frames),),
+        drops=drops,
+        subjects=lambda: known.select("subject_id", "source_id"),
+        files=tuple(files),
+    )
+
+
+def _events(
+    rows: pl.DataFrame, column: str, subject: int, table: str, drops: Drops
+) -> pl.DataFrame:
+    column = column.lower()
+    rows = rows.with_columns(as_times(rows[column]).alias(column))
+    rows = drops.keep(rows, pl.col(column).is_not_null(), table, "time missing or unreadable")
+    series = [name for name in rows.columns if name != column]
+    long = pl.concat(
+        rows.select(
+            pl.col(column).alias("time"),
+            pl.lit(f"SERIES//{name.upper()}").alias("code"),
+            pl.Series("numeric_value", as_numbers(rows[name])),
+            pl.col(name).alias("cell"),
+        )
+        for name in series
+    )
+    long = drops.keep(long, pl.col("cell").is_not_null(), table, "no number at a time")
+    inside = pl.col("numeric_value").is_finite() & (pl.col("numeric_value").abs() <= _LARGEST)
+    long = drops.keep(long, inside, table, "a cell that is no number")
+    long = long.with_columns(subject_id=pl.lit(subject))
+    return long.select(pl.col(name).cast(kind) for name, kind in _KINDS.items())

@@ -1,0 +1,100 @@
+"""Reading pairs of texts."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from sequela.errors import ConfigError, DataError
+from sequela.folders import LARGEST_TEXT, files_below, text_of
+from sequela.notes import PairSet, TextPair
+from sequela.notes.texts import part_of_name
+
+__all__ = ["read"]
+
+
+def read(path: Path | str, *, source: str | None = None, target: str | None = None) -> PairSet:
+    """Reads the pairs of a file or folder.
+
+    Args:
+        path: tables without a header (.txt, .tsv), the text, a tab and the other text on each line
+            (further columns are passed over). With ``source`` and ``target`` a folder of parallel
+            files, ``NAME.en`` and ``NAME.de`` (or ``.gz``), line by line.
+        source: the ending of the files that are read from, such as "en".
+        target: the ending of the files that are written to, such as "de".
+
+    Returns:
+        Pairs named by file and line; their part where the name of the file tells it.
+
+    Raises:
+        ConfigError: one of the endings without the other.
+        DataError: no such file, one without its fellow, files of several lengths, or a line
+            without a tab; by file and line.
+    """
+    if (source is None) != (target is None):
+        raise ConfigError("options 'source' and 'target' of source text_pairs", wanted="both")
+    if source is None or target is None:
+        _, files = files_below(path, (".txt", ".tsv"), "pairs of texts")
+        pairs = [pair for file in files for pair in _columns(file)]
+    else:
+        endings = (f".{source}", f".{source}.gz")
+        _, files = files_below(path, endings, "parallel texts")
+        pairs = [pair for file in files for pair in _parallel(file, source, target)]
+    if not pairs:
+        raise DataError(f"data {path}", got="no pairs", wanted="at least one")
+    return PairSet(tuple(pairs), "pairs of the same first text belong together")
+
+
+def _columns(file: Path) -> Iterator[TextPair]:
+    part = part_of_name(file.stem)
+    for number, line in enumerate(_split(text_of(file)), 1):
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) < 2:
+            raise DataError(f"line {number} of {file}", got="no tab", wanted="two texts")
+        yield TextPair(f"{file.stem} {number}", cells[0], cells[1], part)
+
+
+def _parallel(file: Path, source: str, target: str) -> Iterator[TextPair]:
+    stem = file.name.removesuffix(".gz").removesuffix(f".{source}")
+    candidates = [file.with_name(f"{stem}.{target}{end}") for end in ("", ".gz")]
+    fellow = next((one for one in candidates if one.is_file()), None)
+    if fellow is None:
+        raise DataError(f"file {file}", got="no fellow", wanted=f"{candidates[0].name} beside it")
+    left, right = _split(_text(file)), _split(_text(fellow))
+    if len(left) != len(right):
+        raise DataError(
+            f"files {file.name} and {fellow.name}",
+            got=f"{len(left)} and {len(right)} lines",
+            wanted="as many in both",
+        )
+    for number, (text, other) in enumerate(zip(left, right, strict=True), 1):
+        if text.strip() or other.strip():
+            yield TextPair(f"{stem} {number}", text, other, part_of_name(stem))
+
+
+def _split(text: str) -> list[str]:
+    lines = text.removeprefix("\ufeff").split("\n")
+    if not lines[-1]:
+        del lines[-1]
+    return [line.removesuffix("\r") for line in lines]
+
+
+def _text(file: Path) -> str:
+    if not file.name.endswith(".gz"):
+        return text_of(file)
+    try:
+        with gzip.open(file) as stream:
+            raw = stream.read(LARGEST_TEXT + 1)
+    except (OSError, EOFError, zlib.error):
+        raise DataError(f"file {file}", got="a damaged archive", todo="Copy it again.") from None
+    if len(raw) > LARGEST_TEXT:
+        raise DataError(f"file {file}", got="more than 256 MiB", wanted="a document")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+    raise DataError(f"line {line} of {file}", got="bytes that are not UTF-8", wanted="UTF-8")
