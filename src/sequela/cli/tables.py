@@ -52,6 +52,8 @@ _COLUMNS = {
         "coverage": "coverage",
         "width": "width",
     },
+    "written": {"chrf": "chrF", "bleu": "BLEU", "exact": "exact"},
+    "likelihood": {"nats": "nats per symbol", "bits": "bits per symbol"},
 }
 
 

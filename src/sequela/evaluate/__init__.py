@@ -42,9 +42,12 @@ from sequela.evaluate.number_rivals import (
 )
 from sequela.evaluate.outcomes import evaluate_outcome
 from sequela.evaluate.parts import Part, Scores
+from sequela.evaluate.stream_rivals import symbol_counts
 from sequela.evaluate.subgroups import evaluate_subgroups
 from sequela.evaluate.survival_rivals import cox_regression, same_curve
+from sequela.evaluate.text_rivals import nearest_text, text_regression
 from sequela.evaluate.threshold import UnreachableTarget, choose_threshold
+from sequela.evaluate.written import WrittenMetrics
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -55,6 +58,7 @@ __all__ = [
     "Part",
     "Scores",
     "UnreachableTarget",
+    "WrittenMetrics",
     "at_threshold",
     "auprc",
     "auroc",
@@ -85,6 +89,7 @@ __all__ = [
     "logistic_regression",
     "majority",
     "mean_count",
+    "nearest_text",
     "per_class",
     "poisson_regression",
     "precision_recall_points",
@@ -94,5 +99,7 @@ __all__ = [
     "roc_points",
     "same_curve",
     "single_feature",
+    "symbol_counts",
+    "text_regression",
     "with_errors",
 ]

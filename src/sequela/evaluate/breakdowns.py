@@ -11,11 +11,13 @@ import numpy as np
 from sequela.evaluate.labels import per_label
 from sequela.evaluate.means import SHORT_LISTS, quantile_rows, set_rows
 from sequela.evaluate.survival import at_times, brier_rows, kaplan_meier
+from sequela.evaluate.written import WrittenMetrics
 
 __all__ = ["About", "breakdown"]
 
 _PARTS = 10
 _TIMES = 6
+_PARTS_OF_LENGTH = 4
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class About:
     """What the outcome is.
 
     Args:
-        kind: "multilabel", "sets", "count", "time_to_event" or "quantile".
+        kind: "multilabel", "sets", "count", "time_to_event", "quantile", "likelihood" or
+            "written".
         names: of the labels, codes, intervals or numbers.
         levels: of the quantiles.
         edges: the ends of the intervals of time, rising.
@@ -63,6 +66,10 @@ def breakdown(
         return _counts(labels, model)
     if about.kind == "quantile":
         return _numbers(about, labels, answers)
+    if about.kind == "likelihood":
+        return _blocks(labels, answers)
+    if about.kind == "written":
+        return _lengths(labels, answers)
     return _times(about, labels, model)
 
 
@@ -115,6 +122,37 @@ def _counts(truth: np.ndarray, mean: np.ndarray) -> dict[str, Any]:
     ]
     note = "Rows in the order of the expected count, in parts of equal size."
     return _table("Expected and observed", ("n", "Expected", "Observed"), rows, note)
+
+
+def _blocks(asked: np.ndarray, answers: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    parts = [part for part in np.array_split(np.arange(len(asked)), _PARTS) if len(part)]
+    rows = [
+        (
+            f"part {number}",
+            int(asked[part].sum()),
+            *(float(a[part].mean()) for a in answers.values()),
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
+    heads = ("Symbols", *(f"Nats of {name}" for name in answers))
+    return _table("From beginning to end", heads, rows, "Blocks in the order of the text.")
+
+
+def _lengths(references: np.ndarray, answers: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    length = np.array([len(others[0].split()) for others in references])
+    order = np.argsort(length, kind="stable")
+    rows = []
+    for part in (one for one in np.array_split(order, _PARTS_OF_LENGTH) if len(one)):
+        name = f"{length[part].min()} to {length[part].max()} words"
+        ones, cells = np.ones((1, len(part))), []
+        for answer in answers.values():
+            found = WrittenMetrics(references[part], answer[part])(ones)
+            cells += [float(found["chrf"][0]), float(found["exact"][0])]
+        rows.append((name, len(part), *cells))
+    heads = ["n"]
+    for name in answers:
+        heads += [f"chrF of {name}", f"Exact of {name}"]
+    return _table("Length by length", heads, rows, "Length of the first reference.")
 
 
 def _numbers(about: About, truth: np.ndarray, answers: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from sequela.evaluate.means import (
 )
 from sequela.evaluate.parts import Part, Scores
 from sequela.evaluate.survival import SurvivalMetrics
+from sequela.evaluate.written import WrittenMetrics
 
 __all__ = ["LEADING", "About", "evaluate_outcome", "statistic_of", "thresholds_of"]
 
@@ -35,16 +36,23 @@ LEADING = {
     "count": ("deviance", "mae"),
     "time_to_event": ("harrell", "uno", "integrated_brier"),
     "quantile": ("pinball", "mae"),
+    "likelihood": ("nats",),
+    "written": ("chrf", "bleu", "exact"),
 }
 
 
 def _checked(scores: np.ndarray, where: str, rows: int, about: About) -> np.ndarray:
     shapes = {
         "count": (rows,),
+        "likelihood": (rows,),
         "quantile": (rows, len(about.names), len(about.levels)),
         "time_to_event": (rows, len(about.edges)),
     }
     wanted = shapes.get(about.kind, (rows, len(about.names)))
+    if about.kind == "written":
+        if np.shape(scores) != (rows,) or not all(isinstance(one, str) for one in scores):
+            raise DataError(where, got="something else", wanted=f"{rows} texts")
+        return scores
     found = np.asarray(scores, np.float64)
     if found.shape != wanted:
         raise DataError(where, got=f"shape {list(found.shape)}", wanted=f"{list(wanted)}")
@@ -92,6 +100,10 @@ def statistic_of(
         return MeanMetrics(count_rows(labels, scores))
     if about.kind == "quantile":
         return MeanMetrics(quantile_rows(labels, scores, about.levels))
+    if about.kind == "likelihood":
+        return MeanMetrics({"nats": scores, "bits": scores / np.log(2)})
+    if about.kind == "written":
+        return WrittenMetrics(labels, scores)
     edges = np.asarray(about.edges)
     return SurvivalMetrics(labels[:, 0], labels[:, 1], scores, edges)
 
@@ -117,11 +129,12 @@ def evaluate_outcome(
         about: the outcome.
         scores: the model first, then baselines. Of ``n`` rows: probabilities [n, C] (labels, codes
             of sets), expected counts [n], the survival at the end of each interval [n, K], or
-            quantiles [n, H, Q].
+            quantiles [n, H, Q], nats per symbol [n], or texts [n].
         tuning: the part where thresholds are chosen; None where ``thresholds`` are given.
         held_out: the part that is reported. Its ``labels``: 0, 1 or NaN [n, C]; for sets [n, C + 1]
             as :func:`sequela.evaluate.means.set_rows` has them; counts [n]; time and event (1, else
-            censored) [n, 2]; numbers [n, H], NaN where not known.
+            censored) [n, 2]; numbers [n, H], NaN where not known; how many
+            symbols are asked for [n]; one or more texts [n].
         thresholds: those of the model, from training.
         seen: for sets, the codes that are in the history already, bool [n, C].
         interactions: for sets, which codes do not go together, bool [C, C]; None for no list.
@@ -146,7 +159,9 @@ def evaluate_outcome(
         The measures are ``macro_auroc micro_auroc macro_auprc micro_auprc macro_f1 micro_f1 brier``
         (labels), ``recall_at_5`` to ``recall_at_30 precision_at_10 auprc jaccard f1 codes`` and
         ``new_recall_at_10`` (sets), ``deviance mae bias`` (counts), ``harrell uno
-        integrated_brier`` (times), ``pinball mae coverage width`` (numbers).
+        integrated_brier`` (times), ``pinball mae coverage width`` (numbers), ``nats bits`` per
+        symbol (likelihood; a mean over the rows, which are of one length), ``exact bleu chrf``
+        (written).
 
     Raises:
         DataError: scores of another shape, or not finite.

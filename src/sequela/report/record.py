@@ -26,6 +26,8 @@ _BY_KIND = {
     "count": {"breakdown": dict},
     "time_to_event": {"breakdown": dict},
     "quantile": {"breakdown": dict},
+    "likelihood": {"breakdown": dict},
+    "written": {"breakdown": dict},
 }
 
 

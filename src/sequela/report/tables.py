@@ -67,9 +67,11 @@ MEASURES = {
         ("coverage", "Coverage"),
         ("width", "Width of the interval"),
     ),
+    "likelihood": (("nats", "Nats per symbol"), ("bits", "Bits per symbol")),
+    "written": (("chrf", "chrF"), ("bleu", "BLEU"), ("exact", "Exact")),
 }
 _NAMES = {key: name for measures in MEASURES.values() for key, name in measures}
-_LOWER = ("brier", "integrated_brier", "deviance", "mae", "pinball")
+_LOWER = ("brier", "integrated_brier", "deviance", "mae", "pinball", "nats")
 _PARTS = {"train": "Training", "tuning": "Tuning", "held_out": "Held out"}
 
 
@@ -126,6 +128,10 @@ _NOTES = {
     "long people were followed. Lower is better for the Brier score over time.",
     "quantile": "Lower is better for the pinball loss and the MAE, the mean absolute error. "
     "Coverage: the share of values inside the interval.",
+    "likelihood": "Lower is better. Nats: minus the natural logarithm of the probability of the "
+    "symbol that came, on average; bits: the same with the logarithm of base 2.",
+    "written": "chrF and BLEU run from 0 to 100 and are of all texts together; exact: the share of "
+    "texts that equal one of those that stand there, but for blanks.",
 }
 
 

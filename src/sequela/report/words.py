@@ -158,6 +158,8 @@ _LED = {
     "count": ("deviance", "a Poisson deviance of", False),
     "time_to_event": ("harrell", "a concordance of", True),
     "quantile": ("mae", "a mean absolute error of", False),
+    "likelihood": ("nats", "nats per symbol:", False),
+    "written": ("chrf", "a chrF of", True),
 }
 
 
