@@ -14,16 +14,20 @@ from sequela.errors import ConfigError
 
 EVENTS = {"vocabulary_size": 5, "step_size": 2, "static_size": 1}
 SIZES = {
+    "char_lm": {"vocabulary_size": 5},
     "conv_rnn": {"step_size": 2, "classes": 2},
     "dipole": EVENTS,
     "doctor_ai": EVENTS,
+    "forecaster": {"step_size": 2, "static_size": 1},
     "gru_d": {"step_size": 8, "static_size": 1},
     "leap": EVENTS | {"classes": 3},
     "lstm_deep_supervision": EVENTS,
     "mlp": EVENTS,
     "neuroner": {"vocabulary_size": 5, "characters": 4, "labels": 2},
     "retain": EVENTS,
+    "seq2seq_attention": {"vocabulary_size": 5, "tokens": 4},
     "t_lstm": EVENTS,
+    "text_classifier": {"vocabulary_size": 5},
     "onset_gru": EVENTS,
     "seizure_bilstm": {"step_size": 2, "classes": 2},
     "values_gru": {"step_size": 8, "static_size": 1},

@@ -26,7 +26,7 @@ from sequela.notes.documents import Document
 from sequela.notes.tags import SCHEMES, tag_names
 from sequela.notes.tokens import tokenised
 
-__all__ = ["NoteBatch", "NoteEncoder", "word_form"]
+__all__ = ["NoteBatch", "NoteEncoder", "frequent", "word_form"]
 
 #: Characters of a token that are read: the first and the last ones of a longer one.
 _FIRST, _LAST = 20, 10
@@ -135,9 +135,9 @@ class NoteEncoder:
             labels.update(span.type for span in one.spans)
         if not labels:
             raise DataError("the training notes", got="no span", wanted="some that are marked")
-        known = _frequent(of_words, min_documents)
+        known = frequent(of_words, min_documents)
         besides = sorted(set(words) - set(known))
-        characters = _frequent(of_characters, min_documents)
+        characters = frequent(of_characters, min_documents)
         return cls([*known, *besides], characters, sorted(labels), scheme)
 
     def sizes(self) -> dict[str, Any]:
@@ -231,6 +231,7 @@ class NoteEncoder:
         return np.array(found, dtype=np.int64)
 
 
-def _frequent(counts: Counter[str], least: int) -> list[str]:
+def frequent(counts: Counter[str], least: int) -> list[str]:
+    """What was counted often enough, the most frequent first."""
     enough = [one for one, count in counts.items() if count >= least]
     return sorted(enough, key=lambda one: (-counts[one], one))

@@ -48,6 +48,7 @@ _KINDS = (
     "count",
     "time_to_event",
     "quantile",
+    "likelihood",
     "tags",
 )
 
@@ -62,7 +63,7 @@ class Bundle:
             ``from_dict`` takes it.
         card: the model card.
         kind: "binary", "multiclass", "regression", "multilabel", "count", "time_to_event",
-            "quantile" or "tags" (of the tokens of notes).
+            "quantile", "likelihood" (of what is read) or "tags" (of the tokens of notes).
         classes: names of the classes, labels, intervals or numbers, in the order of the outputs.
         logit_shift: what ``predict`` adds to the outputs (see ``train.recalibrate``); empty: none.
         name: the recipe's name.

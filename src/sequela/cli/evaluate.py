@@ -10,6 +10,14 @@ from sequela.cli.words import paths
 
 __all__ = ["run"]
 
+#: What is resampled, by what rows are named by.
+_GROUPS = {
+    "subject_id": "patients",
+    "recording": "recordings",
+    "text": "texts",
+    "block": "blocks of text",
+}
+
 
 def run(model: Path, words: Sequence[str], *, as_json: bool) -> None:
     """Prints the figures, with intervals, at the threshold chosen in training."""
@@ -19,7 +27,7 @@ def run(model: Path, words: Sequence[str], *, as_json: bool) -> None:
     from sequela.train.apply import apply
 
     applied = apply(model, given["data"], given.get("labels"))
-    group_name = "patients" if "subject_id" in applied.keys.columns else "recordings"
+    group_name = _GROUPS[applied.keys.columns[0]]
     if applied.kind in ("binary", "multiclass"):
         found = evaluate.evaluate_fixed(
             applied.part,

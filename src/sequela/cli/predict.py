@@ -78,6 +78,10 @@ def _write_table(out: Path, applied) -> None:
 def _columns(applied) -> dict[str, Any]:
     """What is said of each row, by the name of the column."""
     scores, names = applied.scores, applied.classes
+    if applied.kind == "written":
+        return {"written": scores.tolist()}
+    if applied.kind == "likelihood":
+        return {"nats_per_symbol": scores}
     if applied.kind == "count":
         return {"expected_count": scores}
     if applied.kind == "time_to_event":

@@ -47,10 +47,12 @@ def declared(task: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(name, str):
         raise ConfigError("setting 'task'", wanted="a table with the key 'name'")
     values = tasks.declaration(name, **changes)
-    if values.get("kind") == "signal":
-        raise ConfigError(
-            f"task {name}",
-            got="a task on signals, whose samples hold nothing but their own window",
-            wanted="a task on events",
-        )
+    kinds = {
+        "signal": "a task on signals, whose samples hold nothing but their own window",
+        "text": "a task on texts, which have no history",
+        "stream": "a task on one long text",
+        "pairs": "a task on pairs of texts",
+    }
+    if values.get("kind") in kinds:
+        raise ConfigError(f"task {name}", got=kinds[values["kind"]], wanted="a task on events")
     return values

@@ -15,9 +15,11 @@ from typing import Any
 from torch import nn
 
 from sequela.errors import ConfigError, nearest
+from sequela.recipes.char_lm import CharLM
 from sequela.recipes.conv_rnn import ConvRNN
 from sequela.recipes.dipole import Dipole
 from sequela.recipes.doctor_ai import DoctorAI
+from sequela.recipes.forecaster import Forecaster
 from sequela.recipes.gru_d import GRUD
 from sequela.recipes.leap import LEAP
 from sequela.recipes.lstm_deep_supervision import LSTMDeepSupervision
@@ -27,7 +29,9 @@ from sequela.recipes.neuroner import NeuroNER
 from sequela.recipes.onset_gru import OnsetGRU
 from sequela.recipes.retain import Retain
 from sequela.recipes.seizure_bilstm import SeizureBiLSTM
+from sequela.recipes.seq2seq_attention import Seq2SeqAttention
 from sequela.recipes.t_lstm import TLSTM
+from sequela.recipes.text_classifier import TextClassifier
 from sequela.recipes.values_gru import ValuesGRU
 
 __all__ = [
@@ -35,15 +39,19 @@ __all__ = [
     "LEAP",
     "MLP",
     "TLSTM",
+    "CharLM",
     "ConvRNN",
     "Dipole",
     "DoctorAI",
+    "Forecaster",
     "LSTMDeepSupervision",
     "Members",
     "NeuroNER",
     "OnsetGRU",
     "Retain",
     "SeizureBiLSTM",
+    "Seq2SeqAttention",
+    "TextClassifier",
     "ValuesGRU",
     "arguments",
     "build",
@@ -53,9 +61,11 @@ __all__ = [
 ]
 
 _RECIPES: dict[str, type[nn.Module]] = {
+    "char_lm": CharLM,
     "conv_rnn": ConvRNN,
     "dipole": Dipole,
     "doctor_ai": DoctorAI,
+    "forecaster": Forecaster,
     "gru_d": GRUD,
     "leap": LEAP,
     "lstm_deep_supervision": LSTMDeepSupervision,
@@ -64,7 +74,9 @@ _RECIPES: dict[str, type[nn.Module]] = {
     "onset_gru": OnsetGRU,
     "retain": Retain,
     "seizure_bilstm": SeizureBiLSTM,
+    "seq2seq_attention": Seq2SeqAttention,
     "t_lstm": TLSTM,
+    "text_classifier": TextClassifier,
     "values_gru": ValuesGRU,
 }
 #: Recipes without an argument ``answer`` that answer no classes, but sets of labels.
@@ -74,6 +86,8 @@ _OF_TOKENS = ("neuroner",)
 #: Those that can be asked after any step, and see nothing later than it.
 _FORWARD = ("gru_d", "onset_gru", "t_lstm", "values_gru")
 _MOST_MEMBERS = 100
+#: Those whose answer is how probable they find what they read.
+_OF_LIKELIHOOD = ("char_lm", "seq2seq_attention")
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -101,7 +115,7 @@ def outcomes(name: str) -> tuple[str, ...]:
     """What a recipe answers, see :data:`sequela.recipes.answers.AnswerName`.
 
     The choices of its argument ``answer``; "multilabel" for sets of labels found one by one; "tags"
-    for those of tokens; else "classes".
+    for those of tokens; "likelihood" for how probable the data themselves are; else "classes".
 
     Raises:
         ConfigError: an unknown name.
@@ -111,6 +125,8 @@ def outcomes(name: str) -> tuple[str, ...]:
         return typing.get_args(typing.get_type_hints(recipe.__init__)["answer"])
     if name in _OF_TOKENS:
         return ("tags",)
+    if name in _OF_LIKELIHOOD:
+        return ("likelihood",)
     return ("multilabel",) if name in _OF_SETS else ("classes",)
 
 
@@ -166,7 +182,8 @@ def build(name: str, **values: Any) -> nn.Module:
     recipe = _recipe(name)
     parameters = arguments(name)
     members = values.pop("members", 1)
-    most = 1 if name in _OF_SETS + _OF_TOKENS else _MOST_MEMBERS
+    alone = _OF_SETS + _OF_TOKENS + _OF_LIKELIHOOD
+    most = 1 if name in alone else _MOST_MEMBERS
     if type(members) is not int or not 1 <= members <= most:
         where = f"argument 'members' of recipe '{name}'"
         raise ConfigError(where, got=repr(members)[:80], wanted=f"a whole number from 1 to {most}")

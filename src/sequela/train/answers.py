@@ -27,12 +27,12 @@ def answers(outputs: np.ndarray, kind: str = "auto", shift: Sequence[float] = ()
     Returns:
         Probabilities ``[n]`` (yes/no) or ``[n, C]`` (classes, labels); the expected count ``[n]``;
         the probability ``[n, K]`` of no event by the end of each interval; quantiles
-        ``[n, H, Q]``; numbers as they are (regression).
+        ``[n, H, Q]``; numbers as they are (regression, likelihood).
     """
     if kind in ("auto", "binary", "multiclass"):
         return probabilities(outputs, shift)
     found = np.asarray(outputs, np.float64)
-    if kind in ("regression", "quantile"):
+    if kind in ("regression", "quantile", "likelihood"):
         return found
     if kind == "count":
         mean = found[:, 0] + (shift[0] if len(shift) else 0.0)

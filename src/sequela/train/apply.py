@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 from sequela import bundle, evaluate
 from sequela.batches.running import read_once
 from sequela.errors import BundleError, DataError, LabelError
-from sequela.train import from_signals, new_data
+from sequela.train import from_pairs, from_signals, from_streams, from_texts, new_data
 from sequela.train.outcomes import Outcome
 from sequela.train.predict import predict
 from sequela.train.prepared import groups_digest
@@ -30,7 +31,8 @@ class Applied:
         target: labels ``[n]`` as whole numbers, or as :func:`sequela.evaluate.evaluate_outcome`
             takes them; None where the outcome is not known.
         groups: the patient or recording of each row.
-        keys: ``subject_id`` and ``prediction_time`` (events), or ``recording`` (signals).
+        keys: ``subject_id`` and ``prediction_time`` (events), ``recording`` (signals) or ``text``
+            (the ids of texts).
         threshold: the operating point chosen in training, or None.
         same_data: the groups are those the model was made from, training part included.
         warnings: what the reader of the scores must know.
@@ -87,11 +89,24 @@ def apply(
     loaded = bundle.load(model)
     preparation = loaded.preparation
     outcome = new_data.outcome_of(preparation, Outcome(loaded.kind, tuple(loaded.classes)))
+    answer = partial(predict, logit_shift=loaded.logit_shift, kind=loaded.kind)
     if preparation.get("kind") == "signals":
         samples, signals = from_signals.samples_for(preparation, data)
         keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
         warnings = []
         truth = None if signals.label is None else samples.target
+    elif preparation.get("kind") == "texts":
+        samples, texts, labelled = from_texts.samples_for(preparation, data)
+        keys, ages, sexes = pl.DataFrame({"text": [one.id for one in texts]}), None, None
+        warnings = []
+        truth = samples.target if labelled else None
+    elif preparation.get("kind") == "stream":
+        samples, keys = from_streams.samples_for(preparation, data)
+        truth, ages, sexes, warnings = samples.target, None, None, []
+    elif preparation.get("kind") == "pairs":
+        samples, pairs, truth, writer = from_pairs.samples_for(preparation, data)
+        keys, ages, sexes = pl.DataFrame({"text": [one.id for one in pairs]}), None, None
+        warnings, answer = [], partial(from_pairs.written, writer)
     elif preparation.get("kind") == "events":
         samples, found, warnings = new_data.samples_for(
             preparation, data, labels, known_outcome=known_outcome
@@ -108,11 +123,7 @@ def apply(
         raise LabelError(f"data set {data}", got="no labels", wanted="labels to judge the model by")
     return Applied(
         outcome=outcome,
-        scores=outcome.restored(
-            predict(
-                loaded.model, read_once(samples), logit_shift=loaded.logit_shift, kind=loaded.kind
-            )
-        ),
+        scores=outcome.restored(answer(loaded.model, read_once(samples))),
         target=None if truth is None else outcome.labels(truth),
         groups=samples.groups,
         keys=keys,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sequela.errors import ConfigError
 from sequela.experiments import Experiment
 from sequela.lock import locked
 from sequela.settings import checked
-from sequela.train import from_events, from_signals
+from sequela.train import from_events, from_pairs, from_signals, from_streams, from_texts
 from sequela.train.deterministic import limited_threads
 from sequela.train.devices import check_devices
 from sequela.train.fingerprint import samples_digest
@@ -59,7 +60,13 @@ def prepare(experiment: Experiment) -> Prepared:
             todo=f"Write: sequela train {experiment.name} data=PATH",
         )
     kind = tasks.declaration(experiment.task["name"]).get("kind")
-    return (from_signals if kind == "signal" else from_events).prepare(experiment)
+    rooms: dict[str, Any] = {
+        "pairs": from_pairs,
+        "signal": from_signals,
+        "stream": from_streams,
+        "text": from_texts,
+    }
+    return rooms.get(str(kind), from_events).prepare(experiment)
 
 
 def _model_arguments(experiment: Experiment, sizes: dict[str, Any]) -> dict[str, Any]:
@@ -284,9 +291,8 @@ def _train(
         raise
     outcome = prepared.asked
     said = {"logit_shift": history.logit_shift, "kind": outcome.loss}
-    risks = [
-        outcome.restored(predict(model, parts[name], **said)) for name in ("tuning", "held_out")
-    ]
+    answer = prepared.answer or partial(predict, **said)
+    risks = [outcome.restored(answer(model, parts[name])) for name in ("tuning", "held_out")]
     title = experiment.model.get("title", experiment.model["recipe"])
     return history, evaluate.Scores(title, risks[0], risks[1], decided=_decided(model, experiment))
 

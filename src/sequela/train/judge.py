@@ -101,14 +101,26 @@ def write_scores(path: Path, prepared: Prepared, model: evaluate.Scores, seed: i
             "part": [name] * len(order),
             # Numbered by first appearance in the shuffled file, not in the order of the ids.
             "group": np.argsort(np.argsort(first[1]))[first[2]],
-            **_numbered("label", prepared.labels(name)[order]),
-            **_numbered("score", scores[order]),
+            **_judged(prepared, name, scores, order),
         }
         columns |= _person(part, order)
         frames.append(pl.DataFrame(columns))
     buffer = io.BytesIO()
     pl.concat(frames, how="vertical_relaxed").write_parquet(buffer)
     atomic_write(path, buffer.getvalue())
+
+
+def _judged(
+    prepared: Prepared, name: str, scores: np.ndarray, order: np.ndarray
+) -> dict[str, np.ndarray]:
+    labels = prepared.labels(name)[order]
+    if prepared.kind == "written":  # no text leaves its source
+        rows = [
+            evaluate.WrittenMetrics(*pair)
+            for pair in zip(labels[:, None], scores[order][:, None], strict=True)
+        ]
+        return {"chrf": np.array([row(np.ones((1, 1)))["chrf"][0] for row in rows])}
+    return {**_numbered("label", labels), **_numbered("score", scores[order])}
 
 
 def _numbered(name: str, values: np.ndarray) -> dict[str, np.ndarray]:

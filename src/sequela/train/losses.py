@@ -24,8 +24,8 @@ class Objective:
     """What the model is to predict.
 
     Args:
-        kind: "binary", "multiclass", "regression", "multilabel", "count", "time_to_event" or
-            "quantile".
+        kind: "binary", "multiclass", "regression", "multilabel", "count", "time_to_event",
+            "quantile" or "likelihood" (the model's answer is its loss).
         shares: the share of each class in the training part; empty where there are no classes.
         weights: what the loss of a training sample of each class counts, 1 on average over the
             training part; empty when all count 1.
@@ -173,6 +173,8 @@ def objective(
             got=f"'{balance}'",
             wanted="'none' for numbers" if kind == "regression" else f"'none' for a {kind} target",
         )
+    if kind == "likelihood":
+        return Objective(kind, (), (), 0.0)
     if kind in (*CLASSES, "regression"):
         return _of_classes(train, tuning, kind, balance, label_smoothing)
     checked = _checked_outcome(train, kind, "training")
@@ -247,6 +249,8 @@ def sample_losses(output: Tensor, target: Tensor, aim: Objective, *, smooth: boo
     output = output.float() if output.dtype in (torch.float16, torch.bfloat16) else output
     if aim.kind in CLASSES:
         return _class_losses(output, target, aim, smooth)
+    if aim.kind == "likelihood":
+        return output
     target = target.to(output.dtype)
     if aim.kind == "regression":
         return functional.mse_loss(output, target, reduction="none")

@@ -52,8 +52,9 @@ class Outcome:
     """What is predicted.
 
     Args:
-        kind: "binary", "multiclass", "multilabel", "sets" (of codes), "count", "time_to_event" or
-            "quantile" (one or more numbers).
+        kind: "binary", "multiclass", "multilabel", "sets" (of codes), "count", "time_to_event",
+            "quantile" (one or more numbers), "likelihood" (of what is read itself) or "written"
+            (a text).
         names: of the classes, labels, codes, intervals or numbers.
         unit: of a time or number; "" for none.
         levels: of quantiles.
@@ -73,7 +74,7 @@ class Outcome:
     @property
     def loss(self) -> str:
         """The kind as the training loop knows it."""
-        return "multilabel" if self.kind == _SETS else self.kind
+        return {_SETS: "multilabel", "written": "likelihood"}.get(self.kind, self.kind)
 
     @property
     def about(self) -> About:
@@ -85,6 +86,8 @@ class Outcome:
         """The arguments of a recipe that it decides."""
         if self.kind in CLASS_KINDS:
             return {"classes": len(self.names)}
+        if self.loss == "likelihood":
+            return {"answer": self.loss}
         sizes = {"classes": max(len(self.names), 1), "answer": self.loss}
         return {**sizes, "quantiles": len(self.levels)} if self.levels else sizes
 
@@ -130,7 +133,7 @@ class Outcome:
             return truth.astype(np.int64)
         if self.kind == "time_to_event":
             return np.stack([truth[:, 0], truth[:, 1] == 1], axis=1)
-        return truth.astype(np.float64)
+        return truth if self.kind == "written" else truth.astype(np.float64)
 
     def _members(self, truth: pl.Series) -> np.ndarray:
         known = pl.DataFrame({"code": self.names, "place": range(len(self.names))})
@@ -166,6 +169,10 @@ class Outcome:
         if self.kind == "multiclass":
             numbers = np.asarray(truth).astype(np.int64)
             return {"class_counts": np.bincount(numbers, minlength=len(self.names)).tolist()}
+        if self.kind == "likelihood":
+            return {"facts": {"symbols asked for": int(np.asarray(truth).sum())}}
+        if self.kind == "written":
+            return {"facts": {"texts beside them": sum(map(len, truth))}}
         if isinstance(truth, pl.Series):
             mean = truth.list.len().mean() if len(truth) else None
             return {"facts": {"codes of a set": mean}}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
+from torch import nn
 
 from sequela.batches import Samples
 from sequela.errors import CohortError
@@ -24,7 +25,8 @@ class PreparedPart:
 
     Args:
         samples: what the model reads.
-        features: float ``[n, K]``, what the baselines read; NaN where unknown.
+        features: float ``[n, K]``, what the baselines read; NaN where unknown. Of texts ``[n]``,
+            the texts themselves.
         ages: years at prediction ``[n]``, or None.
         sexes: ``[n]``, or None.
         best_possible: the true risk ``[n]``, or chances of codes ``[n, C]``, of simulated data.
@@ -68,6 +70,8 @@ class Prepared:
         notes: what a reader should know of the data.
         outcome: what is predicted; None for ``classes``.
         interactions: bool ``[C, C]``, which codes of a set do not go together; None for no list.
+        more_sizes: further constructor arguments of a recipe that the data decide.
+        answer: what a model says of samples, where that is no answer to :func:`predict`.
     """
 
     parts: Mapping[str, PreparedPart]
@@ -80,6 +84,8 @@ class Prepared:
     notes: tuple[str, ...] = field(default_factory=tuple)
     outcome: Outcome | None = None
     interactions: np.ndarray | None = None
+    more_sizes: Mapping[str, Any] = field(default_factory=dict)
+    answer: Callable[[nn.Module, Samples], np.ndarray] | None = None
 
     @property
     def asked(self) -> Outcome:
@@ -107,6 +113,7 @@ class Prepared:
             "static_size": samples.static_size,
             "vocabulary_size": samples.vocabulary_size,
             **self.asked.sizes,
+            **self.more_sizes,
         }
 
     def part_counts(self) -> dict[str, dict[str, Any]]:

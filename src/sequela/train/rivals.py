@@ -21,13 +21,16 @@ def fit_baselines(prepared: Prepared, seed: int) -> list[evaluate.Scores]:
         seed: the run's seed.
     """
     if prepared.kind in CLASS_KINDS:
-        return _of_classes(prepared, seed)
+        texts = prepared.preparation["kind"] == "texts"
+        return _of_texts(prepared) if texts else _of_classes(prepared, seed)
     rivals = {
         "multilabel": _of_labels,
         "sets": _of_sets,
         "count": _of_counts,
         "time_to_event": _of_times,
         "quantile": _of_numbers,
+        "likelihood": _of_streams,
+        "written": _of_pairs,
     }[prepared.kind](prepared, seed)
     return [*_said(prepared, rivals), *_naive(prepared)]
 
@@ -67,6 +70,17 @@ def _of_classes(prepared: Prepared, seed: int) -> list[evaluate.Scores]:
         ]
         scores.append(evaluate.Scores(rival.name, risks[0], risks[1], "baseline"))
     return scores
+
+
+def _of_texts(prepared: Prepared) -> list[evaluate.Scores]:
+    train, tuning = (prepared.parts[name] for name in ("train", "tuning"))
+    given = (train.features, train.target, tuning.features, tuning.target)
+    rivals = [
+        evaluate.majority(train.target, len(prepared.classes)),
+        evaluate.text_regression(*given, unit="words"),
+        evaluate.text_regression(*given, unit="letters"),
+    ]
+    return _said(prepared, rivals)
 
 
 def _given(prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -119,6 +133,17 @@ def _of_numbers(prepared: Prepared, seed: int) -> list[evaluate.Baseline | None]
         evaluate.ridge_numbers(*given, levels),
         evaluate.boosted_numbers(*given, levels, seed=seed),
     ]
+
+
+def _of_streams(prepared: Prepared, seed: int) -> list[evaluate.Baseline | None]:
+    train, tuning = (prepared.parts[name] for name in ("train", "tuning"))
+    symbols = train.samples.vocabulary_size - 1
+    return [evaluate.symbol_counts(train.features, tuning.features, symbols)]
+
+
+def _of_pairs(prepared: Prepared, seed: int) -> list[evaluate.Baseline | None]:
+    train = prepared.parts["train"]
+    return [evaluate.nearest_text(train.features, [some[0] for some in prepared.labels("train")])]
 
 
 def _naive(prepared: Prepared) -> list[evaluate.Scores]:

@@ -44,7 +44,7 @@ class TrainingSettings(BaseModel):
         kind: what the target is: yes/no, classes or a number. "auto" reads it from the type of the
             target: bool is yes/no, integers are classes, floats are yes/no when they are only 0
             and 1 and numbers otherwise; of two dimensions bool is labels, floats are quantiles. A
-            count and a time to event have to be named.
+            count, a time to event and a likelihood have to be named.
         quantiles: the levels of the kind "quantile", rising, the median among them: it is the
             forecast, the others its interval.
         checkpoint_every_steps: a checkpoint each so many steps, beside the one of every epoch.
@@ -92,6 +92,7 @@ class TrainingSettings(BaseModel):
         "count",
         "time_to_event",
         "quantile",
+        "likelihood",
     ] = "auto"
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
     checkpoint_every_steps: int | None = Field(None, ge=1)

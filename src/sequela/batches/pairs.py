@@ -1,0 +1,114 @@
+"""From texts that are to be written to numbers of tokens, and back.
+
+A token is a word, a number or a sign as :func:`sequela.notes.tokenised` has it, with the mark
+``▁`` before it where a blank stood (Kudo and Richardson, EMNLP 2018), or a single character. So a
+text comes back from its tokens as it was, but for which blanks, and how many, stood there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from sequela.batches.notes import frequent
+from sequela.errors import BundleError, ConfigError
+from sequela.notes.tokens import tokenised
+
+__all__ = ["TargetEncoder", "TargetUnit"]
+
+#: What a token of a text that is to be written is.
+TargetUnit = Literal["words", "characters"]
+
+_BLANK, _UNKNOWN = "▁", "\ufffd"
+
+
+class TargetEncoder:
+    """Numbers for the tokens of texts that are to be written; 0 is the unknown one.
+
+    Args:
+        unit: "words" or "characters".
+        tokens: the known ones; numbers from 1.
+
+    Raises:
+        ConfigError: an unknown unit, or a token that comes twice.
+    """
+
+    def __init__(self, unit: TargetUnit, tokens: Sequence[str]) -> None:
+        if unit not in get_args(TargetUnit) or len(set(tokens)) < len(tokens):
+            raise ConfigError("tokens to write", got="an unknown unit, or one that comes twice")
+        self.unit: TargetUnit = unit
+        self.tokens = tuple(tokens)
+        self._numbers = {one: number for number, one in enumerate(self.tokens, 1)}
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], unit: TargetUnit, min_texts: int) -> TargetEncoder:
+        """The tokens of enough texts, the most frequent first.
+
+        Args:
+            texts: of the TRAINING part only.
+            unit: see the class.
+            min_texts: what stands in fewer is unknown.
+        """
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(set(_tokens(text, unit)))
+        return cls(unit, frequent(counts, min_texts))
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are, the unknown one included."""
+        return 1 + len(self.tokens)
+
+    def encode(self, texts: Sequence[str], most: int) -> np.ndarray:
+        """int64 ``[n, T]``, at most ``most`` tokens of each text, -1 behind its end."""
+        found = [
+            [self._numbers.get(one, 0) for one in _tokens(text, self.unit)[:most]] for text in texts
+        ]
+        result = np.full((len(found), max(map(len, found), default=0)), -1, dtype=np.int64)
+        for row, numbers in zip(result, found, strict=True):
+            row[: len(numbers)] = numbers
+        return result
+
+    def text(self, numbers: Iterable[int]) -> str:
+        """The text of tokens, up to the first -1; the unknown one is U+FFFD."""
+        shown = (_UNKNOWN, *self.tokens)
+        found = []
+        for number in numbers:
+            if number < 0:
+                break
+            found.append(shown[number])
+        joined = "".join(found)
+        return joined.replace(_BLANK, " ").strip() if self.unit == "words" else joined
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold; :meth:`from_dict` reads it."""
+        return {"unit": self.unit, "tokens": list(self.tokens)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> TargetEncoder:
+        """The encoder of :meth:`to_dict`.
+
+        Raises:
+            BundleError: a part is missing, of the wrong type, or no part of an encoder.
+        """
+        tokens = content.get("tokens")
+        if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
+            raise BundleError("the encoder of targets", got="no list of texts")
+        try:
+            return cls(content.get("unit"), tokens)  # type: ignore[arg-type]
+        except ConfigError as error:
+            raise BundleError("the encoder of targets", got=str(error)) from None
+
+
+def _tokens(text: str, unit: TargetUnit) -> list[str]:
+    if unit == "characters":
+        return list(text)
+    found, end = [], 0
+    for start, stop in tokenised(text):
+        blank = start > end and bool(found)
+        found.append((_BLANK if blank else "") + text[start:stop])
+        end = stop
+    return found

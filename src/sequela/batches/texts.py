@@ -1,0 +1,182 @@
+"""From whole texts to samples: a step for each word or character, its numbers as codes.
+
+The encoder is fitted on training texts alone and is plain lists. Number 0 is what is not known.
+A word is looked up in small letters and with 0 for every digit (:func:`word_form`); with ``pieces``
+its step also has the numbers of its pieces, ``<he hea ear art rt>`` for ``heart``, so that a word
+that was never seen is told by what it is made of (Bojanowski et al., TACL 5 (2017) 135).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from sequela.batches.notes import frequent, word_form
+from sequela.batches.samples import RaggedSamples
+from sequela.errors import BundleError, ConfigError
+from sequela.notes.tokens import tokenised
+
+__all__ = ["TextEncoder", "TextEncoding"]
+
+_LENGTHS = (3, 4, 5)
+
+
+class TextEncoding(BaseModel):
+    """How texts become steps; the table ``encoding`` of an experiment on texts.
+
+    Args:
+        unit: a step is one of "words" (tokens) or "characters".
+        min_texts: words, pieces and characters of fewer training texts are unknown; 11 is the usual
+            smallest cell that may be published about patients, and less is for open data alone.
+        pieces: of words too, see the head of this file.
+        longest: steps of a text that are read; the rest is left out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unit: Literal["words", "characters"] = "words"
+    min_texts: int = Field(11, ge=1)
+    pieces: bool = False
+    longest: int = Field(1000, ge=1)
+
+
+class TextEncoder:
+    """Numbers for words, pieces and characters.
+
+    Args:
+        encoding: how it was fitted.
+        units: the known words or characters; numbers from 1.
+        pieces: the known pieces of words; numbers behind those of the units.
+
+    Raises:
+        ConfigError: one comes twice.
+    """
+
+    def __init__(
+        self, encoding: TextEncoding, units: Sequence[str], pieces: Sequence[str] = ()
+    ) -> None:
+        self.encoding, self.units, self.pieces = encoding, tuple(units), tuple(pieces)
+        for known in (self.units, self.pieces):
+            if len(set(known)) < len(known):
+                raise ConfigError("the units of an encoder of texts", got="one that comes twice")
+        self._units = {one: number for number, one in enumerate(self.units, 1)}
+        self._pieces = {one: number for number, one in enumerate(self.pieces, 1 + len(self.units))}
+        self._seen: dict[str, list[int]] = {}
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], encoding: TextEncoding | None = None) -> TextEncoder:
+        """The units of enough texts, the most frequent first.
+
+        Args:
+            texts: TRAINING texts only.
+            encoding: the defaults of :class:`TextEncoding` when None.
+        """
+        encoding = encoding or TextEncoding()
+        if encoding.pieces and encoding.unit != "words":
+            raise ConfigError("encoding.pieces", got=f"unit {encoding.unit}", wanted="words")
+        units: Counter[str] = Counter()
+        pieces: Counter[str] = Counter()
+        for text in texts:
+            found = set(_units(text, encoding))
+            units.update(found)
+            if encoding.pieces:
+                pieces.update({piece for word in found for piece in _pieces(word)})
+        return cls(
+            encoding, *(frequent(counted, encoding.min_texts) for counted in (units, pieces))
+        )
+
+    @property
+    def size(self) -> int:
+        """V, the number of codes, the unknown one included."""
+        return 1 + len(self.units) + len(self.pieces)
+
+    def encode(
+        self,
+        texts: Iterable[str],
+        target: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+    ) -> RaggedSamples:
+        """The samples of texts; a step has no features beside its codes.
+
+        Args:
+            texts: n of them.
+            target: [n], or None for prediction.
+            groups: [n], or None: each text its own.
+        """
+        codes: list[int] = []
+        counts: list[int] = []
+        ends = [0]
+        for text in texts:
+            for unit in _units(text, self.encoding):
+                found = self._codes(unit)
+                codes += found
+                counts.append(len(found))
+            ends.append(len(counts))
+        return RaggedSamples.from_flat(
+            np.zeros((len(counts), 0), np.float32),
+            np.array(ends),
+            target=target,
+            groups=groups,
+            codes=np.array(codes, dtype=np.int32),
+            code_offsets=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
+            vocabulary_size=self.size,
+        )
+
+    def unknown(self, texts: Iterable[str]) -> float:
+        """The share of the units of texts that are not known."""
+        found = [unit in self._units for text in texts for unit in _units(text, self.encoding)]
+        return 1 - sum(found) / len(found) if found else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold; :meth:`from_dict` reads it."""
+        return {
+            "encoding": self.encoding.model_dump(mode="json"),
+            "units": list(self.units),
+            "pieces": list(self.pieces),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> TextEncoder:
+        """The encoder of :meth:`to_dict`.
+
+        Raises:
+            BundleError: a part is missing, of the wrong type, or no part of an encoder.
+        """
+        lists = [content.get(name) for name in ("units", "pieces")]
+        for part in lists:
+            if not isinstance(part, list) or not all(isinstance(one, str) for one in part):
+                raise BundleError("the encoder of texts", got="no list of texts")
+        try:
+            return cls(TextEncoding.model_validate(content.get("encoding")), *lists)  # type: ignore[arg-type]
+        except ValueError:
+            raise BundleError("the encoder of texts", got="a damaged part") from None
+
+    def _codes(self, unit: str) -> list[int]:
+        found = self._seen.get(unit)
+        if found is None:
+            found = [self._units.get(unit, 0)]
+            if self.pieces:
+                found += [self._pieces[one] for one in _pieces(unit) if one in self._pieces]
+            self._seen[unit] = found
+        return found
+
+
+def _units(text: str, encoding: TextEncoding) -> list[str]:
+    if encoding.unit == "characters":
+        return list(text[: encoding.longest])
+    places = tokenised(text)[: encoding.longest]
+    return [word_form(text[start:end]) for start, end in places]
+
+
+def _pieces(word: str) -> list[str]:
+    marked = f"<{word}>"
+    return [
+        marked[start : start + length]
+        for length in _LENGTHS
+        for start in range(len(marked) - length + 1)
+        if length < len(marked)
+    ]
