@@ -61,9 +61,16 @@ LEADING = {
     "count": ("deviance", "mae"),
     "time_to_event": ("harrell", "integrated_brier"),
     "quantile": ("pinball", "mae"),
+    "likelihood": ("nats", "bits"),
+    "written": ("chrf", "exact"),
 }
 #: Measures of which less is better.
-LOWER = frozenset({"brier", "deviance", "integrated_brier", "mae", "pinball", "calibration_error"})
+LOWER = frozenset(
+    {
+        *("bits", "brier", "calibration_error", "deviance", "integrated_brier", "mae", "nats"),
+        "pinball",
+    }
+)
 _ENDS = ("value", "low", "high")
 
 

@@ -40,6 +40,11 @@ _ABBREVIATIONS = {
     "harrell": "concordance",
     "integrated_brier": "integrated Brier score",
     "r2": "R²",
+    "nats": "nats per symbol",
+    "bits": "bits per symbol",
+    "chrf": "chrF",
+    "bleu": "BLEU",
+    "exact": "exact matches",
 }
 _WHY = "Where a simple rival is above the recurrent model, and why"
 _HEAD = """# Results of the experiments

@@ -99,14 +99,7 @@ def prepare(experiment: Experiment) -> Prepared:
     settings = checked(PairEncoding, experiment.encoding, "encoding")
     found = read(experiment.source, experiment.reading, experiment.data, PairSet)
     pairs = list({(one.text, one.other): one for one in found}.values())
-    # A first text of several parts is judged, not learnt from.
-    judged = {text_key(one.text): one.part for one in pairs if one.part not in (None, PARTS[0])}
-    keys = np.array([text_key(one.text) for one in pairs], dtype=np.str_)
-    given = [judged.get(str(key), one.part) for key, one in zip(keys, pairs, strict=True)]
-    part_of, said = split_texts(given, keys, None, experiment.split, experiment.seed)
-    of_part = {name: [pairs[k] for k in np.flatnonzero(part_of == name)] for name in PARTS}
-    if not all(of_part.values()):
-        raise DataError("the pairs", got=f"{len(pairs)}, too few for three parts")
+    of_part, said = _dealt(pairs, experiment)
     learnt = of_part[PARTS[0]]
     reader = TextEncoder.fit((one.text for one in learnt), settings.read)
     writer = TargetEncoder.fit(
@@ -133,16 +126,8 @@ def prepare(experiment: Experiment) -> Prepared:
             "outcome": Outcome(_KIND).to_dict(),
         },
         cohort={
-            "description": f"{len(pairs):,} pairs of {len(set(keys)):,} different first texts. "
-            f"{declaration.description}",
-            "attrition": [
-                {"step": "pairs in the files", "subjects": len(found), "excluded": 0},
-                {
-                    "step": "each pair once",
-                    "subjects": len(pairs),
-                    "excluded": len(found) - len(pairs),
-                },
-            ],
+            "description": f"{len(pairs):,} pairs of texts. {declaration.description}",
+            "attrition": _attrition(len(found), len(pairs)),
         },
         notes=(
             *said,
@@ -152,6 +137,28 @@ def prepare(experiment: Experiment) -> Prepared:
         more_sizes={"tokens": writer.size, "most": settings.most},
         answer=partial(written, writer),
     )
+
+
+def _dealt(
+    pairs: list[TextPair], experiment: Experiment
+) -> tuple[dict[str, list[TextPair]], tuple[str, ...]]:
+    """The pairs of each part, and what must be said of them."""
+    # A first text of several parts is judged, not learnt from.
+    judged = {text_key(one.text): one.part for one in pairs if one.part not in (None, PARTS[0])}
+    keys = np.array([text_key(one.text) for one in pairs], dtype=np.str_)
+    given = [judged.get(str(key), one.part) for key, one in zip(keys, pairs, strict=True)]
+    part_of, said = split_texts(given, keys, None, experiment.split, experiment.seed)
+    of_part = {name: [pairs[k] for k in np.flatnonzero(part_of == name)] for name in PARTS}
+    if not all(of_part.values()):
+        raise DataError("the pairs", got=f"{len(pairs)}, too few for three parts")
+    return of_part, said
+
+
+def _attrition(read: int, kept: int) -> list[dict[str, Any]]:
+    return [
+        {"step": "pairs in the files", "subjects": read, "excluded": 0},
+        {"step": "each pair once", "subjects": kept, "excluded": read - kept},
+    ]
 
 
 def _part(
