@@ -85,8 +85,8 @@ TASKS = {
     ),
     "mortality": Task(
         "In-hospital mortality",
-        "PhysioNet 2012, 4,000 stays, values of 48 hours on a grid of two hours, 8 epochs",
-        ("split.source=assign", "encoding.grid=2h", "training.epochs=8"),
+        "PhysioNet 2012, 4,000 stays, values of 48 hours on a grid of four hours, 8 epochs",
+        ("split.source=assign", "encoding.grid=4h", "training.epochs=8"),
         {"hidden_size": 64, "input_dropout": 0.2, "dropout": 0.3},
         path="physionet2012",
     ),
