@@ -109,6 +109,17 @@ DATE since last <October>
 DATE on the <23rd>
 DATE born in <1950>
 DATE at <Christmas>
+DATE since last <October>. Then
+DATE in <Sept.> he
+DATE on <July twenty ninth two thousand four> when
+DATE <April seventh>, he
+DATE on <February seven two thousand and five>,
+DATE <January eighth, nineteen ninety five>.
+DATE the <seventh of August in two thousand and one>?
+DATE on <July thirty first oh eight>
+DATE about <June of two thousand eight>.
+DATE <May first> of
+DATE <March two thousand and seven>
 AGE <92> year old
 AGE <101>-year-old
 AGE <92>yo man
@@ -144,6 +155,7 @@ IDNUM WBC 12.5, platelets 250000, K 4.1234567
 DATE 120/80, 5/5 strength, 1/2 tablet, 13/45, 7.5, 3/4 of it
 DATE 31/31/2012 and 2012-13-45 and 99/99/99
 DATE grade 4 may be, they march on, in 2012, 1990s, on Monday, at 10:30
+DATE it may first be seen, twenty may come, one march, second opinion, two thousand ml
 DATE strength 4/5 in all, on 3/6 systolic murmur, since 1/2 tablet
 AGE 89 year old, 92 mg, 45yo, age 130, 95 years ago, 90 %
 ZIP 02139 and IN 12345.5 and MA 00012 and OK 123456

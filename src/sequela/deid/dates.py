@@ -22,9 +22,26 @@ MONTHS = (
 )
 _MONTH = (
     r"(?P<n>january|february|march|april|may|june|july|august|september|october|november|december"
-    r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)(?![a-z])\.?"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)(?![a-z])"
+    # The point of an abbreviation, not the end of a sentence.
+    r"(?:(?<=sept)\.|(?<![a-z]{4})(?<!may)\.)?"
 )
 _YEAR = r"(?P<y>(?:19|20)[0-9]{2}|'[0-9]{2})(?![0-9])"
+_ONES = "one|two|three|four|five|six|seven|eight|nine"
+_TEENS = "ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_BELOW_100 = rf"(?:(?:{_TENS})(?:[\s-](?:{_ONES}))?|{_TEENS}|{_ONES})"
+_FIRSTS = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth"
+# Dictated and spoken: "twenty second", "nineteen ninety five", "two thousand and four", "oh eight".
+_DAY_WORDS = (
+    rf"(?:(?:twenty|thirty)[\s-](?:{_FIRSTS}|{_ONES})|{_FIRSTS}|tenth|eleventh|twelfth"
+    rf"|(?:thir|four|fif|six|seven|eigh|nine)teenth|twentieth|thirtieth|twenty|thirty|{_TEENS}|{_ONES})"
+)
+_YEAR_WORDS = (
+    rf"(?:(?:two thousand|twenty[\s-]hundred)(?:,?\s(?:and\s)?{_BELOW_100})?"
+    rf"|(?:nineteen|twenty)[\s-](?:hundred|(?:oh?|zero)[\s-](?:{_ONES})|{_BELOW_100})"
+    rf"|(?:oh?|zero)[\s-](?:{_ONES}))(?![a-z])"
+)
 _ORDINAL = r"(?P<s>st|nd|rd|th)?(?![a-z])"
 
 
@@ -117,6 +134,18 @@ _FORMS = (
     ),
     # March 2012, Mar-12 is read as a day above
     _Form(rf"{_MONTH}(?:,?\s{{0,2}}(?:of\s{{1,2}})?|[-/]){_YEAR}", before=r"(?<![a-z])"),
+    # March fourth, two thousand and twelve; the fourth of March: found, and no more
+    _Form(
+        rf"{_MONTH}\s{{1,2}}(?:the )?(?P<e>{_DAY_WORDS})(?![a-z])"
+        rf"(?:,?\s{{1,2}}(?:of\s)?(?:{_YEAR_WORDS}|{_YEAR}))?",
+        before=r"(?<![a-z])",
+    ),
+    _Form(
+        rf"(?P<e>{_DAY_WORDS})\s{{1,2}}(?:of\s)?{_MONTH}"
+        rf"(?:,?\s{{1,2}}(?:(?:in|of)\s)?(?:{_YEAR_WORDS}|{_YEAR}))?",
+        before=r"(?<![a-z-])",
+    ),
+    _Form(rf"{_MONTH},?\s{{1,2}}(?:of\s)?(?P<e>{_YEAR_WORDS})", before=r"(?<![a-z])"),
     # in March
     _Form(_MONTH, before=r"(?<![a-z])", score=0.7, context=_BEFORE_MONTH),
     # on the 4th
