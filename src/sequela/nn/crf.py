@@ -6,16 +6,18 @@ Lafferty, McCallum, Pereira (ICML 2001). With the emissions ``x_t [K]`` of T ste
     s(y)     = a[y_1] + sum over t of x_t[y_t] + sum over t > 1 of M[y_(t-1), y_t] + b[y_T]
     log P(y) = s(y) - log Z,      Z = sum over all tag sequences y' of exp(s(y'))
 
-Z comes from the forward algorithm in log space, the best tags from Viterbi's, the probability of a
-tag at a step from the forward and the backward algorithm (Rabiner, Proc. IEEE 77 (1989) 257). What
-is not legal has the score minus infinity: it is never found and has probability 0, however the
-emissions lie. Sequences are ragged: a step that is not there is never computed, and a sequence of
-length 0 has one way to be tagged, of probability 1. In inference a sequence's results have the same
-bits whoever else is in the batch, where :mod:`sequela.ops.reduce` says so.
+Z comes from the forward algorithm, the best tags from Viterbi's, the probability of a tag at a step
+from the forward and the backward algorithm (Rabiner, Proc. IEEE 77 (1989) 257): by rescaled
+products (:mod:`sequela.nn.chain`), and in log space for sequences whose emissions lie too far apart
+for these. What is not legal has the score minus infinity: it is never found and has probability 0,
+however the emissions lie. Sequences are ragged: a step that is not there is never computed, and a
+sequence of length 0 has one way to be tagged, of probability 1. In inference a sequence's results
+have the same bits whoever else is in the batch, where :mod:`sequela.ops.reduce` says so.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -23,8 +25,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from sequela.errors import ConfigError, DataError
+from sequela.nn.chain import backwards, forwards, mixing_steps, room, shares, spread, ways
 from sequela.nn.ragged import Ragged, ragged_of
-from sequela.ops.reduce import exp, log_softmax
+from sequela.ops.linear import linear
+from sequela.ops.reduce import exp, log_softmax, row_sum
 
 __all__ = ["CRF", "Legal", "Tagging", "legal_tags"]
 
@@ -97,6 +101,16 @@ def _log_sum(x: Tensor) -> Tensor:
     return torch.where(dead, _NEVER, peak - log_softmax(x).amax(-1))
 
 
+def _log(x: Tensor) -> Tensor:
+    """The logarithm of numbers ``[n]`` that are not negative; no gradient where one is 0."""
+    if not x.requires_grad:
+        # One by one: torch's vectors round differently at the end of an array.
+        found = [math.log(value) if value else _NEVER for value in x.tolist()]
+        return x.new_tensor(found)
+    dead = x == 0
+    return torch.where(dead, _NEVER, torch.where(dead, 1.0, x).log())
+
+
 class CRF(nn.Module):
     """Scores of tags and of their order, and what follows from them.
 
@@ -137,6 +151,8 @@ class CRF(nn.Module):
             self.register_buffer(f"legal_{name}", part.clone(), persistent=False)
             self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-0.1, 0.1)))
         self.tags = tags
+        # Of what is legal; found when it is first asked for, since on "meta" there are no values.
+        self._mixing: list[int | None] = []
 
     def forward(self, emissions: PackedSequence, tags: Tensor) -> Tensor:
         """``log P(y)`` of each sequence, ``[B]`` in the order of the batch; 0 for length 0.
@@ -162,17 +178,25 @@ class CRF(nn.Module):
 
     def log_partition(self, emissions: PackedSequence) -> Tensor:
         """``log Z`` of each sequence, ``[B]``; 0 for length 0."""
-        steps = self._ragged(emissions)
-        alphas = self._alphas(steps.data, emissions.batch_sizes.tolist())
-        return self._total(Ragged(alphas, steps.rows, steps.count))
+        steps, sizes = self._ragged(emissions), emissions.batch_sizes.tolist()
+        far = self._far(steps)
+        if far is None:
+            return self._total(steps, sizes)
+        found = self._total_of_logs(steps, self._alphas(steps.data, sizes))
+        return found if found.requires_grad else torch.where(far, found, self._total(steps, sizes))
 
     def marginals(self, emissions: PackedSequence) -> Tensor:
         """``[N, K]``, the probability of each tag at each step, in packed order."""
-        steps = self._ragged(emissions)
-        sizes = emissions.batch_sizes.tolist()
+        steps, sizes = self._ragged(emissions), emissions.batch_sizes.tolist()
+        far = self._far(steps)
+        if far is None:
+            return self._shares(steps, sizes)
         alphas = self._alphas(steps.data, sizes)
-        totals = self._total(Ragged(alphas, steps.rows, steps.count))
-        return exp(alphas + self._betas(steps.data, sizes) - totals[steps.rows][:, None])
+        totals = self._total_of_logs(steps, alphas)
+        found = exp(alphas + self._betas(steps.data, sizes) - totals[steps.rows][:, None])
+        if found.requires_grad:
+            return found
+        return torch.where(far[steps.rows][:, None], found, self._shares(steps, sizes))
 
     @torch.no_grad()
     def best(self, emissions: PackedSequence) -> Tagging:
@@ -182,16 +206,17 @@ class CRF(nn.Module):
         """
         steps = self._ragged(emissions)
         sizes = emissions.batch_sizes.tolist()
-        tops, pointers = self._tops(steps.data, sizes)
+        tops = self._tops(steps.data, sizes)
+        into, end = self._legal("transitions").T.contiguous(), self._legal("end")
         tags: list[Tensor] = []
         scores: list[Tensor] = []
-        end = self._legal("end")
         for t in reversed(range(len(sizes))):
             alive = sizes[t + 1] if t + 1 < len(sizes) else 0
             score, last = (tops[t][alive:] + end).max(-1)
             scores.append(score)
             if alive:
-                before = pointers[t].gather(1, tags[-1][:, None]).squeeze(1)
+                # Where the best way came from is asked for the tags of that way alone.
+                before = (tops[t][:alive] + into[tags[-1]]).argmax(-1)
                 last = torch.cat([before, last])
             tags.append(last)
         found = steps.data.new_zeros(steps.count)
@@ -235,22 +260,58 @@ class CRF(nn.Module):
             found.append(torch.cat([going, end.expand(size - len(x), -1)]))
         return torch.cat(found[::-1])
 
-    def _tops(self, data: Tensor, sizes: list[int]) -> tuple[list[Tensor], list[Tensor]]:
-        """Of each time: the score of the best way to each tag, and the tag it came from."""
+    def _tops(self, data: Tensor, sizes: list[int]) -> list[Tensor]:
+        """Of each time: the score of the best way to each tag."""
         if not sizes:
-            return [], []
+            return []
         into = self._legal("transitions").T.contiguous()
         each = data.split(sizes)
-        tops, pointers = [self._legal("start") + each[0]], []
+        tops = [self._legal("start") + each[0]]
         for x in each[1:]:
-            score, before = (tops[-1][: len(x), None] + into).max(-1)
-            tops.append(score + x)
-            pointers.append(before)
-        return tops, pointers
+            tops.append((tops[-1][: len(x), None] + into).amax(-1) + x)
+        return tops
 
-    def _total(self, alphas: Ragged) -> Tensor:
-        found = _log_sum(alphas.at("last") + self._legal("end"))
-        return torch.where(alphas.lengths() > 0, found, 0.0)
+    def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self._legal("start"), self._legal("transitions"), self._legal("end")
+
+    def _far(self, steps: Ragged) -> Tensor | None:
+        """Bool ``[B]``, which rows are left to log space; None for none of them."""
+        if not self._mixing:
+            self._mixing.append(mixing_steps(self.legal_transitions))
+        near = spread(steps.data) <= room(*self._scores(), self._mixing[0])
+        if bool(near.all()):
+            return None
+        far = torch.zeros(steps.count, dtype=torch.bool, device=near.device)
+        far[steps.rows[~near]] = True
+        return far
+
+    def _total(self, steps: Ragged, sizes: list[int]) -> Tensor:
+        """``log Z [B]`` by products."""
+        if not sizes:
+            return steps.data.new_zeros(steps.count)
+        chain, x = ways(*self._scores()), steps.data.double()
+        tops = x.detach().amax(1)
+        v, scales = forwards(exp(x - tops[:, None]), sizes, chain)
+        last = linear(Ragged(v, steps.rows, steps.count).at("last"), chain.end[None]).squeeze(1)
+        start, transition, end = chain.logs
+        each = (tops + _log(scales) + transition)[:, None]
+        logs = row_sum(each, steps.rows, steps.count).squeeze(1) - transition + start + end
+        found = torch.where(steps.lengths() > 0, _log(last) + logs, 0.0)
+        return found.to(steps.data.dtype)
+
+    def _shares(self, steps: Ragged, sizes: list[int]) -> Tensor:
+        """The probability of each tag at each step ``[N, K]``, by products."""
+        if not sizes:
+            return steps.data
+        chain, x = ways(*self._scores()), steps.data.double()
+        e = exp(x - x.detach().amax(1, keepdim=True))
+        found = shares(forwards(e, sizes, chain)[0], backwards(e, sizes, chain))
+        return found.to(steps.data.dtype)
+
+    def _total_of_logs(self, steps: Ragged, alphas: Tensor) -> Tensor:
+        last = Ragged(alphas, steps.rows, steps.count)
+        found = _log_sum(last.at("last") + self._legal("end"))
+        return torch.where(last.lengths() > 0, found, 0.0)
 
     def _score(self, emissions: PackedSequence, steps: Ragged, tags: Tensor) -> Tensor:
         """``s(y)``, ``[B]``."""
