@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from sequela.batches.notes import NoteEncoder, word_form
+from sequela.batches.notes import NoteEncoder, token_texts, word_form
 from sequela.errors import BundleError, ConfigError, DataError
 from sequela.notes import Document, Span
 
@@ -19,7 +19,7 @@ NOTES = [
 def test_what_is_known():
     encoder = NoteEncoder.fit(NOTES, min_documents=2, words=["pain", "seen"])
     assert encoder.words == ("seen", ".", "/", "00", "by", "pain")
-    assert encoder.characters[:3] == ("S", "e", "n")
+    assert encoder.characters[:4] == ("\n", " ", "S", "e")
     assert "Z" not in encoder.characters
     assert "3" not in encoder.characters
     assert encoder.labels == ("DATE", "NAME")
@@ -38,6 +38,19 @@ def test_words_of_few_notes_are_in_no_list():
 def test_forms():
     forms = ["Ann", "A-12", "ZOË", "Jo\u200bhn", "\uff21\u0663", "ﬁn"]
     assert list(map(word_form, forms)) == ["ann", "a-00", "zoë", "john", "a0", "fin"]
+
+
+def test_what_is_before_a_token_is_read_with_it():
+    text = "Seen\r\nby:Ann  12"
+    texts = token_texts(text, [(0, 4), (6, 8), (8, 9), (9, 12), (14, 16)])
+    assert texts == ["\nSeen", "\nby", ":", "Ann", " 12"]
+    encoder = NoteEncoder.fit(NOTES, min_documents=1)
+    batch = encoder.batch([["\nSeen", " Seen", "Seen"]])
+    assert len(set(batch.words.data.tolist())) == 1
+    spelt = [encoder.characters.index(one) + 1 for one in "\n S"]
+    assert batch.forms.data[:3].tolist() == spelt
+    many = encoder.batch([["\n" + "a" * 50]])
+    assert len(many.forms.batch_sizes) == 31
 
 
 def test_a_batch():

@@ -2,8 +2,10 @@
 
 The encoder is fitted on training notes alone and is plain lists. A word is looked up in small
 letters and with 0 for every digit, so that ``12/03`` and ``07/11`` are the same; the characters are
-those of the text. Whatever stands in too few notes is unknown, number 0: the list of words goes
-with the model, and must not tell whom it was trained on.
+those of the text. Before them comes what is between a token and the one before: a line end, a
+blank, or nothing; ``:`` before a name and the line of an address are seen by it. Whatever stands in
+too few notes is unknown, number 0: the list of words goes with the model, and must not tell whom it
+was trained on.
 """
 
 from __future__ import annotations
@@ -26,13 +28,14 @@ from sequela.notes.documents import Document
 from sequela.notes.tags import SCHEMES, tag_names
 from sequela.notes.tokens import tokenised
 
-__all__ = ["NoteBatch", "NoteEncoder", "frequent", "word_form"]
+__all__ = ["NoteBatch", "NoteEncoder", "frequent", "token_texts", "word_form"]
 
 #: Characters of a token that are read: the first and the last ones of a longer one.
 _FIRST, _LAST = 20, 10
 #: Tokens whose numbers are kept at hand.
 _CACHED = 100_000
 _DIGIT = re.compile(r"\d")
+_MARKS = "\n "
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,27 @@ class NoteBatch:
         found = torch.empty_like(packed)
         found[self.places] = packed
         return found
+
+
+def token_texts(text: str, places: Sequence[tuple[int, int]]) -> list[str]:
+    """The tokens of a text, each behind a mark of what is before it.
+
+    The mark is a line end (also for the first token), a blank, or nothing where no white space is.
+
+    Args:
+        text: of the document.
+        places: start and end of each token, in order.
+    """
+    found, before = [], 0
+    for start, end in places:
+        if start == before and found:
+            found.append(text[start:end])
+        else:
+            gap = text[before:start]
+            line = not found or "\n" in gap or "\r" in gap
+            found.append(("\n" if line else " ") + text[start:end])
+        before = end
+    return found
 
 
 def word_form(token: str) -> str:
@@ -129,8 +153,8 @@ class NoteEncoder:
         of_characters: Counter[str] = Counter()
         labels: set[str] = set()
         for one in documents:
-            found = [one.text[start:end] for start, end in tokenised(one.text)]
-            of_words.update({word_form(token) for token in found})
+            found = token_texts(one.text, tokenised(one.text))
+            of_words.update({word_form(token.lstrip(_MARKS)) for token in found})
             of_characters.update(set().union(*found))
             labels.update(span.type for span in one.spans)
         if not labels:
@@ -155,7 +179,7 @@ class NoteEncoder:
         """The batch of some stretches.
 
         Args:
-            stretches: the tokens of each, as texts; none of them empty.
+            stretches: the tokens of each, of :func:`token_texts`; none of them empty.
             tags: of the same shape, among ``self.tags``.
 
         Raises:
@@ -212,9 +236,13 @@ class NoteEncoder:
         """The number of a token's word, and those of its characters."""
         found = self._known.get(token)
         if found is None:
-            read = token if len(token) <= _FIRST + _LAST else token[:_FIRST] + token[-_LAST:]
-            word = word_form(token) if read is token else ""
-            found = self._words.get(word, 0), [self._characters.get(one, 0) for one in read]
+            plain = token.lstrip(_MARKS)
+            mark, read, word = token[: len(token) - len(plain)], plain, ""
+            if len(plain) <= _FIRST + _LAST:
+                word = word_form(plain)
+            else:
+                read = plain[:_FIRST] + plain[-_LAST:]
+            found = self._words.get(word, 0), [self._characters.get(one, 0) for one in mark + read]
             if len(self._known) >= _CACHED:
                 self._known.clear()
             self._known[token] = found
