@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import itertools
+import re
+
 import pytest
 
 from sequela.errors import ConfigError
 from sequela.notes import tags_of_spans, tokenised
+from sequela.simulate import passages, phrases
 from sequela.simulate.notes import notes
 
 #: The kinds of identifiers of Safe Harbor, as far as a text can hold them.
@@ -13,7 +17,7 @@ KINDS = (
 )
 
 
-@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("part", ["train", "tune", "test"])
 def test_all_kinds_are_there_and_marked_to_the_character(part):
     made = notes(60, seed=3, part=part, noise=0.0)
     assert set(made.types()) == set(KINDS.split(" "))
@@ -56,6 +60,15 @@ def test_parts_share_neither_names_nor_sentences():
         words.append(found)
     assert len(words[0]) > 40
     assert not words[0] & words[1]
+    for name in ("FIRST", "SURNAMES", "CITIES", "STATES", "ROADS", "WARDS", "TEMPLATES"):
+        parts = [set(getattr(phrases, name)[part]) for part in ("train", "tune", "test")]
+        for one, two in itertools.combinations(parts, 2):
+            assert not one & two, name
+    passages_there = {*passages.HEADS, *passages.LINES, *passages.SENTENCES, *passages.ENDS}
+    whole = "\n".join(line for part in ("tune", "test") for line in phrases.TEMPLATES[part])
+    known = {one.strip() for one in re.findall(r"[^.:;\n]+", whole)}
+    worded = {one for one in known if re.search(r"\w", re.sub(r"\{\w+\}", "", one))}
+    assert not worded & passages_there
 
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"noise": 1.0}, {"part": "x"}])

@@ -11,15 +11,16 @@ question.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from sequela import seeds
 from sequela.errors import ConfigError
 from sequela.notes.documents import Document, NoteSet, Span
+from sequela.simulate.passages import ENDS, FILLERS, HEADINGS, HEADS, LINES, SENTENCES
 from sequela.simulate.phrases import (
     CITIES,
     EPONYMS,
@@ -34,20 +35,31 @@ from sequela.simulate.phrases import (
 
 __all__ = ["notes"]
 
+_Any = TypeVar("_Any")
 _PLACE = re.compile(r"\{(\w+)\}")
+#: How notes are written: a few in capitals or in small letters throughout.
+_CASES: dict[str, list[Callable[[str], str]]] = {
+    "train": [*[str] * 28, str.upper, str.lower],
+    "tune": [str],
+    "test": [str],
+}
 #: What a scanner makes of a character.
 _SCANNED = {"l": "1", "O": "0", "m": "rn", "e": "c", "S": "5", "i": "l"}
 
 
 def notes(
-    count: int, seed: int = 0, part: Literal["train", "test"] = "train", noise: float = 0.002
+    count: int,
+    seed: int = 0,
+    part: Literal["train", "tune", "test"] = "train",
+    noise: float = 0.002,
 ) -> NoteSet:
     """A set of notes, the same ones each time it is walked; each two are about one patient.
 
     Args:
         count: of notes.
         seed: of all that is drawn.
-        part: "test" has other templates and other names than "train".
+        part: each has templates and names of its own. Those of "tune" and "test" are whole notes;
+            most of "train" are put together from passages, no two alike.
         noise: the share of characters that are typed or scanned wrong, inside of what is marked
             too.
 
@@ -58,7 +70,7 @@ def notes(
         raise ConfigError(
             "simulated notes",
             got=f"{count} notes of part '{part}', noise {noise}",
-            wanted="at least 1 of 'train' or 'test', noise from 0 and below 1",
+            wanted="at least 1 of 'train', 'tune' or 'test', noise from 0 and below 1",
         )
 
     def documents() -> Iterator[Document]:
@@ -74,11 +86,12 @@ def _note(number: int, random: np.random.Generator, seed: int, part: str, noise:
     pieces: list[str] = []
     spans: list[Span] = []
     place = 0
-    template = _pick(random, TEMPLATES[part])
+    template = _template(random, part)
+    cased = _pick(random, _CASES[part])
     # Every other piece is the name of a place.
     for index, piece in enumerate(_PLACE.split(template)):
         marked = index % 2 == 1
-        text = _worn(random, writer.written(piece) if marked else piece, noise)
+        text = _worn(random, cased(writer.written(piece) if marked else piece), noise)
         if marked and piece.isupper():
             spans.append(Span(place, place + len(text), piece))
         pieces.append(text)
@@ -87,7 +100,23 @@ def _note(number: int, random: np.random.Generator, seed: int, part: str, noise:
     return Document(f"note{number}", text, tuple(spans), subject=f"patient{subject}", part=part)
 
 
-def _pick(random: np.random.Generator, choices: tuple[str, ...] | list[str]) -> str:
+def _template(random: np.random.Generator, part: str) -> str:
+    """One of the whole ones, or in three training notes of four one of passages."""
+    if part != "train" or random.random() < 0.25:
+        return _pick(random, TEMPLATES[part])
+    lines = [_pick(random, HEADS)]
+    lines += [_pick(random, LINES) for _ in range(random.integers(0, 7))]
+    for _ in range(random.integers(1, 5)):
+        text = [_pick(random, SENTENCES) for _ in range(random.integers(1, 6))]
+        between = _pick(random, [" ", " ", "\n", "  ", "\r\n"])
+        head = _pick(random, HEADINGS) + _pick(random, [": ", ":", ":\n", " - "])
+        lines.append((head if random.random() < 0.7 else "") + between.join(text))
+        lines += [_pick(random, LINES)] * (random.random() < 0.2)
+    lines += [_pick(random, ENDS)] * (random.random() < 0.7)
+    return _pick(random, ["\n", "\n", "\n\n", "\r\n"]).join(lines)
+
+
+def _pick(random: np.random.Generator, choices: Sequence[_Any]) -> _Any:
     return choices[int(random.integers(len(choices)))]
 
 
@@ -183,6 +212,10 @@ _WORDS: dict[str, Callable[[_Writer], str]] = {
     # What is none:
     "eponym": lambda writer: _pick(writer.random, EPONYMS),
     "age": _between(18, 90),
+    **{
+        name: lambda writer, words=words: _pick(writer.random, words)
+        for name, words in FILLERS.items()
+    },
 }
 
 #: A digit for each 9, a letter for each A.

@@ -1,9 +1,9 @@
 """What simulated notes are made of: names, numbers and the sentences around them.
 
-All of it is invented. Two sets of everything that a model could learn by heart, ``train`` and
-``test``, so that what is measured on one says something of the other. A place for something that
-identifies is written ``{LABEL}``, in the words of i2b2 2014; ``{}`` in small letters is filled with
-what looks like it and is none: ``{lab}``, ``{dose}``, ``{eponym}``, ``{score}``.
+All of it is invented. Three sets of everything that a model could learn by heart, ``train``,
+``tune`` and ``test``, so that what is measured on one says something of the others. A place for
+something that identifies is written ``{LABEL}``, in the words of i2b2 2014; ``{}`` in small letters
+is filled with what looks like it and is none: ``{lab}``, ``{dose}``, ``{eponym}``, ``{score}``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,23 @@ FIRST = {
         "Anna Ben Carla David Elena Frank Grace Henry Irene Jacob Karen Luis Maria",
         "Nadia Oscar Paula Quentin Rosa Samuel Teresa Ursula Victor Wanda Xavier",
         "Yvonne Zachary April June May Rose Hope Summer Will Mark Grant Art Faith",
-        "Jose Mei Priya Ahmed",
+        "Jose Mei Priya Ahmed James John Robert Michael William Richard Thomas Charles",
+        "Christopher Matthew Anthony Steven Andrew Kenneth Kevin George Edward Ronald",
+        "Timothy Jason Jeffrey Ryan Gary Nicholas Eric Stephen Jonathan Larry Scott",
+        "Gregory Raymond Jerry Tyler Aaron Adam Harold Douglas Carl Arthur Roger Keith",
+        "Mary Patricia Jennifer Barbara Elizabeth Susan Jessica Sarah Lisa Nancy Betty",
+        "Margaret Sandra Ashley Kimberly Emily Donna Michelle Dorothy Carol Amanda",
+        "Melissa Deborah Stephanie Rebecca Laura Cynthia Kathleen Amy Angela Shirley",
+        "Brenda Pamela Nicole Katherine Virginia Catherine Christine Debra Rachel Janet",
+        "Carmen Diego Sofia Mateo Lucia Pablo Hiroshi Yuki Wei Ming Xin Anh Minh Tuan",
+        "Deepak Anjali Rahul Sunita Omar Layla Hassan Aisha Ibrahim Amara Chidi Ngozi",
+        "Kwame Lars Astrid Bjorn Greta Dmitri Katya Ivan Svetlana Giulia Marco Pierre",
+        "Colette Heinz Liesl Aoife Sean Siobhan Ewan Rhys Bo Ty Al Ed Jo Lu Viv Gus",
+    ),
+    "tune": _words(
+        "Abigail Bernard Cecilia Dwight Estelle Forrest Gwen Harriet Isaac Josephine",
+        "Kurt Lorraine Milton Nora Otto Philip Rudy Sylvia Trevor Vivian Wendell Young",
+        "Star Sandy Jade Rich Chuck Ariel Tomas Noor Ravindra Mingyu",
     ),
     "test": _words(
         "Alice Brian Chloe Dennis Edith Felix Gloria Hugo Ivana Joel Kirsten Leon",
@@ -44,7 +60,16 @@ SURNAMES = {
     "train": _words(
         "And Bak Cald Dors Ells Fair Gars Holl Ives Jans Kell Lang Mar Nor Oak",
         "Pers Quin Ras Sand Thorn Ul Var West York Zell Black Green Price Wood",
-        "Park Hunt",
+        "Park Hunt Abr Ald Arm Bar Ben Bur Cam Cart Chap Cor Craw Dan Dav Dem Don Dun",
+        "East Eld Fen Fisch Flem Fost Gal Gil Gold Good Ham Han Har Hend Hern Hop Hor",
+        "Jack Jef John Kap Kenn King Kov Lam Law Leb Lind Lor Mac Mart Mas Mend Mor Mull",
+        "Nav New Nguy Od Ols Ort Pat Paw Pet Pop Pow Ram Rob Rod Rom Ros Salz",
+        "Sch Schu Sim Smi Spen Stef Sull Swan Tan Tayl Tor Turn Vald Vas Vog Walt War",
+        "Web Wein Wil Win Wolf Yam Young Zub Brown Long Short Rivers Field Day Bush",
+    ),
+    "tune": _words(
+        "Ack Bond Crane Dew Ever Fitz Gran Hob Iv Jessup Knox Lock Moss Norr Ogle Pike",
+        "Quil Rush Sharp Till Upt Vance Weath Yates Banks Little Church Wise Brook Gray",
     ),
     "test": _words(
         "Alb Brad Cross Dal Edg Frost Grim Hart Ing Jar Kirk Lowe Mill Nash Orm",
@@ -59,6 +84,15 @@ SURNAMES = {
 CITIES = {
     "train": _words(
         "Ashford Bellmont Cedarville Dunmore Eastlake Fairview Glenwood Hillcrest",
+        "Albany Boston Chicago Denver Dallas Houston Phoenix Portland Springfield",
+        "Arlington Lexington Concord Salem Dover Newton Quincy Brookfield Milton",
+        "Greenville Clayton Franklin Clinton Madison Georgetown Bristol Manchester",
+        "Kingston Burlington Millbrook Lakewood Westfield Ridgemont Harborview",
+        "Elmhurst Maplewood Birchwood Rockport Sandwick Marston Thornbury Lynnfield",
+        "Bayside Southport Woodhaven Summerville Winchester Charlton Plainfield",
+    ),
+    "tune": _words(
+        "Avondale Briarcliff Coldwater Deerfield Edgewater Foxborough Grafton Holbrook",
     ),
     "test": _words(
         "Northgate Oakdale Pinehurst Quarryville Riverton Stonebridge Weston",
@@ -66,15 +100,27 @@ CITIES = {
     ),
 }
 STATES = {
-    "train": _words("OH TX Ohio Texas MA Oregon CA Maine"),
+    "train": _words(
+        "OH TX Ohio Texas MA Oregon CA Maine AL AZ AR CO CT DE ID IL IN KY LA MD ME MI MN MS MO",
+        "MT NE NH NJ NM NC ND OK OR PA RI SC SD TN VT VA WV WI WY Alabama Arizona Colorado",
+        "California Connecticut Illinois Indiana Kentucky Michigan Minnesota Missouri Montana",
+        "Massachusetts Pennsylvania Tennessee Vermont Virginia Wisconsin Maryland",
+    ),
+    "tune": _words("AK HI Alaska Hawaii Delaware Arkansas"),
     "test": _words("NY WA Iowa Kansas FL Utah GA Nevada"),
 }
 ROADS = {
-    "train": _words("Street Ave Road Lane Dr."),
+    "train": _words("Street Ave Road Lane Dr. Way Place Terrace Rd Ln Parkway Circle Trail Ave."),
+    "tune": _words("Square Highway Row Crescent"),
     "test": _words("St. Avenue Blvd Court Drive"),
 }
 WARDS = {
-    "train": ("General Hospital", "Medical Center", "Memorial Hospital", "Clinic"),
+    "train": (
+        *("General Hospital", "Medical Center", "Memorial Hospital", "Clinic"),
+        *("Community Hospital", "Children's Hospital", "Rehabilitation Center", "Hospice"),
+        *("Surgery Center", "Nursing Home", "Veterans Hospital", "Heart Institute", "General"),
+    ),
+    "tune": ("County Hospital", "Family Practice", "Cancer Center", "Manor"),
     "test": ("Regional Hospital", "Health Center", "University Hospital", "Infirmary"),
 }
 MONTHS = _words(
@@ -157,7 +203,34 @@ RN note: {PATIENT} resting, vitals stable, BP {lab}, glucose {score}. Wife {PATI
 {dose} as ordered.
 """
 
+_TRIAGE_TUNE = """TRIAGE {DATE} 03:12   Pt {PATIENT}   Chart no {MEDICALRECORD}
+CC: fall. {age}M lives {STREET}, {CITY} {STATE} {ZIP}; found by neighbor {PATIENT}. GCS {score}.
+{eponym} disease on Sinemet. BP {lab}, pain {lab}. Given Toradol {dose}.
+Mother ({AGE}) notified at {PHONE}. Social: clerk for {ORGANIZATION}. Carrier ID {HEALTHPLAN}.
+EMS unit plate {VEHICLE}; belongings: ID card {LICENSE}. Reviewed by attending {DOCTOR} / {USERNAME}
+"""
+_LETTER_TUNE = """{HOSPITAL}
+{STREET}
+{CITY}, {STATE} {ZIP}
+Telephone {PHONE}  Facsimile {FAX}
+
+{DATE}
+
+Dear Colleague,
+It was my pleasure to meet your patient {PATIENT} ({DATE}, our number {MEDICALRECORD}). As you know,
+{PATIENT} carries a diagnosis of {eponym} disease and was admitted under {DOCTOR} on {DATE}. Since
+then Zestril {dose} has been added. Strength {lab}. A follow-up at {HOSPITAL} is booked for {DATE}.
+Kind regards,
+{DOCTOR}, MD, PhD        {EMAIL}        {URL}
+"""
+_ANESTHESIA_TUNE = """ANESTHESIA RECORD #{IDNUM}   SURGEON {DOCTOR}   DATE {DATE}
+{PATIENT}, {age} y, ASA {score}, Mallampati {score}. NPO since midnight. {eponym} forceps on tray.
+Propofol {dose}, fentanyl {dose}. Pump {DEVICE} checked from host {IPADDR}. Wristband scan {BIOID}.
+Billing: acct {ACCOUNT}; soc sec no {SSN}. Relieved by {DOCTOR} at 1405.
+"""
+
 TEMPLATES = {
+    "tune": (_TRIAGE_TUNE, _LETTER_TUNE, _ANESTHESIA_TUNE),
     "train": (_DISCHARGE_TRAIN, _PROGRESS_TRAIN, _RADIOLOGY_TRAIN, _NURSING_TRAIN),
     "test": (_DISCHARGE_TEST, _PROGRESS_TEST, _RADIOLOGY_TEST, _NURSING_TEST),
 }
