@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 
 from sequela import seeds
 from sequela.deid.learning import Course, learn, stretches_of
-from sequela.deid.tagger import Tagger, TokenChances
+from sequela.deid.swaps import Swaps
+from sequela.deid.tagger import StoredTagger, Tagger, TokenChances
 from sequela.errors import BundleError, ConfigError, TrainingError
 from sequela.notes import Document, Span, WordVectors
 from sequela.ops.native import library
@@ -140,6 +143,11 @@ def test_as_a_bundle(trained, tmp_path):
     assert again.threshold is None
     some = notes(5, NEW, 6)
     assert list(again.each(some)) == list(tagger.each(some))
+    stored = pickle.loads(pickle.dumps(StoredTagger(tmp_path / "model")))
+    assert list(stored.spans(some)) == list(again.each(some))
+    assert stored(some[0]) == again(some[0])
+    with pytest.raises(BundleError):
+        StoredTagger(tmp_path / "none")(some[0])
     text = (tmp_path / "model" / "config.json").read_text()
     assert '"kind": "tags"' in text
     tagger.save(tmp_path / "other", {**arguments, "scheme": "bioes"}, {})
@@ -180,8 +188,8 @@ def test_given_vectors_are_the_words():
 def test_windows_have_legal_tags():
     one = Document("a", "a b c d e", (Span(0, 9, "X"),))
     assert stretches_of([one], 3, 1) == [
-        (["a", "b", "c"], ["B-X", "I-X", "E-X"]),
-        (["c", "d", "e"], ["B-X", "I-X", "E-X"]),
+        (["\na", " b", " c"], ["B-X", "I-X", "E-X"]),
+        ([" c", " d", " e"], ["B-X", "I-X", "E-X"]),
     ]
 
 
@@ -196,3 +204,17 @@ def test_mistakes(trained):
     course = Course(epochs=9, learning_rate=1e38, optimiser="sgd", min_documents=1)
     with pytest.raises(TrainingError, match="no finite number"):
         learn(notes(20, NAMES, 1), course=course, **SMALL)
+
+
+def test_swaps_change_words_and_keep_marks():
+    some = notes(40, NAMES, 10)
+    swaps = Swaps(some, 1.0)
+    changed = [swaps(one, np.random.default_rng(1)) for one in some]
+    assert any(one.text != two.text for one, two in zip(some, changed, strict=True))
+    known = {(one.text[s.start : s.end], s.type) for one in some for s in one.spans}
+    for one in changed:
+        assert all((one.text[s.start : s.end], s.type) in known for s in one.spans)
+    assert all(Swaps(some, 0.0)(one, np.random.default_rng(1)).text == one.text for one in some)
+    upon = Document("a", "one two", (Span(0, 3, "NAME"), Span(1, 7, "DATE")))
+    assert swaps(upon, np.random.default_rng(1)) == upon
+    learn(some[:6], course=Course(epochs=2, min_documents=1, swap=0.5), **SMALL)

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from sequela import recipes, seeds
-from sequela.batches.notes import NoteEncoder, word_form
+from sequela.batches.notes import NoteEncoder, token_texts, word_form
+from sequela.deid.swaps import Swaps
 from sequela.deid.tagger import Tagger
 from sequela.errors import ConfigError, TrainingError
+from sequela.nn.ragged import repacked
 from sequela.notes.documents import Document
-from sequela.notes.tags import tags_of_spans
+from sequela.notes.tags import runs, tags_of_spans
 from sequela.notes.tokens import tokenised, windows
 from sequela.notes.vectors import WordVectors
 from sequela.recipes.neuroner import NeuroNER
@@ -36,12 +38,17 @@ class Course:
         optimiser: "adam", or "sgd", which is the paper's (with .005 and one window a step).
         learning_rate: .002 suits Adam here.
         clip_norm: the largest norm of the gradient; the paper's 5.
-        patience: epochs without a lower loss on the tuning notes before training stops; without
+        patience: epochs without a better F1 on the tuning notes before training stops; without
             tuning notes nothing stops it.
         min_documents: words and characters of fewer training documents stay unknown.
+        word_dropout: a word of n training tokens is read as unknown with the probability
+            ``w / (w + n)``, w this number times ``min_documents`` (Kiperwasser, Goldberg, TACL 4
+            (2016) 313): what is unknown is then learnt from rare words, of all kinds.
         window: tokens that are read together.
         overlap: tokens that two windows share.
-        seed: of the weights, the order and the dropout.
+        swap: the share of spans that have the words of another one of their type, drawn anew in
+            each epoch (:mod:`sequela.deid.swaps`).
+        seed: of the weights, the order, the dropout and the swaps.
 
     Raises:
         ConfigError: a number out of range.
@@ -54,8 +61,10 @@ class Course:
     clip_norm: float = 5.0
     patience: int = 5
     min_documents: int = 11
+    word_dropout: float = 0.3
     window: int = 256
     overlap: int = 64
+    swap: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,6 +73,10 @@ class Course:
             raise ConfigError("epochs, batch_size and patience", wanted="at least 1")
         if not (self.learning_rate > 0 and self.clip_norm > 0):
             raise ConfigError("learning_rate and clip_norm", wanted="above 0")
+        if not 0 <= self.swap <= 1:
+            raise ConfigError("swap", got=self.swap, wanted="0 to 1")
+        if not self.word_dropout >= 0:
+            raise ConfigError("word_dropout", got=self.word_dropout, wanted="0 or more")
         if self.optimiser not in ("adam", "sgd"):
             raise ConfigError("optimiser", got=repr(self.optimiser)[:40], wanted="adam or sgd")
 
@@ -79,14 +92,15 @@ def learn(
 ) -> tuple[Tagger, dict[str, Any]]:
     """A tagger that was trained on notes, and what its recipe was built with.
 
-    With tuning notes the weights of the epoch of the lowest loss on them are kept.
+    With tuning notes the weights of the epoch of the best F1 on them are kept: of spans whose ends
+    and label are right, in windows.
 
     Args:
         training: words, characters and labels are taken from these alone.
         tuning: of other patients.
         course: by default ``Course()``.
         vectors: of words, for all words that are in there; ``word_size`` is then their width.
-        say: is told the epoch, the mean loss of a training window, and of a tuning token.
+        say: is told the epoch, the mean loss of a training window, and the F1 on the tuning notes.
         sizes: arguments of the recipe ``neuroner`` beside those that the notes decide.
 
     Raises:
@@ -115,15 +129,18 @@ def learn(
 def stretches_of(
     documents: Iterable[Document], window: int, overlap: int, scheme: str = "bioes"
 ) -> list[_Stretch]:
-    """Tokens and tags of all windows of all documents; one without a token gives none."""
+    """Tokens and tags of all windows of all documents; one without a token gives none.
+
+    Tokens are as :func:`sequela.batches.notes.token_texts` writes them.
+    """
     found: list[_Stretch] = []
     for one in documents:
         places = tokenised(one.text)
+        texts = token_texts(one.text, places)
         for first, behind in windows(len(places), window, overlap):
-            part = places[first:behind]
-            texts = [one.text[start:end] for start, end in part]
             # Of the window alone: a span that reaches beyond it ends with it.
-            found.append((texts, tags_of_spans(part, one.spans, scheme).tags))
+            tags = tags_of_spans(places[first:behind], one.spans, scheme).tags
+            found.append((texts[first:behind], tags))
     return found
 
 
@@ -140,52 +157,62 @@ def _give(model: NeuroNER, encoder: NoteEncoder, vectors: WordVectors) -> None:
 def _train(
     model: NeuroNER,
     encoder: NoteEncoder,
-    training: Iterable[Document],
-    tuning: Iterable[Document],
+    training: Sequence[Document],
+    tuning: Sequence[Document],
     course: Course,
     say: Callable[[int, float, float | None], None] | None,
 ) -> None:
     """Changes the model's weights."""
     cut = (course.window, course.overlap, encoder.scheme)
-    learnt = stretches_of(training, *cut)
-    judged = stretches_of(_known(tuning, encoder), *cut)
+    learnt, swaps = stretches_of(training, *cut), Swaps(training, course.swap)
+    judged = stretches_of(tuning, *cut)
     kind = torch.optim.Adam if course.optimiser == "adam" else torch.optim.SGD
     optimiser = kind(model.parameters(), lr=course.learning_rate)
-    best, kept, since = math.inf, None, 0
+    rare = _rarity(learnt, encoder, course)
+    best, kept, since = -1.0, None, 0
     for epoch in range(course.epochs):
         model.train()
+        if course.swap:
+            drawn = seeds.generator(course.seed, "swaps", epoch)
+            learnt = stretches_of((swaps(one, drawn) for one in training), *cut)
         order = seeds.generator(course.seed, "epoch", epoch).permutation(len(learnt))
         total = 0.0
         for first in range(0, len(order), course.batch_size):
             chosen = [learnt[place] for place in order[first : first + course.batch_size]]
-            losses = _losses(model, encoder, chosen)
+            losses = _losses(model, encoder, chosen, rare)
             _step(model, optimiser, losses.mean(), course.clip_norm)
             total += float(losses.detach().sum())
-        loss = _judge(model, encoder, judged, course.batch_size) if judged else None
+        found = _f1(model, encoder, judged, course.batch_size) if judged else None
         if say is not None:
-            say(epoch, total / len(learnt), loss)
-        if loss is None:
+            say(epoch, total / len(learnt), found)
+        if found is None:
             continue
         since += 1
-        if loss < best:
-            best, kept, since = loss, copy.deepcopy(model.state_dict()), 0
+        if found > best:
+            best, kept, since = found, copy.deepcopy(model.state_dict()), 0
         if since >= course.patience:
             break
     if kept is not None:
         model.load_state_dict(kept)
 
 
-def _known(documents: Iterable[Document], encoder: NoteEncoder) -> list[Document]:
-    """The documents without spans of types that training has not seen."""
-    return [
-        replace(one, spans=tuple(span for span in one.spans if span.type in encoder.labels))
-        for one in documents
-    ]
+def _rarity(stretches: Sequence[_Stretch], encoder: NoteEncoder, course: Course) -> Tensor:
+    """Of each word the probability that it is read as unknown."""
+    counts = torch.zeros(len(encoder.words) + 1)
+    for texts, _ in stretches:
+        counts += torch.bincount(encoder.batch([texts]).words.data, minlength=len(counts))
+    weight = course.word_dropout * course.min_documents
+    return weight / (weight + counts) if weight else torch.zeros_like(counts)
 
 
-def _losses(model: NeuroNER, encoder: NoteEncoder, stretches: Sequence[_Stretch]) -> Tensor:
+def _losses(
+    model: NeuroNER, encoder: NoteEncoder, stretches: Sequence[_Stretch], rare: Tensor
+) -> Tensor:
     texts, tags = zip(*stretches, strict=True)
-    return model.losses(encoder.batch(texts, tags))
+    batch = encoder.batch(texts, tags)
+    words = batch.words.data
+    kept = words * (torch.rand(words.shape) >= rare[words])
+    return model.losses(replace(batch, words=repacked(batch.words, kept)))
 
 
 def _step(
@@ -199,15 +226,20 @@ def _step(
     optimiser.step()
 
 
-def _judge(
+def _f1(
     model: NeuroNER, encoder: NoteEncoder, stretches: Sequence[_Stretch], batch_size: int
 ) -> float:
-    """The mean loss of a token."""
+    """Of the spans of all windows; 0 where none is found right."""
     model.eval()
-    total, count = 0.0, 0
-    with torch.no_grad():
-        for first in range(0, len(stretches), batch_size):
-            chosen = stretches[first : first + batch_size]
-            total += float(_losses(model, encoder, chosen).sum())
-            count += sum(len(texts) for texts, _ in chosen)
-    return total / count
+    right, either = 0, 0
+    for first in range(0, len(stretches), batch_size):
+        chosen = stretches[first : first + batch_size]
+        batch = encoder.batch([texts for texts, _ in chosen])
+        tags = [encoder.tags[tag] for tag in batch.flat(model.tags(batch).best)]
+        place = 0
+        for texts, truth in chosen:
+            found = set(runs(tags[place : place + len(texts)]))
+            place += len(texts)
+            right += 2 * len(found.intersection(runs(truth)))
+            either += len(found) + len(runs(truth))
+    return right / max(1, either)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,16 +13,17 @@ import numpy as np
 import torch
 
 from sequela import bundle
-from sequela.batches.notes import NoteEncoder
+from sequela.batches.notes import NoteEncoder, token_texts
 from sequela.errors import BundleError, ConfigError
 from sequela.notes.documents import Document
 from sequela.notes.tags import runs
 from sequela.notes.tokens import tokenised, windows
 from sequela.recipes.neuroner import NeuroNER
 
-__all__ = ["Marked", "Tagger", "TokenChances"]
+__all__ = ["Marked", "StoredTagger", "Tagger", "TokenChances", "shipped"]
 
 _KIND = "tags"
+_SHIPPED = Path(__file__).with_name("model")
 
 
 class Marked(NamedTuple):
@@ -178,11 +181,9 @@ class Tagger:
         best = [np.zeros(len(places), np.int64) for _, places in documents]
         marked = [np.zeros(len(places), np.float64) for _, places in documents]
         labels = [np.zeros(len(places), np.int64) for _, places in documents]
+        texts = [token_texts(*one) for one in documents]
         for batch in self._batches(documents):
-            stretches = []
-            for number, (first, behind), _ in batch:
-                text, places = documents[number]
-                stretches.append([text[start:end] for start, end in places[first:behind]])
+            stretches = [texts[number][first:behind] for number, (first, behind), _ in batch]
             found, place = self._computed(stretches), 0
             for number, (first, behind), (left, right) in batch:
                 own = slice(place + left - first, place + right - first)
@@ -220,6 +221,56 @@ class Tagger:
         assert isinstance(of_labels, torch.Tensor)
         marked = 1.0 - chances[:, 0].double().clamp(max=1.0)
         return batch.flat(found.best).numpy(), marked.numpy(), of_labels.argmax(1).numpy()
+
+
+def shipped() -> Path:
+    """The bundle that comes with Sequela: a small tagger that has read simulated notes alone.
+
+    Its ``MODEL_CARD.md`` says what it was trained on. What it finds in simulated notes says little
+    of what it finds in yours.
+    """
+    return _SHIPPED
+
+
+@dataclass(frozen=True)
+class StoredTagger:
+    """A tagger by the place of its bundle: small, so that it can be sent to other processes.
+
+    Each process loads the bundle when it is first used there, and once.
+
+    Args:
+        path: the folder of the bundle; by default :func:`shipped`.
+        threshold: instead of the one that was saved.
+        threads: of torch in a process that loads it; None leaves them as they are. 1 where several
+            processes work at once.
+    """
+
+    path: Path = _SHIPPED
+    threshold: float | None = None
+    threads: int | None = None
+
+    def __call__(self, document: Document) -> list[Marked]:
+        """The spans of one document, in order and apart from each other."""
+        return self.tagger()(document)
+
+    def spans(self, documents: Iterable[Document]) -> Iterator[list[Marked]]:
+        """The spans of each document, in order; much faster than one call for each."""
+        return self.tagger().each(documents)
+
+    def tagger(self) -> Tagger:
+        """The tagger itself.
+
+        Raises:
+            BundleError: no bundle is there, it is damaged, or it is no tagger.
+        """
+        return _loaded(Path(self.path), self.threshold, self.threads)
+
+
+@lru_cache(maxsize=2)
+def _loaded(path: Path, threshold: float | None, threads: int | None) -> Tagger:
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return Tagger.load(path, threshold=threshold)
 
 
 def _tags_at(found: TokenChances, threshold: float) -> list[str]:
