@@ -1,0 +1,246 @@
+"""The tagger of de-identification beside a CRF on hand-made features, on open marked text.
+
+    python benchmarks/deid.py presidio_synth wnut17 speed
+
+``presidio_synth``: 1,500 generated sentences with personal data, five folds by template, so that no
+sentence is judged whose template was read in training. ``wnut17``: messages with rare names, its
+own parts, no word vectors. Neither is clinical text. The rival needs python-crfsuite. The data must
+lie under SEQUELA_DATA. ``speed``: simulated notes as files, cleaned by the model that comes with
+Sequela and the rules in two processes, and each part alone in one. Writes
+benchmarks/results/deid_NAME.json.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from deid_parts.feature_crf import PENALTIES, SETTINGS, FeatureCRF
+from deid_parts.scores import compared, strict
+
+from sequela import seeds, sources
+from sequela.deid import by_rules, deidentify
+from sequela.deid.learning import Course, learn
+from sequela.deid.tagger import StoredTagger
+from sequela.errors import ConfigError
+from sequela.files import atomic_write
+from sequela.notes import Document, Span, tokenised
+from sequela.simulate.notes import notes
+from sequela.train.provenance import commit, machine, versions
+
+RESULTS = Path(__file__).parent / "results"
+OURS, RIVAL = "NeuroNER", "CRF on features"
+FOLDS = 5
+NOTES, PROCESSES = 10_000, 2
+
+
+def _data(name: str) -> Path:
+    root = os.environ.get("SEQUELA_DATA")
+    if not root:
+        raise ConfigError("SEQUELA_DATA", got="nothing", todo="Set it to the folder of data sets.")
+    return Path(root) / name
+
+
+def _presidio() -> list[Document]:
+    """One document for each sentence; the template is its subject."""
+    found = []
+    entries = json.loads((_data("presidio_synth") / "synth_dataset_v2.json").read_text("utf-8"))
+    for number, one in enumerate(entries):
+        spans = tuple(
+            Span(span["start_position"], span["end_position"], span["entity_type"])
+            for span in one["spans"]
+        )
+        subject = f"template {one['template_id']:04d}"
+        found.append(Document(f"s{number}", one["full_text"], spans, subject=subject))
+    return found
+
+
+def _parted(documents: Sequence[Document], parts: int, seed: int, *words: object) -> dict[str, int]:
+    """The part of each subject, all of about one size."""
+    subjects = sorted({one.subject for one in documents})
+    order = seeds.generator(seed, *words).permutation(len(subjects))
+    return {subjects[place]: number % parts for number, place in enumerate(order)}
+
+
+def _systems(
+    training: Sequence[Document],
+    tuning: Sequence[Document],
+    judged: Sequence[Document],
+    course: Course,
+    sizes: dict[str, Any],
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What each system found in the judged documents, and seconds."""
+    spent = {}
+    start = time.perf_counter()
+    tagger, _ = learn(training, tuning, course, say=_say, **sizes)
+    spent[OURS] = round(time.perf_counter() - start, 1)
+    found = {OURS: [list(one) for one in tagger.each(judged)]}
+    start = time.perf_counter()
+    rival = FeatureCRF(training, tuning)
+    spent[RIVAL] = round(time.perf_counter() - start, 1)
+    found[RIVAL] = [rival(one) for one in judged]
+    _tell(judged, found)
+    return {name: strict(judged, spans) for name, spans in found.items()}, spent
+
+
+def _say(epoch: int, loss: float, f1: float | None) -> None:
+    print(f"  epoch {epoch}: loss {loss:.2f}, tuning F1 {f1 or 0:.4f}", flush=True)
+
+
+def _tell(judged: Sequence[Document], found: dict[str, list[Any]]) -> None:
+    """Scores by label, for whoever looks for the reasons."""
+    for name, spans in found.items():
+        right, given, true = Counter(), Counter(), Counter()
+        for one, each in zip(judged, spans, strict=True):
+            truth = {(s.start, s.end, s.type) for s in one.spans}
+            mine = {tuple(s[:3]) for s in each}
+            true.update(s[2] for s in truth)
+            given.update(s[2] for s in mine)
+            right.update(s[2] for s in truth & mine)
+        total = 2 * right.total() / max(1, given.total() + true.total())
+        print(f"  {name}: F1 {total:.4f}", flush=True)
+        for label, count in true.most_common(8):
+            print(f"    {label}: {right[label]} right, {given[label]} found, {count} true")
+
+
+COURSE = Course(epochs=40, batch_size=8, learning_rate=0.004, patience=8, min_documents=2)
+SIZES = {"word_size": 64, "character_size": 25, "hidden_size": 64, "dropout": 0.5}
+
+
+def presidio_synth() -> dict[str, Any]:
+    """Five folds by template."""
+    documents = _presidio()
+    fold_of = _parted(documents, FOLDS, 0, "folds")
+    rows: dict[str, list[np.ndarray]] = {OURS: [], RIVAL: []}
+    groups, folds = [], []
+    for fold in range(FOLDS):
+        judged = [one for one in documents if fold_of[one.subject] == fold]
+        rest = [one for one in documents if fold_of[one.subject] != fold]
+        tuning_of = _parted(rest, 8, 0, "tuning", fold)
+        training = [one for one in rest if tuning_of[one.subject]]
+        tuning = [one for one in rest if not tuning_of[one.subject]]
+        course = dataclasses.replace(COURSE, seed=fold)
+        counts, spent = _systems(training, tuning, judged, course, SIZES)
+        for name in rows:
+            rows[name].append(counts[name])
+        groups += [one.subject for one in judged]
+        folds.append(
+            {
+                "sentences": [len(training), len(tuning), len(judged)],
+                "f1": {name: _f1(counts[name]) for name in rows},
+                "seconds": spent,
+            }
+        )
+    joined = {name: np.concatenate(parts) for name, parts in rows.items()}
+    return {
+        "title": "Personal data in generated sentences (presidio_synth)",
+        "what": "strict scores of spans, five folds by template, intervals by template; no clinical"
+        " text",
+        "scores": compared(joined, np.array(groups), OURS, RIVAL),
+        "folds": folds,
+        "settings": _settings("the fold's number"),
+    }
+
+
+def _f1(rows: np.ndarray) -> float:
+    right, found, truth = rows.sum(0)
+    return float(2 * right / max(1, found + truth))
+
+
+def wnut17() -> dict[str, Any]:
+    """Its own training, tuning and test parts."""
+    names = ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")
+    parts = [list(sources.read("conll", _data("wnut17") / name)) for name in names]
+    counts, spent = _systems(*parts, COURSE, SIZES)
+    groups = np.arange(len(parts[2]))
+    return {
+        "title": "Rare names in messages (WNUT 2017)",
+        "what": "strict scores of spans on the test part, intervals by message; no word vectors",
+        "scores": compared(counts, groups, OURS, RIVAL),
+        "messages": [len(part) for part in parts],
+        "seconds": spent,
+        "settings": _settings(COURSE.seed),
+    }
+
+
+def _settings(seed: object) -> dict[str, Any]:
+    return {
+        OURS: {**dataclasses.asdict(COURSE), **SIZES, "seed": seed},
+        RIVAL: {**SETTINGS, "c2, the best of these on tuning notes": PENALTIES},
+    }
+
+
+def speed() -> dict[str, Any]:
+    """From files to files, and the parts."""
+    some = list(notes(NOTES, 4, "test"))
+    tokens = sum(len(tokenised(one.text)) for one in some)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "notes"
+        folder.mkdir()
+        for one in some:
+            (folder / f"{one.id}.txt").write_text(one.text, encoding="utf-8", newline="")
+        read = sources.read("notes_folder", folder)
+        model = StoredTagger(threads=1)
+        whole = _seconds(
+            lambda: deidentify(read, Path(place) / "clean", model=model, processes=PROCESSES)
+        )
+    part = some[: NOTES // 10]
+    few = sum(len(tokenised(one.text)) for one in part)
+    model(some[0])
+    parts = {
+        "tokens": _seconds(lambda: [tokenised(one.text) for one in part]),
+        "model": _seconds(lambda: list(model.spans(part))),
+        "rules": _seconds(lambda: [list(by_rules(one.text)) for one in part]),
+    }
+    return {
+        "title": "Speed of de-identification",
+        "what": "from files to files, start of the processes included; parts in one thread",
+        "notes": NOTES,
+        "tokens": tokens,
+        "processes": PROCESSES,
+        "scores": {
+            "seconds from files to files": round(whole, 1),
+            "tokens a second from files to files": round(tokens / whole),
+            "tokens a second of each part": {n: round(few / s) for n, s in parts.items()},
+        },
+    }
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+RUNS = {"presidio_synth": presidio_synth, "wnut17": wnut17, "speed": speed}
+
+
+def main(names: Sequence[str]) -> None:
+    """Runs what is named and stores each result."""
+    torch.set_num_threads(1)
+    for name in names:
+        start = time.perf_counter()
+        result = RUNS[name]()
+        result |= {
+            "command": f"python benchmarks/deid.py {name}",
+            "minutes": round((time.perf_counter() - start) / 60, 1),
+            "commit": commit(),
+            "machine": machine(),
+            "versions": versions(),
+        }
+        atomic_write(RESULTS / f"deid_{name}.json", json.dumps(result, indent=1) + "\n")
+        print(json.dumps(result["scores"], indent=1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(RUNS))
