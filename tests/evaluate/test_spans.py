@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,3 +134,43 @@ def test_laws(truth, found):
     same = judge_spans([JudgedNote(note.text, truth, truth)], replicates=0)
     assert all(view["f1"]["value"] in (1, None) for view in same["views"].values())
     assert same["leaks"]["all"]["leaks"] == 0
+
+
+def drawn(seed):
+    """Six documents, spans apart from each other: right, of another label, cut, missed, made up."""
+    random, documents, labels = Random(seed), [], ["NAME", "DATE", "CITY"]
+    for _ in range(6):
+        truth, found, place = [], [], 0
+        while place < 60:
+            start = place + random.randint(0, 5)
+            end, label = start + random.randint(2, 6), random.choice(labels)
+            truth.append((start, end, label))
+            kind = random.randint(0, 4)
+            if kind <= 1:
+                found.append((start, end, label))
+            elif kind == 2:
+                found.append((start, end, random.choice(labels)))
+            elif kind == 3:
+                found.append((start, end - 1, label))
+            if random.random() < 0.2:
+                found.append((end + 1, end + 3, "DATE"))
+                end += 3
+            place = end + 1
+        documents.append((truth, found))
+    return documents
+
+
+# Correct, actual and possible spans of nervaluate 1.2.1 ("strict": both ends and the label), by
+#   Evaluator(true, pred, ["NAME", "DATE", "CITY"], "dict").evaluate()["overall"]["strict"]
+# of {"label": label, "start": start, "end": end - 1}: its ends are inclusive. The other views have
+# other meanings there: "partial" and "exact" do not ask for the label, "ent_type" not for the ends.
+NERVALUATE = {0: (24, 47, 46), 1: (22, 39, 45), 2: (26, 48, 49), 3: (20, 36, 48)}
+
+
+@pytest.mark.parametrize("seed", NERVALUATE)
+def test_strict_is_that_of_nervaluate(seed):
+    correct, actual, possible = NERVALUATE[seed]
+    notes = [JudgedNote("x" * 99, truth, found) for truth, found in drawn(seed)]
+    labels = judge_spans(notes, replicates=0)["views"]["strict"]["labels"].values()
+    counts = (sum(one[name] for one in labels) for name in ("right", "found", "truth"))
+    assert tuple(counts) == (correct, actual, possible)
