@@ -74,7 +74,8 @@ def _sentence(task: dict[str, Any]) -> str:
 
 
 def _table(task: dict[str, Any]) -> list[str]:
-    lines = ["| model | parameters | seconds | AUROC | AUPRC |", "|---|---|---|---|---|"]
+    of = task.get("seconds_of", "a clock, other work beside it")
+    lines = [f"| model | parameters | seconds of {of} | AUROC | AUPRC |", "|---|---|---|---|---|"]
     for row in task["models"]:
         known = row["family"] == "best possible"
         count = row["size"] or (decimal(None) if known else f"{row['parameters']:,}")
@@ -110,7 +111,7 @@ def page(result: dict[str, dict[str, Any]]) -> str:
         lines += _table(task)
     lines += ["", "## What each part adds", "", "Paired differences of the AUROC.", ""]
     lines += [*_pairs(result), "", "## How it was made", ""]
-    lines += ["`python benchmarks/comparison.py`, one thread; seconds are those of training.", ""]
+    lines += ["`python benchmarks/comparison.py`, one thread; seconds are those of fitting.", ""]
     for task in result.values():
         seeds = ", ".join(str(run["seed"]) for run in task["runs"])
         lines.append(
