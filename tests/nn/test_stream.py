@@ -118,6 +118,31 @@ def test_recomputed_is_exact(layer, chunk):
     torch.testing.assert_close(found, wanted, **REFERENCE)
 
 
+class Anchored(torch.nn.Module):
+    """A layer whose state stays what its first step made of it: it returns what it was given."""
+
+    batch_first = bidirectional = False
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(D, H, dtype=torch.float64))
+
+    def forward(self, x, hx=None):
+        anchor = x[0] @ self.weight if hx is None else hx
+        return x @ self.weight * anchor, anchor
+
+
+def test_the_returned_state_is_the_callers_own():
+    torch.manual_seed(6)
+    layer, x = Anchored(), torch.randn(T, B, D, dtype=torch.float64)
+    (wanted,) = torch.autograd.grad(layer(x)[0].sum(), layer.weight)
+    output, end = recomputed(layer, x, chunk=5)
+    with torch.no_grad():
+        end.zero_()  # what is kept between the chunks must not hear of it
+    (found,) = torch.autograd.grad(output.sum(), layer.weight)
+    torch.testing.assert_close(found, wanted, **REFERENCE)
+
+
 def test_recomputed_loss(layer):
     x, hx = data(layer)
     target = torch.randn_like(layer(x, hx)[0])

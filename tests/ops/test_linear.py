@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.tolerances import GRADCHECK
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from sequela import nn, ops
@@ -12,6 +13,8 @@ from sequela.ops import native_score, reduce
 from sequela.ops.linear import linear
 from sequela.ops.native import library
 
+# torch's own way to forward derivatives compiles with torch.jit.
+TORCHS_OWN = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 native = pytest.mark.skipif(library() is None, reason="the native library is not built here")
 
 # Few and many rows, one output, part of a vector, several panels, no input, nothing at all.
@@ -83,6 +86,17 @@ def test_gradients_and_their_gradients():
         given = [part.requires_grad_() for part in draw(*shape)]
         assert torch.autograd.gradcheck(linear, given, **GRADCHECK)
         assert torch.autograd.gradgradcheck(linear, given, **GRADCHECK)
+
+
+@TORCHS_OWN
+def test_forward_derivatives_are_not_dropped():
+    x, weight, bias = draw(6, 5, 3)
+    direction = draw(6, 5, 3, seed=1)[0]
+    with forward_ad.dual_level():
+        result = linear(forward_ad.make_dual(x, direction), weight, bias)
+        found = forward_ad.unpack_dual(result).tangent
+    assert found is not None
+    torch.testing.assert_close(found, direction @ weight.T)
 
 
 @native

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.tolerances import GRADCHECK
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from sequela.ops import native_score, reduce
 from sequela.ops.native import library
 
+# torch's own way to forward derivatives compiles with torch.jit.
+TORCHS_OWN = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 native = pytest.mark.skipif(library() is None, reason="the native library is not built here")
 
 ROWS = torch.tensor([0, 1, 3, 0, 1, 3, 0, 3, 3])  # row 2 and 4 have no step
@@ -227,6 +230,35 @@ def test_exp_down_to_the_last_subnormal_number(dtype):
     x = torch.linspace(torch.tensor(least, dtype=DOUBLE).log().item(), -746, 400, dtype=dtype)
     unit = torch.nextafter(torch.zeros((), dtype=dtype), torch.ones((), dtype=dtype))
     assert ((reduce.exp(x) - torch.exp(x)).abs() <= unit).all()
+
+
+@pytest.mark.usefixtures("either")
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE], ids=["single", "double"])
+def test_the_functions_of_huge_numbers_are_their_limits(dtype):
+    # From some hundreds on, exp(2x) is no number any more; beyond, its exponent would wrap around.
+    powers = torch.logspace(1.6, 38, 500, dtype=DOUBLE).to(dtype)
+    ends = torch.tensor([torch.finfo(dtype).max, torch.inf], dtype=dtype)
+    huge = torch.cat([torch.linspace(40, 2000, 500, dtype=dtype), powers, ends])
+    assert torch.equal(reduce.tanh(huge), torch.ones_like(huge))
+    assert torch.equal(reduce.tanh(-huge), -torch.ones_like(huge))
+    assert torch.equal(reduce.sigmoid(huge), torch.ones_like(huge))
+    least = torch.nextafter(huge.new_zeros(()), huge.new_ones(()))
+    assert (reduce.sigmoid(-huge) <= torch.exp(-huge.double()) * 1.001 + least).all()
+    assert torch.equal(reduce.exp(huge[huge > 710]), torch.full_like(huge[huge > 710], torch.inf))
+    assert not reduce.exp(-huge[huge > 746]).any()
+    assert reduce.tanh(huge.new_tensor([torch.nan])).isnan().all()
+
+
+@pytest.mark.usefixtures("either")
+@TORCHS_OWN
+@pytest.mark.parametrize("call", [reduce.exp, reduce.sigmoid, reduce.tanh, reduce.softmax])
+def test_forward_derivatives_are_not_dropped(call):
+    x, direction = steps(seed=2), steps(seed=3)
+    with forward_ad.dual_level():
+        found = forward_ad.unpack_dual(call(forward_ad.make_dual(x, direction))).tangent
+    assert found is not None
+    near = (call(x + 1e-6 * direction) - call(x - 1e-6 * direction)) / 2e-6
+    torch.testing.assert_close(found, near, rtol=1e-6, atol=1e-8)
 
 
 def test_a_nan_behind_a_number_is_the_greatest():
