@@ -9,7 +9,7 @@ from tests.laws.cases import Case, cases, law
 from tests.tolerances import REFERENCE
 
 from sequela.cells import CELLS, CellWeights, input_product, zoneout
-from sequela.nn.base import PARAMETER_NAMES
+from sequela.nn.parameters import PARAMETER_NAMES
 from sequela.ops import force
 
 

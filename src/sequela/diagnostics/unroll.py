@@ -15,8 +15,8 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from sequela.cells import CELLS, Cell, CellWeights, input_product, zoneout
 from sequela.errors import ConfigError, DataError
-from sequela.nn.base import PARAMETER_NAMES
 from sequela.nn.options import merge_directions
+from sequela.nn.parameters import PARAMETER_NAMES
 
 __all__ = ["Unrolled", "cell_of", "layer_weights", "passes_of", "unroll"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,31 +20,16 @@ from sequela.nn.checks import (
     check_hidden_dimensions,
     check_input,
 )
-from sequela.nn.initialise import initialise
 from sequela.nn.layout import Layout, PackedLayout, rewrap
 from sequela.nn.options import check_options, merge_directions, zoneout_rates
+from sequela.nn.parameters import TORCH_FIELDS, draw_parameters, make_parameters
 from sequela.nn.stepper import Stepper
 from sequela.ops.masks import draw, draw_seed
 from sequela.ops.recurrent import Result, run
 from sequela.ops.stack import Stack
 from sequela.ops.step import Packing
 
-__all__ = ["PARAMETER_NAMES", "RecurrentLayer"]
-
-# Names of torch, and of what goes beyond it, for each field of CellWeights.
-PARAMETER_NAMES = {
-    "w_ih": "weight_ih",
-    "w_hh": "weight_hh",
-    "b_ih": "bias_ih",
-    "b_hh": "bias_hh",
-    "w_hr": "weight_hr",
-    "w_peephole": "weight_peephole",
-    "norm_ih": "norm_ih",
-    "norm_hh": "norm_hh",
-    "norm_c": "norm_c",
-    "norm_c_bias": "norm_c_bias",
-}
-_TORCH_FIELDS = ("w_ih", "w_hh", "b_ih", "b_hh", "w_hr")
+__all__ = ["RecurrentLayer"]
 
 
 class _Pass(NamedTuple):
@@ -87,11 +71,9 @@ class RecurrentLayer(nn.Module):
         self.proj_size = proj_size
         self._cell = cell
         self._take_options(**options)
-        self._names: list[dict[str, str]] = []
-        self._all_weights: list[list[str]] = []
         self._packings = [Packing() for _ in range(self.num_layers)]
         self._stack = Stack()
-        self._make_parameters({"device": device, "dtype": dtype})
+        self._names = make_parameters(self, {"device": device, "dtype": dtype})
         self.reset_parameters()
 
     def _take_options(
@@ -137,61 +119,17 @@ class RecurrentLayer(nn.Module):
         merged = self.bidirectional and self.merge == "concat"
         return self._width * (2 if merged else 1)
 
-    def _shapes(self, layer: int) -> dict[str, tuple[int, ...]]:
-        hidden, width = self.hidden_size, self._width
-        rows = CELLS[self._cell].gate_count * hidden
-        # Two directions meet in the next layer's input: side by side unless they are merged.
-        joined = self._directions if self.merge in ("concat", None) else 1
-        size = self.input_size if layer == 0 else width * joined
-        shapes: dict[str, tuple[int, ...]] = {"w_ih": (rows, size), "w_hh": (rows, width)}
-        if self.bias:
-            shapes |= {"b_ih": (rows,), "b_hh": (rows,)}
-        if self.proj_size:
-            shapes["w_hr"] = (width, hidden)
-        if self.peephole:
-            shapes["w_peephole"] = (3, hidden)
-        if self.layer_norm:
-            shapes |= {"norm_ih": (rows,), "norm_hh": (rows,)}
-            if self._cell == "lstm":
-                shapes["norm_c"] = (hidden,)
-                if self.bias:
-                    shapes["norm_c_bias"] = (hidden,)
-        return shapes
-
-    def _make_parameters(self, factory: dict[str, Any]) -> None:
-        extra: list[tuple[str, tuple[int, ...]]] = []
-        for layer in range(self.num_layers):
-            shapes = self._shapes(layer)
-            for suffix in ("", "_reverse")[: self._directions]:
-                names = {field: f"{PARAMETER_NAMES[field]}_l{layer}{suffix}" for field in shapes}
-                self._names.append(names)
-                self._all_weights.append([names[f] for f in shapes if f in _TORCH_FIELDS])
-                for field, name in names.items():
-                    if field in _TORCH_FIELDS:
-                        empty = torch.empty(shapes[field], **factory)
-                        self.register_parameter(name, nn.Parameter(empty))
-                    else:
-                        extra.append((name, shapes[field]))
-        # Behind torch's, so that torch's parameters draw the same random numbers.
-        for name, shape in extra:
-            self.register_parameter(name, nn.Parameter(torch.empty(shape, **factory)))
-
     def reset_parameters(self) -> None:
         """Draws new weights: torch's uniform distribution, then the named initialisations."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
-        for name, parameter in self.named_parameters(recurse=False):
-            if not name.startswith("norm"):
-                nn.init.uniform_(parameter, -bound, bound)
-            elif name.startswith("norm_c_bias"):
-                nn.init.zeros_(parameter)
-            else:
-                nn.init.ones_(parameter)
-        initialise(self, self.initialisation)
+        draw_parameters(self)
 
     @property
     def all_weights(self) -> list[list[Tensor]]:
         """Torch's parameters of each layer and direction."""
-        return [[getattr(self, name) for name in names] for names in self._all_weights]
+        return [
+            [getattr(self, name) for field, name in names.items() if field in TORCH_FIELDS]
+            for names in self._names
+        ]
 
     def flatten_parameters(self) -> None:
         """Does nothing; there so that code written for torch runs."""
