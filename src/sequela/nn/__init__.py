@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sequela.nn import stream
 from sequela.nn.attention import AdditiveAttention, LocationAttention, MultiplicativeAttention
 from sequela.nn.cells import GRUCell, LSTMCell, RNNCell
 from sequela.nn.convert import flip_update_gate, from_concatenated, from_transposed
@@ -61,6 +62,7 @@ __all__ = [
     "from_torch",
     "from_transposed",
     "legal_tags",
+    "stream",
     "to_onnx",
     "to_torch",
 ]
