@@ -8,6 +8,7 @@ from sequela.cohort.codes import CodeSet
 from sequela.cohort.conditions import Condition, Episodes, Index, Matching
 from sequela.cohort.declaration import IndexRule, OnsetDeclaration
 from sequela.cohort.engine import Cohort, left_out
+from sequela.cohort.given import windows_of
 from sequela.cohort.grammar import CohortDeclaration
 from sequela.cohort.observations import Observations, observation_events, observations
 from sequela.cohort.subgroups import subgroups
@@ -32,5 +33,6 @@ __all__ = [
     "observations",
     "parse_declaration",
     "subgroups",
+    "windows_of",
     "write_cohort",
 ]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from sequela.cohort import (
-    Cohort,
     CohortDeclaration,
     Observations,
     OnsetDeclaration,
@@ -17,6 +16,7 @@ from sequela.cohort import (
     observation_events,
     parse_declaration,
     subgroups,
+    windows_of,
 )
 from sequela.cohort.targets import Multilabel
 from sequela.errors import DataError
@@ -41,7 +41,7 @@ from sequela.guard.records import (
 from sequela.guard.single import BOUND, single_features
 from sequela.seeds import generator
 
-__all__ = ["Deal", "Declaration", "check", "quick_check", "time_machine", "windows_of"]
+__all__ = ["Deal", "Declaration", "check", "quick_check", "time_machine"]
 
 Declaration = CohortDeclaration | OnsetDeclaration
 
@@ -49,6 +49,9 @@ Declaration = CohortDeclaration | OnsetDeclaration
 Deal = Callable[[pl.DataFrame], "pl.DataFrame | None"]
 
 _KEYS = ["subject_id", "prediction_time"]
+
+#: Other futures that the time machine tries.
+_ROUNDS = 2
 
 
 def _general(declaration: Declaration | Mapping[str, Any]) -> CohortDeclaration:
@@ -66,7 +69,7 @@ def time_machine(
     *,
     observe: Observe | None = None,
     pairs: int = 200,
-    rounds: int = 2,
+    rounds: int = _ROUNDS,
     seed: int = 0,
 ) -> list[Finding]:
     """Takes a task back to its prediction times, and gives it other futures.
@@ -88,33 +91,46 @@ def time_machine(
 
     Raises:
         ConfigError: the declaration is wrong.
-        DataError: the data are damaged, or nobody is left.
+        DataError: the data are damaged, nobody is left, or labels at other times than the task's
+            own where its observation begins with something else than the prediction.
     """
     declared = _general(declaration)
-    if labels is None:
-        cohort = build_cohort(data, declared)
-        some = sample_pairs(cohort.labels, cohort.windows, pairs, seed)
-    else:
-        some = sample_pairs(labels, windows_of(declared, labels), pairs, seed)
-    found = same_past(data, some, observe, rounds=rounds, seed=seed)
-    if labels is None:
-        found += prediction_times(data, declared, some, rounds=rounds, seed=seed)
-        found.append(label_settled(data, declared, some))
+    asked = _asked(data, declared, labels)
+    some = sample_pairs(asked.labels, asked.windows, pairs, seed)
+    return _taken_back(data, declared, some, asked.own, observe, rounds, seed)
+
+
+class _Asked(NamedTuple):
+    """Who is predicted when: of the task's own cohort, or as a file has it."""
+
+    labels: pl.DataFrame
+    windows: pl.DataFrame
+    beside: pl.DataFrame | None
+    own: bool
+
+
+def _asked(data: EventData, declared: CohortDeclaration, labels: pl.DataFrame | None) -> _Asked:
+    if labels is not None:
+        return _Asked(labels, windows_of(data, declared, labels), None, False)
+    cohort = build_cohort(data, declared)
+    assert cohort.windows is not None
+    return _Asked(cohort.labels, cohort.windows, cohort.beside, True)
+
+
+def _taken_back(
+    data: EventData,
+    declared: CohortDeclaration,
+    pairs: pl.DataFrame,
+    own: bool,
+    observe: Observe | None,
+    rounds: int,
+    seed: int,
+) -> list[Finding]:
+    found = same_past(data, pairs, observe, rounds=rounds, seed=seed)
+    if own:
+        found += prediction_times(data, declared, pairs, rounds=rounds, seed=seed)
+        found.append(label_settled(data, declared, pairs))
     return found
-
-
-def windows_of(declaration: CohortDeclaration, labels: pl.DataFrame) -> pl.DataFrame:
-    """Observation windows of labels that no cohort brings.
-
-    Where the declaration counts from the prediction, as it says; else the whole record before it.
-    """
-    index = pl.col("prediction_time").cast(pl.Datetime("us"))
-    start, bound = pl.lit(None, pl.Datetime("us")), declaration.observation.start
-    if bound is not None and bound.moment == "index" and not bound.arrow:
-        start = index + pl.lit(bound.shift)
-    return labels.select(
-        pl.col("subject_id").cast(pl.Int64), index, observation_start=start, observation_end=index
-    )
 
 
 def _survey(data: EventData, takers: list[Any]) -> Finding | None:
@@ -233,7 +249,8 @@ def check(
 
     Raises:
         ConfigError: the declaration is wrong.
-        DataError: nobody is left.
+        DataError: nobody is left, or labels at other times than the task's own where its
+            observation begins with something else than the prediction.
     """
     declared = _general(declaration)
     histories, died, born = Histories(), AfterDeath(), BeforeBirth()
@@ -242,31 +259,20 @@ def check(
     if broken is not None:
         return [broken]
     found = [passed("readable", "each subject in one file and at most one part, times in order")]
-    cohort = None
-    if labels is None:
-        cohort = build_cohort(data, declared)
-        labels = cohort.labels
+    asked = _asked(data, declared, labels)
     if callable(parts):
-        parts = parts(labels)
-    found += _of_records(data, labels, parts, histories, jaccard)
+        parts = parts(asked.labels)
+    found += _of_records(data, asked.labels, parts, histories, jaccard)
     found += [one.finding() for one in (died, born, bills, available)]
-    found += time_machine(data, declared, None if cohort else labels, pairs=pairs, seed=seed)
-    rows = _some(labels, samples, seed)
-    found += _of_samples(
-        data, declared, labels[rows], _rows(cohort, rows), bound, min_subjects, fitted
+    some = sample_pairs(asked.labels, asked.windows, pairs, seed)
+    found += _taken_back(data, declared, some, asked.own, None, _ROUNDS, seed)
+    rows = _some(asked.labels, samples, seed)
+    chosen = asked._replace(
+        labels=asked.labels[rows],
+        windows=asked.windows[rows],
+        beside=None if asked.beside is None else asked.beside[rows],
     )
-    return found
-
-
-def _rows(
-    cohort: Cohort | None, rows: np.ndarray
-) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
-    if cohort is None:
-        return None, None
-    windows, beside = (
-        table if table is None else table[rows] for table in (cohort.windows, cohort.beside)
-    )
-    return windows, beside
+    return found + _of_samples(data, declared, chosen, bound, min_subjects, fitted)
 
 
 def _of_records(
@@ -306,15 +312,13 @@ def _parts(parts: pl.DataFrame | None) -> Finding:
 def _of_samples(
     data: EventData,
     declared: CohortDeclaration,
-    labels: pl.DataFrame,
-    tables: tuple[pl.DataFrame | None, pl.DataFrame | None],
+    asked: _Asked,
     bound: float,
     min_subjects: int,
     fitted: Callable[[pl.DataFrame, pl.DataFrame, pl.DataFrame], list[Finding]] | None,
 ) -> list[Finding]:
-    windows, beside = tables
+    labels, windows, beside, _ = asked
     keys = labels.select(_KEYS)
-    windows = windows_of(declared, labels) if windows is None else windows
     events = observation_events(data, keys, windows=windows)
     people, children = subgroups(data, keys), data.code_children()
     targets = _targets(labels, beside, declared.label)

@@ -22,9 +22,10 @@ from sequela.cohort import (
     observations,
     parse_declaration,
     subgroups,
+    windows_of,
 )
 from sequela.cohort.targets import Series
-from sequela.errors import CohortError, DataError, LabelError
+from sequela.errors import DataError
 from sequela.events import EventData, read_labels
 from sequela.ingest.run import SUMMARY_FILE
 from sequela.train.outcomes import Outcome, Truth, asked, truth_of
@@ -163,66 +164,7 @@ def observed(data: EventData, task: Declaration, labelled: Labelled) -> Observat
         return observations(data, labelled.labels, windows=labelled.windows)
     if isinstance(task, OnsetDeclaration):
         return observations(data, labelled.labels, task.observation_days)
-    window = task.observation
-    bounds = [bound for bound in (window.start, window.end) if bound is not None]
-    if any(bound.moment != "index" or bound.arrow for bound in bounds):
-        windows = _windows_of_episodes(data, task, labelled.labels)
-    else:
-        windows = _windows_by_length(task, labelled.labels)
-    return observations(data, labelled.labels, windows=windows)
-
-
-def _windows_of_episodes(
-    data: EventData, task: CohortDeclaration, labels: pl.DataFrame
-) -> pl.DataFrame:
-    """The windows at the task's own prediction times, whoever else its conditions leave out."""
-    everyone = task.model_copy(
-        update={
-            "index": task.index.model_copy(update={"select": "each"}),
-            "include": (),
-            "exclude": (),
-            "follow_up": (),
-            "matching": None,
-        }
-    )
-    keys = labels.select(
-        pl.col("subject_id").cast(pl.Int64), pl.col("prediction_time").cast(pl.Datetime("us"))
-    )
-    try:
-        windows = build_cohort(data, everyone, known=False).windows
-    except CohortError:
-        windows = None
-    if windows is None:
-        found, missing = keys, keys.height
-    else:
-        found = keys.join(windows, on=keys.columns, how="left", maintain_order="left")
-        missing = found["observation_end"].null_count()
-    if missing:
-        raise LabelError(
-            f"labels from a file for task {task.name}",
-            got=f"{missing:,} of {keys.height:,} at times that are no prediction times of the task",
-            wanted="prediction times as 'sequela label' writes them, since the observation begins "
-            "with the task's own episodes",
-            todo="Or train with task.observation=null (the whole record) or a length such as 30d.",
-        )
-    return found
-
-
-def _windows_by_length(task: CohortDeclaration, labels: pl.DataFrame) -> pl.DataFrame:
-    window, index = task.observation, pl.col("prediction_time").cast(pl.Datetime("us"))
-    start, end = pl.lit(None, pl.Datetime("us")), index
-    if window.start is not None:
-        closed = pl.duration(microseconds=int(window.start_inclusive))
-        start = index + pl.lit(window.start.shift) - closed
-    if window.end is not None:
-        opened = pl.duration(microseconds=int(not window.end_inclusive))
-        end = index + pl.lit(window.end.shift) - opened
-    return labels.select(
-        pl.col("subject_id").cast(pl.Int64),
-        index,
-        observation_start=start,
-        observation_end=end,
-    )
+    return observations(data, labelled.labels, windows=windows_of(data, task, labelled.labels))
 
 
 def looks_ahead(task: Declaration) -> dt.timedelta | None:
