@@ -192,6 +192,22 @@ def test_an_unreached_threshold_is_said(binary_run, no_figures):
     assert "could not be reached" in _Page(render(binary_run).read_text()).text
 
 
+def test_few_cases_stand_in_the_headline(binary_run, multiclass_run, no_figures):
+    few = "so few that only the intervals"
+    assert few not in _Page(render(binary_run).read_text()).text
+    _changed(binary_run, "evaluation.json", lambda evaluation: evaluation.update(positives=12))
+    page = _Page(render(binary_run).read_text())
+    assert "All this rests on 3,000 held-out patients, of whom 12 have the outcome" in page.text
+    assert few not in _Page(render(multiclass_run).read_text()).text
+
+    def change(evaluation):
+        evaluation["confusion"][evaluation["table"][0]["name"]][1] = [0, 9, 0, 0, 0]
+
+    _changed(multiclass_run, "evaluation.json", change)
+    text = _Page(render(multiclass_run).read_text()).text
+    assert "held-out samples, 9 of “tumour area”: so few" in text
+
+
 def test_several_rows_of_one_patient_are_samples(binary_run, no_figures):
     _changed(binary_run, "cohort.json", lambda cohort: cohort["parts"]["train"].update(groups=9000))
     assert "Of 1,000 samples" in _Page(render(binary_run).read_text()).text

@@ -88,3 +88,14 @@ def test_multiclass_headline():
     assert said[1] == "Its most frequent error: 50.0 % of “c” is called “a”."
     perfect = words.multiclass_sentences("samples", [[1, 0], [0, 1]], ["a", "b"])
     assert perfect[1] == "It confuses no two classes."
+
+
+def test_few_cases_are_said():
+    (said,) = words.few_cases("patients", "yes", 150, 12)
+    assert said.startswith("All this rests on 150 held-out patients, of whom 12 have the outcome:")
+    assert words.few_cases("samples", "seizure", 150, 1)[0].count("1 is “seizure”") == 1
+    assert words.few_cases("patients", "yes", 3000, 2950)  # few without it count as much
+    assert words.few_cases("patients", "yes", 3000, 100) == []
+    (said,) = words.few_of_a_class("samples", {"a": 400, "b": 20, "c": 1000})
+    assert said.startswith("All this rests on 1,420 held-out samples, 20 of “b”:")
+    assert words.few_of_a_class("samples", {"a": 400, "b": 100}) == []

@@ -48,17 +48,19 @@ def _headline(record: RunRecord, unit: str) -> dict[str, Any]:
     if evaluation["kind"] == "multiclass":
         confusion, classes = evaluation["confusion"][model], evaluation["classes"]
         said = words.multiclass_sentences(unit, confusion, classes)
+        said += words.few_of_a_class(unit, dict(zip(classes, map(sum, confusion), strict=True)))
         return {"sentences": said, "waffle": None}
     if evaluation["kind"] != "binary":
         said = words.outcome_sentences(evaluation)
         return {"sentences": said, "waffle": None}
+    positive = str((record.experiment.get("classes") or ["no", "yes"])[-1])
+    few = words.few_cases(unit, positive, evaluation["n"], evaluation["positives"])
     held_out = evaluation["threshold"].get("held_out")
     if not held_out:
         said = ["The target of the threshold could not be reached, so nobody is flagged."]
-        return {"sentences": said, "waffle": None}
-    classes = record.experiment.get("classes") or ["no", "yes"]
+        return {"sentences": said + few, "waffle": None}
     cells = words.per_thousand(held_out)
-    said = words.binary_sentences(unit, str(classes[-1]), cells)
+    said = words.binary_sentences(unit, positive, cells) + few
     ordered = {name: cells[name] for name in _WAFFLE}
     legend = [
         ("found", "flagged, rightly"),

@@ -15,6 +15,8 @@ __all__ = [
     "count",
     "decimal",
     "duration",
+    "few_cases",
+    "few_of_a_class",
     "interval",
     "multiclass_sentences",
     "number_or_text",
@@ -100,6 +102,44 @@ def per_thousand(held_out: Mapping[str, Any]) -> dict[str, int]:
         "missed": positives - both,
         "left_alone": 1000 - flagged - positives + both,
     }
+
+
+# With fewer events, or fewer without one, a validation says little (Vergouwe 2005; Collins 2016).
+_FEW = 100
+
+
+def few_cases(unit: str, positive: str, n: int, positives: int) -> list[str]:
+    """What all figures rest on, where that is little; nothing where it is enough.
+
+    Args:
+        unit: what a row is, in the plural.
+        positive: the name of the positive class.
+        n: held-out rows.
+        positives: those of the positive class.
+    """
+    if min(positives, n - positives) >= _FEW:
+        return []
+    whom = "whom" if unit == "patients" else "which"
+    return [
+        f"All this rests on {count(n)} held-out {unit}, of {whom} {count(positives)} "
+        f"{_have(positives, positive)}: so few that only the intervals below can be relied on."
+    ]
+
+
+def few_of_a_class(unit: str, counts: Mapping[str, int]) -> list[str]:
+    """The same for several classes, by the smallest of them. See :func:`few_cases`.
+
+    Args:
+        unit: what a row is, in the plural.
+        counts: held-out rows of each class.
+    """
+    smallest = min(counts, key=lambda name: counts[name])
+    if counts[smallest] >= _FEW:
+        return []
+    return [
+        f"All this rests on {count(sum(counts.values()))} held-out {unit}, {counts[smallest]} of "
+        f"“{smallest}”: so few that only the intervals below can be relied on."
+    ]
 
 
 def _have(number: int, positive: str) -> str:
