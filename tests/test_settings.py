@@ -53,7 +53,8 @@ def test_good_settings():
 
 def test_override_reaches_into_tables_and_copies():
     before = {"training": {"epochs": 1}, "seed": 0}
-    after = settings.override(before, ["training.epochs=3", "seed=7", "task.classes=[a, b]", "x="])
+    words = ["training.epochs=3", "seed=7", "task.classes=[a, b]", "x=null"]
+    after = settings.override(before, words)
     assert after == {
         "training": {"epochs": 3},
         "seed": 7,
@@ -75,6 +76,18 @@ def test_numbers_are_numbers(text, value):
 def test_paths_are_taken_as_they_stand():
     found = settings.override({}, ["data=5", "out=a #b", "labels="], ("data", "out", "labels"))
     assert found == {"data": "5", "out": "a #b", "labels": None}
+
+
+def test_nothing_takes_a_key_out():
+    before = {"training": {"epochs": 1, "patience": None}, "seed": 0}
+    after = settings.override(before, ["training.patience=", "seed="])
+    assert after == {"training": {"epochs": 1}}
+    assert before == {"training": {"epochs": 1, "patience": None}, "seed": 0}
+    assert settings.override(before, ["seed=", "seed=3"])["seed"] == 3
+    with pytest.raises(ConfigError, match=r"no such setting to take out.*mean 'epochs'"):
+        settings.override(before, ["training.epoch="])
+    with pytest.raises(ConfigError, match=r"no such setting to take out.*null"):
+        settings.override({}, ["column="])
 
 
 def test_a_text_that_is_reached_into_becomes_a_name():

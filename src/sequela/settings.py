@@ -167,7 +167,8 @@ def override(
 ) -> dict[str, Any]:
     """Settings with ``key=value`` words applied; ``a.b=1`` reaches into tables.
 
-    Values are read as YAML, so ``epochs=3`` is a number and ``codes=[a, b]`` a list. A key that
+    Values are read as YAML, so ``epochs=3`` is a number, ``codes=[a, b]`` a list and ``null`` no
+    value. Nothing at all, ``patience=``, takes a key out: then its default counts. A key that
     reaches into a text makes it a table of that ``name``: ``outcome.prefix=[I50]``.
 
     Args:
@@ -176,7 +177,8 @@ def override(
         texts: keys whose value is taken as it stands, such as paths; nothing is None.
 
     Raises:
-        ConfigError: a word without '=', or a key that reaches into something that is no table.
+        ConfigError: a word without '=', a key that reaches into something that is no table, or one
+            that is to be taken out and is not there.
     """
     result = {
         key: dict(value) if isinstance(value, dict) else value for key, value in values.items()
@@ -185,16 +187,31 @@ def override(
         key, separator, text = word.partition("=")
         if not separator or not key:
             raise ConfigError(f"argument '{word}'", wanted="key=value", todo="Write key=value.")
-        # Not every shell puts the home folder into data=~/records.
-        value = (os.path.expanduser(text) or None) if key in texts else _parsed(key, text)
         *tables, last = key.split(".")
-        target = result
-        for table in tables:
-            inner = target.get(table)
-            inner = {"name": inner} if isinstance(inner, str) else inner
-            if inner is not None and not isinstance(inner, dict):
-                raise ConfigError(f"argument '{key}'", got=f"'{table}' is no table of settings")
-            target[table] = dict(inner or {})
-            target = target[table]
-        target[last] = value
+        target = _table_of(result, tables, key)
+        if text or key in texts:
+            # Not every shell puts the home folder into data=~/records.
+            value = (os.path.expanduser(text) or None) if key in texts else _parsed(key, text)
+            target[last] = value
+        elif last in target:
+            del target[last]
+        else:
+            raise ConfigError(
+                f"argument '{word}'",
+                got="no such setting to take out",
+                wanted="key=value",
+                todo=nearest(last, target) if target else "Write null for no value.",
+            )
     return result
+
+
+def _table_of(values: dict[str, Any], tables: list[str], key: str) -> dict[str, Any]:
+    """The table that a key reaches into, copied on the way; made where there is none."""
+    for table in tables:
+        inner = values.get(table)
+        inner = {"name": inner} if isinstance(inner, str) else inner
+        if inner is not None and not isinstance(inner, dict):
+            raise ConfigError(f"argument '{key}'", got=f"'{table}' is no table of settings")
+        values[table] = dict(inner or {})
+        values = values[table]
+    return values

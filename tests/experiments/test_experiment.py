@@ -44,6 +44,25 @@ def test_another_recipe_begins_with_its_own_arguments():
     assert plain.model["pooling"] == "last"
 
 
+def test_another_encoding_begins_with_its_own_arguments():
+    words = ["encoding.kind=codes", "encoding.step=event"]
+    found = experiments.load("mortality", words).encoding
+    assert found == {"kind": "codes", "min_subjects": 11, "step": "event"}
+    same = experiments.load("mortality", ["encoding.kind=values"])
+    assert same.encoding == experiments.load("mortality").encoding
+    assert same.encoding["missing"] == "forward"
+    # Where the file names none, it is the usual one.
+    onset = experiments.load("heart_failure", ["encoding.kind=codes"])
+    assert onset.encoding == {**experiments.load("heart_failure").encoding, "kind": "codes"}
+
+
+def test_nothing_takes_a_setting_out():
+    assert "input_dropout" not in experiments.load("mortality", ["model.input_dropout="]).model
+    assert experiments.load("mortality", ["seed=3", "seed="]).seed == 0
+    with pytest.raises(ConfigError, match=r"no such setting to take out.*'input_dropout'"):
+        experiments.load("mortality", ["model.input_drop="])
+
+
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [

@@ -10,7 +10,14 @@ import pytest
 
 from sequela.batches import ValueEncoder, VisitEncoder
 from sequela.errors import BundleError, ConfigError, DataError
-from sequela.train.encoding import encoder_from, encoding_settings, fit_encoder
+from sequela.experiments.experiment import ENCODING_KEYS
+from sequela.train.encoding import (
+    CodesEncoding,
+    ValuesEncoding,
+    encoder_from,
+    encoding_settings,
+    fit_encoder,
+)
 
 EVENTS = pl.DataFrame(
     {
@@ -45,6 +52,11 @@ def test_mistakes_are_told_in_one_line(settings, said: str):
     with pytest.raises(ConfigError, match=said) as caught:
         encoding_settings(settings)
     assert "\n" not in str(caught.value)
+
+
+def test_the_keys_that_every_kind_has():
+    for kind in (CodesEncoding, ValuesEncoding):
+        assert set(ENCODING_KEYS) < set(kind.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ app = typer.Typer(
 _Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...", help="Settings, e.g. data=records seed=1 training.epochs=5."
+        metavar="[KEY=VALUE]...",
+        help="Settings, e.g. data=records seed=1 training.epochs=5; KEY= takes one out.",
     ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]

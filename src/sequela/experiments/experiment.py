@@ -12,6 +12,7 @@ from sequela.errors import ConfigError
 from sequela.settings import checked, nearest, override, read_yaml
 
 __all__ = [
+    "ENCODING_KEYS",
     "EvaluationSettings",
     "Experiment",
     "InteractionSettings",
@@ -24,6 +25,11 @@ _FOLDER = Path(__file__).parent
 _PATHS = ("data", "labels", "out")
 #: Keys by which a file is known for a task, of ACES or our own; an experiment has none of them.
 _OF_A_TASK = frozenset({"predicates", "trigger", "index", "episodes", "prediction", "groupings"})
+#: Keys of an encoding that every kind has.
+ENCODING_KEYS = ("min_subjects", "grid", "parents", "map")
+#: Tables whose keys are those of what one key names: the table, that key, what it is by default,
+#: and the keys that all have.
+_CHOICES = (("model", "recipe", None, ()), ("encoding", "kind", "codes", ENCODING_KEYS))
 
 
 class SplitSettings(BaseModel):
@@ -177,7 +183,8 @@ def load(name: str, assignments: Sequence[str] = ()) -> Experiment:
     Args:
         name: a built-in name, or the path of a YAML file (told by its ending or a slash).
         assignments: words such as ``data=records``, ``training.epochs=3``, ``seed=1``. Another
-            recipe (``model.recipe=retain``) begins with its own arguments in place of the file's.
+            recipe (``model.recipe=retain``) begins with its own arguments in place of the file's,
+            and so does another encoding (``encoding.kind=codes``).
 
     Raises:
         ConfigError: no such experiment or file, an unknown key, a wrong type.
@@ -190,7 +197,7 @@ def load(name: str, assignments: Sequence[str] = ()) -> Experiment:
     path = Path(name) if is_path else _FOLDER / f"{name}.yaml"
     found = read_yaml(path)
     _refuse_task(path, found)
-    content = _with_recipe({"name": path.stem, **found}, assignments)
+    content = _begun_anew({"name": path.stem, **found}, assignments)
     values = override(content, assignments, _PATHS)
     return checked(Experiment, values, f"experiment {path.stem}")
 
@@ -208,14 +215,16 @@ def _refuse_task(path: Path, found: dict[str, Any]) -> None:
     )
 
 
-def _with_recipe(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """Another recipe, named by a word, begins anew: the file's arguments and title are of its own.
+def _begun_anew(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Another recipe or kind of encoding, named by a word, begins without the file's arguments.
 
-    A recipe may lack what another one takes, and what suits one need not suit the other.
+    It may lack what the file's own takes, and what suits one need not suit the other.
     """
     words = [word.partition("=") for word in assignments]
-    chosen = [text.strip() for key, _, text in words if key == "model.recipe"]
-    model = values.get("model")
-    if chosen and isinstance(model, dict) and model.get("recipe") != chosen[-1]:
-        return {**values, "model": {"recipe": chosen[-1]}}
+    for table, key, usual, shared in _CHOICES:
+        chosen = [text.strip() for name, _, text in words if name == f"{table}.{key}"]
+        own = values.get(table, {})
+        if chosen and chosen[-1] and isinstance(own, dict) and own.get(key, usual) != chosen[-1]:
+            kept = {name: own[name] for name in shared if name in own}
+            values = {**values, table: {key: chosen[-1], **kept}}
     return values
