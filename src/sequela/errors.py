@@ -20,6 +20,8 @@ never holds a value of a patient: columns, files, row numbers, counts and types 
 from __future__ import annotations
 
 import difflib
+import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "SchemaError",
     "SequelaError",
     "TrainingError",
+    "install_line",
     "nearest",
     "nearest_column",
 ]
@@ -119,6 +122,17 @@ class Interrupted(SequelaError, RuntimeError):
 
 class MissingDependencyError(SequelaError, ImportError):
     """An optional dependency is not installed; the message holds the install line."""
+
+
+def install_line(extra: str | None = None) -> str:
+    """The command that installs this package's needs, or an extra's, where it runs now.
+
+    With the Python that runs, not with whatever ``pip`` is on the path: the environment of a clone
+    (``make demo``) has none. Sequela itself is there already, so that no index is asked for it.
+    """
+    python = shlex.quote(sys.executable or "python3")
+    package = f"'sequela[{extra}]'" if extra else "sequela"
+    return f"{python} -m pip install {package}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -9,9 +9,13 @@ import re
 from importlib import metadata
 from typing import Any
 
+from sequela.errors import install_line
+
 __all__ = ["examine", "run"]
 
 _CELLS = ("rnn_tanh", "lstm", "gru_after", "gru_before")
+# In a pipe a line stays a line, whatever paths stand in it.
+_UNFOLDED = 2000
 _REQUIREMENT = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)[^;]*(?:;.*extra\s*==\s*['\"](?P<extra>[\w-]+)['\"].*)?$"
 )
@@ -48,7 +52,7 @@ def _packages() -> tuple[dict[str, str | None], dict[str, Any]]:
         extras[extra] = {
             "packages": versions,
             "installed": whole,
-            "install": None if whole else f"pip install 'sequela[{extra}]'",
+            "install": None if whole else install_line(extra),
         }
     return needed, extras
 
@@ -148,7 +152,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str, str]]:
         why = f": {promise['why']}" if promise["why"] else ""
         lines.append(("promises", name, ("on" if promise["on"] else "OFF") + why))
     lines += [
-        ("packages", name, version or "missing: pip install sequela")
+        ("packages", name, version or f"missing: {install_line()}")
         for name, version in found["packages"].items()
     ]
     for name, extra in found["extras"].items():
@@ -167,10 +171,10 @@ def run(*, as_json: bool = False) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from sequela.cli.tables import wide_console
+
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     last = ""
     for section, name, words in _lines(found):
@@ -180,4 +184,4 @@ def run(*, as_json: bool = False) -> None:
             table.add_row(f"[bold]{section}[/bold]", "")
             last = section
         table.add_row(f"  {name}", words.replace("[", r"\["))
-    console.print(table)
+    wide_console(_UNFOLDED).print(table)

@@ -113,10 +113,14 @@ def show_evaluation(
             console.print(f"{row['name']}: {columns[leading]} {_interval(row)}, paired")
 
 
-def wide_console() -> Console:
-    """A console that does not fold tables where nobody watches (a file, a pipe, a log)."""
+def wide_console(width: int = 120) -> Console:
+    """A console that does not fold tables where nobody watches (a file, a pipe, a log).
+
+    Args:
+        width: the columns that there are then.
+    """
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
+    return console if console.is_terminal else Console(highlight=False, width=width)
 
 
 def print_evaluation(folder: Path) -> None:

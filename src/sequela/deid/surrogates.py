@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 
 from sequela.deid.rules import NAME_LABELS
-from sequela.errors import MissingDependencyError
+from sequela.errors import MissingDependencyError, install_line
 
 __all__ = ["TITLES", "Surrogates", "code"]
 
@@ -136,9 +136,7 @@ def _put(made: list[str], places: Sequence[int], digits: str) -> None:
 
 
 def _missing() -> MissingDependencyError:
-    return MissingDependencyError(
-        "surrogates", got="no Faker", todo="Install it: pip install 'sequela[deid]'."
-    )
+    return MissingDependencyError("surrogates", got="no Faker", todo=f"Run: {install_line('deid')}")
 
 
 def _faker():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sequela.diagnostics.gradient_flow import Flow
-from sequela.errors import ConfigError, MissingDependencyError
+from sequela.errors import ConfigError, MissingDependencyError, install_line
 from sequela.files import atomic_write
 
 __all__ = ["flow_figure", "save", "training_figure"]
@@ -51,7 +51,7 @@ def _require_matplotlib() -> Any:
         raise MissingDependencyError(
             "the figure",
             got="matplotlib not installed",
-            todo="Run: pip install 'sequela[report]'",
+            todo=f"Run: {install_line('report')}",
         ) from error
     return matplotlib
 

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from sequela import __version__
-from sequela.errors import MissingDependencyError
+from sequela.errors import MissingDependencyError, install_line
 from sequela.files import atomic_write
 from sequela.report.record import read_run
 from sequela.report.view import build_view
@@ -21,7 +21,7 @@ def _require_extras() -> None:
         raise MissingDependencyError(
             "the report",
             got=f"{' and '.join(missing)} not installed",
-            todo="Run: pip install 'sequela[report]'",
+            todo=f"Run: {install_line('report')}",
         )
 
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sequela.errors import BundleError, ConfigError, MissingDependencyError
+from sequela.errors import BundleError, ConfigError, MissingDependencyError, install_line
 
 __all__ = ["OPERATORS", "Operator", "library", "options_of", "reorder", "short"]
 
@@ -89,7 +89,7 @@ def library() -> ModuleType:
         import onnx
     except ImportError as error:
         raise MissingDependencyError(
-            "ONNX files", got="no package 'onnx'", todo="Install it: pip install 'sequela[onnx]'."
+            "ONNX files", got="no package 'onnx'", todo=f"Run: {install_line('onnx')}"
         ) from error
     return onnx
 

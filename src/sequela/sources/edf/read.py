@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sequela.errors import DataError, MissingDependencyError
+from sequela.errors import DataError, MissingDependencyError, install_line
 from sequela.folders import files_below, recording_id, subject_of
 from sequela.signals import Channel, Recording, RecordingSet
 from sequela.sources.edf.header import MAIN, Header, read_header
@@ -72,7 +72,7 @@ def _edfio():
         import edfio
     except ImportError as error:
         raise MissingDependencyError(
-            "reading EDF files", wanted="edfio", todo="pip install 'sequela[signals]'"
+            "reading EDF files", wanted="edfio", todo=f"Run: {install_line('signals')}"
         ) from error
     return edfio
 

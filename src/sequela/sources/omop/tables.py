@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sequela.errors import DataError, MissingDependencyError, SchemaError
+from sequela.errors import DataError, MissingDependencyError, SchemaError, install_line
 from sequela.events import Delimited
 from sequela.events.files import column_names, from_arrow
 from sequela.events.rows import TextTable
@@ -184,7 +184,7 @@ def _connect(path: Path) -> Any:
         import duckdb
     except ImportError as error:
         raise MissingDependencyError(
-            "databases need duckdb", todo="Run: pip install 'sequela[omop]'"
+            "databases need duckdb", todo=f"Run: {install_line('omop')}"
         ) from error
     try:
         return duckdb.connect(os.fspath(path), read_only=True)

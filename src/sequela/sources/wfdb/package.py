@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sequela.errors import DataError, MissingDependencyError
+from sequela.errors import DataError, MissingDependencyError, install_line
 
 __all__ = ["package", "quietly"]
 
@@ -25,7 +25,7 @@ def package() -> Any:
             import wfdb
     except ImportError as error:
         raise MissingDependencyError(
-            "reading WFDB files", wanted="wfdb", todo="pip install 'sequela[signals]'"
+            "reading WFDB files", wanted="wfdb", todo=f"Run: {install_line('signals')}"
         ) from error
     return wfdb
 
