@@ -17,7 +17,7 @@ from typing import Any
 
 from sequela.deid.found import Finder
 from sequela.deid.rules import Names, find
-from sequela.errors import MissingDependencyError
+from sequela.errors import MissingDependencyError, install_line
 from sequela.notes import Document
 
 __all__ = ["ENTITIES", "recognizer"]
@@ -67,7 +67,7 @@ def recognizer(
             RecognizerResult,
         )
     except ImportError:
-        todo = "Install it: pip install 'sequela[presidio]'."
+        todo = f"Run: {install_line('presidio')}"
         raise MissingDependencyError(
             "the recogniser for Presidio", got="no presidio-analyzer", todo=todo
         ) from None

@@ -26,7 +26,7 @@ _PATHS = ("data", "labels", "out")
 #: Keys by which a file is known for a task, of ACES or our own; an experiment has none of them.
 _OF_A_TASK = frozenset({"predicates", "trigger", "index", "episodes", "prediction", "groupings"})
 #: Keys of an encoding that every kind has.
-ENCODING_KEYS = ("min_subjects", "grid", "parents", "map")
+ENCODING_KEYS = ("min_subjects", "grid", "parents", "map", "online")
 #: Tables whose keys are those of what one key names: the table, that key, what it is by default,
 #: and the keys that all have.
 _CHOICES = (("model", "recipe", None, ()), ("encoding", "kind", "codes", ENCODING_KEYS))
