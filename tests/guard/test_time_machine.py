@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 from tests.cohort.records import declarations, in_memory, people
 from tests.guard.hospital import hospital
 from tests.tiers import examples
@@ -25,7 +24,7 @@ from sequela.cohort import (
     observation_events,
     subgroups,
 )
-from sequela.errors import DataError, LabelError
+from sequela.errors import DataError
 from sequela.events import EventData
 from sequela.guard.compare import differing
 from sequela.guard.machine import same_past, sample_pairs
@@ -260,22 +259,6 @@ def test_labels_from_a_file():
     labels = build_cohort(data, tasks.declaration("mortality")).labels
     found = guard.time_machine(data, tasks.declaration("mortality"), labels)
     assert statuses(found) == dict.fromkeys(ALL[:2], "pass")
-
-
-def test_labels_from_a_file_see_what_they_would_in_training():
-    """Of a stay its own days, not the whole record."""
-    data, task = hospital(5), tasks.declaration("mortality")
-    labels, seen = build_cohort(data, task).labels, []
-    for own in (None, labels):
-        guard.check(data, task, own, pairs=5, fitted=lambda *tables: seen.append(tables[0]) or [])
-    whole = observation_events(data, labels)
-    assert_frame_equal(seen[0], seen[1])
-    assert seen[1].height < whole.height
-    late = labels.with_columns(pl.col("prediction_time") + pl.duration(hours=1))
-    with pytest.raises(
-        LabelError, match=r"at times that are no prediction times.*observation=null"
-    ):
-        guard.time_machine(data, task, late)
 
 
 def test_which_samples_differ():
