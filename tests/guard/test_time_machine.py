@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
-from tests.cohort.records import declarations, in_memory, people
+from tests.cohort.records import declarations, in_memory, parsed, people
 from tests.guard.hospital import hospital
 from tests.tiers import examples
 
@@ -19,7 +19,6 @@ from sequela import guard, ingest, simulate, tasks
 from sequela.batches import ValueEncoder, VisitEncoder
 from sequela.batches.aggregates import aggregates
 from sequela.cohort import (
-    CohortDeclaration,
     build_cohort,
     observation_events,
     subgroups,
@@ -98,7 +97,7 @@ def test_the_simulated_cohort(tmp_path: Path):
 def test_any_declaration_on_any_records(records: Any, values: dict[str, Any], seed: int):
     """Observations hold whatever is declared, index dates that rest on the future among them."""
     data = in_memory(records)
-    declared = CohortDeclaration.parse(values)
+    declared = parsed(values)
     try:
         cohort = build_cohort(data, declared)
     except DataError:
