@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+RESULT = ROOT / "benchmarks" / "results" / "comparison.json"
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,12 @@ def test_words_follow_from_the_interval(comparison_page, gap, words, verdict):
     assert comparison_page.verdict(made["pairs"][0]) == verdict
     assert "| **GRU** | 1,234 | 2.0 | .800 (.750 to .850) |" in page
     assert "100 histories to learn from; 50 of 40 patients held out" in page
+
+
+def test_the_page_in_the_docs_is_that_of_the_stored_result(comparison_page):
+    page = (ROOT / "docs" / "comparison.md").read_text()
+    assert page == comparison_page.page(json.loads(RESULT.read_text())), "run `make docs`"
+    assert (ROOT / "docs" / comparison_page.FIGURE).exists()
 
 
 def test_the_figure_is_the_same_each_time(comparison_page, tmp_path: Path):
