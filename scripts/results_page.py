@@ -117,7 +117,8 @@ def _table(results: dict[str, dict[str, Any]]) -> list[str]:
             size = (
                 f"{processor_seconds(case):.0f}, {decimal(None) if peak is None else f'{peak:,}'}"
             )
-            held = f"{case['n']:,} of {case['groups']:,} {case['group_name']}"
+            held = f"{case['groups']:,} {case['group_name']}"
+            held = held if case["n"] == case["groups"] else f"{case['n']:,} samples of {held}"
             begin = f"**{result['title']}**, {case['data']}; {held}, {_seeds(case)}"
             for place, cells in enumerate(case_rows(case)):
                 ends = (begin, size) if place == 0 else ("", "")
