@@ -72,8 +72,8 @@ def test_figures_of_seeds_are_means_and_the_peak_is_the_largest(
     assert [run["figures"]["trees"] for run in case["runs"]] == [{"auroc": 0.7}] * 2
     page = results_page.page(tmp_path)
     assert (
-        "| **Onset**, made up; 100 samples of 90 patients, 2 seeds | **GRU** | AUROC .850 (.830 to .890) "
-        "| – |  | 9, 501 |"
+        "| **Onset**, made up; 100 samples of 90 patients, 2 seeds | **GRU** "
+        "| AUROC .850 (.830 to .890) | – |  | 9, 501 |"
     ) in page
     assert "|  | trees | AUROC .700 (.680 to .740) | – | .150 (.130 to .190) |  |" in page
     assert "best possible" in page
