@@ -6,7 +6,7 @@ simulated: a GRU is trained on 8,000 simulated patients of the first institution
 to the second (sicker patients, 22 codes in another system), with and without a map of codes.
 Learning curves at 100, 300 and 1,000 patients beside the same model from scratch, five draws each.
 yaib: mortality in intensive care from the first 24 hours, trained on `eicu_demo` and transferred to
-`mimic_demo`, which has 99 stays, so in five splits; the data must lie under SEQUELA_DATA.
+`mimic_demo`, which has 99 stays, so in three splits; the data must lie under SEQUELA_DATA.
 Each writes a file to benchmarks/results; `make docs` writes the guide's tables from them.
 """
 
@@ -31,9 +31,9 @@ RESULTS = Path(__file__).parent / "results"
 PATIENTS = {"first": 8000, "second": 6000}
 TRAINING = ["evaluation.baselines=false", "training.progress=false"]
 CURVE = ["split.fractions=[0.3, 0.1, 0.6]", "curve.sizes=[100, 300, 1000]", "curve.draws=5"]
-SPLITS = 5
+SPLITS = 3
 # Half of the 21 deaths to learn from, half to judge by.
-STAYS = ["split.fractions=[0.4, 0.1, 0.5]", "curve.sizes=[20, 40]", "curve.draws=5"]
+STAYS = ["split.fractions=[0.4, 0.1, 0.5]", "curve.sizes=[20, 40]", "curve.draws=3"]
 
 
 def simulated(root: Path) -> dict[str, Any]:
