@@ -21,7 +21,8 @@ A plan::
         path: physionet2012                  # below SEQUELA_DATA
         words: [split.source=assign]         # as `sequela train` takes them
       - data: simulated, 20,000 patients
-        simulated: {subjects: 20000, seed: 0}  # sequela.simulate.cohort in place of a path
+        simulated: {subjects: 20000, seed: 0}  # sequela.simulate.cohort in place of a path, or
+                                               # another `function`; words name it {records}
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ A result is benchmarks/results/NAME.json. It says what was run and holds one ent
            seeds           of the runs; each splits and trains anew
            table           [{name, role, MEASURE: {value, low, high}}], the model first
            differences     [{model, other, metric, value, low, high}], paired
+           interactions    of the first run where a list was given: {pairs, rates, difference}
            seconds         {whole, ...}, the mean of the runs, from raw data to figures
            peak_megabytes  the largest of the runs, imports included
            runs            [{seed, n, groups, seconds, peak_megabytes, figures}]
@@ -130,6 +131,7 @@ def case_of(
         "seeds": [run["seed"] for run in runs],
         "table": _table(runs),
         "differences": _differences(runs),
+        **({"interactions": first["interactions"]} if "interactions" in first else {}),
         "seconds": {
             part: round(math.fsum(run["seconds"][part] for run in runs) / len(runs), 1)
             for part in first["seconds"]

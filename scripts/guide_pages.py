@@ -106,21 +106,19 @@ def _yaib() -> str:
 
 
 SETS = (("jaccard", "Jaccard"), ("f1", "F1"), ("auprc", "AUPRC"), ("recall_at_10", "Recall@10"))
-WARDS = ("prescription", "prescription_list", "prescription_gru")
-DEMO = ("prescription_mimic3", "prescription_mimic3_gru")
 
 
-def _rates(result: dict[str, Any]) -> dict[str, Any]:
-    return {row["name"]: row for row in result.get("interactions", {}).get("rates", [])}
+def _rates(case: dict[str, Any]) -> dict[str, Any]:
+    return {row["name"]: row for row in case.get("interactions", {}).get("rates", [])}
 
 
-def _sets(results: list[dict[str, Any]]) -> list[str]:
-    """The models of some results on the same held-out part, then the rivals of the first."""
-    own = _rates(results[0])
+def _sets(cases: list[dict[str, Any]]) -> list[str]:
+    """The models of some cases on the same held-out part, then the rivals of the first."""
+    own = _rates(cases[0])
     heads = [*(title for _, title in SETS), "drugs named", *(["interaction rate"] if own else [])]
     lines = [f"| | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
-    rows = [(f"**{one['table'][0]['name']}**", one["table"][0], _rates(one)) for one in results]
-    rows += [(row["name"], row, own) for row in results[0]["table"][1:]]
+    rows = [(f"**{one['table'][0]['name']}**", one["table"][0], _rates(one)) for one in cases]
+    rows += [(row["name"], row, own) for row in cases[0]["table"][1:]]
     for name, row, known in rows:
         cells = [interval(row[key]) for key, _ in SETS] + [f"{row['codes']['value']:.1f}"]
         cells += [interval(known[row["name"]])] if own else []
@@ -134,34 +132,32 @@ def _sets(results: list[dict[str, Any]]) -> list[str]:
 def prescription() -> str:
     from sequela.report.figures import forest_figure
 
-    results = [found for name in WARDS if (found := stored(name)) is not None]
-    demo = [found for name in DEMO if (found := stored(name)) is not None]
-    first = results[0]
-    shown = [(one["table"][0]["name"], one["table"][0]["jaccard"], MODEL) for one in results]
+    result = stored("prescription")
+    if result is None:
+        return ""
+    stays = [case for case in result["cases"] if case["data"].startswith("simulated")]
+    demo = [case for case in result["cases"] if case not in stays]
+    first = stays[0]
+    shown = [(case["table"][0]["name"], case["table"][0]["jaccard"], MODEL) for case in stays]
     for row in first["table"][1:]:
         colour = BEST if row["role"] == "best possible" else RIVAL
         shown.append((row["name"], row["jaccard"], colour))
     svg = forest_figure(shown, "Jaccard", lines=len(shown))
-    seeds = "; ".join(
-        f"{one['table'][0]['name']} {', '.join(figure(run['jaccard']) for run in one['by_seed'])}"
-        for one in results
-    )
     lines = [
-        f"{first['data'].capitalize()}, {first['n']:,} held-out stays of {first['groups']:,} "
-        "patients, 95 % intervals over patients:",
+        f"Simulated stays, {first['n']:,} held out of {first['groups']:,} patients, 95 % intervals "
+        "over patients:",
         "",
-        *_sets(results),
+        *_sets(stays),
         "",
-        f"Jaccard by seed: {seeds}. *Best possible* knows the law and what was chosen before. "
-        "`python benchmarks/prescription.py` repeats it; a run of LEAP takes "
-        f"{first['seconds']['whole']:.0f} s.",
+        f"*Best possible* knows the law and what was chosen before. `{result['command']}` repeats "
+        f"it; the whole run of LEAP took {first['seconds']['processor']:.0f} s of a processor.",
         "",
         f"![Jaccard of each model]({drawn('prescription.svg', svg)})",
     ]
     if demo:
         lines += [
             "",
-            f"{demo[0]['data']}: {demo[0]['n']} held-out stays of {demo[0]['groups']} patients, "
+            f"MIMIC-III demo, {demo[0]['n']} held-out stays of {demo[0]['groups']} patients, "
             "which shows that it runs on real tables, and no more:",
             "",
             *_sets(demo),

@@ -40,6 +40,7 @@ _ABBREVIATIONS = {
     "harrell": "concordance",
     "integrated_brier": "integrated Brier score",
     "r2": "R²",
+    "jaccard": "Jaccard",
     "nats": "nats per symbol",
     "bits": "bits per symbol",
     "chrf": "chrF",

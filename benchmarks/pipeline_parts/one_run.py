@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["experiment"]
 
-_KEPT = ("kind", "n", "groups", "group_name", "positives", "table", "differences")
+_KEPT = ("kind", "n", "groups", "group_name", "positives", "table", "differences", "interactions")
 
 
 def experiment(
@@ -20,7 +20,8 @@ def experiment(
 
     Args:
         name: a built-in experiment.
-        words: as ``sequela train`` takes them, ``data=`` among them unless it is simulated.
+        words: as ``sequela train`` takes them, ``data=`` among them unless it is simulated; then
+            ``{records}`` stands for the folder.
         simulated: the arguments of ``sequela.simulate.cohort``, or of another function of that room
             under ``function``.
 
@@ -36,6 +37,7 @@ def experiment(
             if simulated is not None:
                 options = {"function": "cohort", **simulated}
                 getattr(simulate, options.pop("function"))(folder / "records", **options)
+                given = [word.replace("{records}", str(folder / "records")) for word in words]
                 given.append(f"data={folder / 'records'}")
             loaded = experiments.load(name, [*given, f"out={folder / 'run'}"])
             run(loaded)

@@ -85,7 +85,7 @@ def test_a_list_is_kept_by_the_model_and_told_in_the_report(stays):
     assert evaluation["interactions"]["difference"]["high"] < 0
     assert evaluation["table"][0]["codes"]["value"] > 2
     costs = bundle.load(run / "model").model.pair_costs
-    assert np.count_nonzero(costs) == 2 * evaluation["interactions"]["pairs"] == 10
+    assert np.count_nonzero(costs) == 2 * evaluation["interactions"]["pairs"] == 8
     page = (run / "report.html").read_text()
     assert 'id="interactions"' in page
     described = json.loads((run / "experiment.json").read_text())

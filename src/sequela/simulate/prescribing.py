@@ -36,7 +36,7 @@ __all__ = [
     "drugs_of",
 ]
 
-FIRST, GIVEN, HEEDED = 0.75, 0.93, 0.4
+FIRST, GIVEN, HEEDED = 0.75, 0.95, 0.4
 
 
 @dataclass(frozen=True)
@@ -59,24 +59,13 @@ class Problem:
 PROBLEMS = (
     Problem("ICD10CM//I10", 0.60, ("ATC//C09AA05", "ATC//C09CA01"), "ICD10CM//R05.9"),
     Problem("ICD10CM//E78.5", 0.50, ("ATC//C10AA05", "ATC//C10AX09"), "ICD10CM//M79.1"),
-    Problem("ICD10CM//E11.9", 0.35, ("ATC//A10BA02", "ATC//A10BH01"), "ICD10CM//R19.7"),
-    Problem("ICD10CM//I48.91", 0.30, ("ATC//B01AA03", "ATC//B01AF01"), "ICD10CM//R04.0"),
-    Problem("ICD10CM//I20.9", 0.25, ("ATC//C07AB02", "ATC//C08CA01"), "ICD10CM//R42"),
-    Problem("ICD10CM//M19.90", 0.40, ("ATC//M01AE01", "ATC//N02AX02"), "ICD10CM//R11.0"),
-    Problem("ICD10CM//F32.A", 0.30, ("ATC//N06AB06", "ATC//N06AX11"), "ICD10CM//G47.00"),
-    Problem("ICD10CM//J44.9", 0.25, ("ATC//R03AC18", "ATC//R03BB04"), "ICD10CM//R00.2"),
-    Problem("ICD10CM//K21.9", 0.30, ("ATC//A02BC01", "ATC//A02BA03"), "ICD10CM//R51.9"),
-    Problem("ICD10CM//M10.9", 0.20, ("ATC//M04AA01", "ATC//M04AA03"), "ICD10CM//R21"),
+    Problem("ICD10CM//I48.91", 0.45, ("ATC//B01AA03", "ATC//B01AF01"), "ICD10CM//R04.0"),
+    Problem("ICD10CM//M19.90", 0.50, ("ATC//M01AE01", "ATC//N02AX02"), "ICD10CM//R11.0"),
+    Problem("ICD10CM//F32.A", 0.40, ("ATC//N06AB06", "ATC//N06AX11"), "ICD10CM//G47.00"),
+    Problem("ICD10CM//M10.9", 0.35, ("ATC//M04AA01", "ATC//M04AA03"), "ICD10CM//R21"),
 )
 #: Drugs that anybody may get, and how often.
-EVERYDAY = (
-    ("ATC//B01AB05", 0.60),
-    ("ATC//N02BE01", 0.45),
-    ("ATC//A06AD15", 0.25),
-    ("ATC//J01FA10", 0.20),
-    ("ATC//N05CF02", 0.15),
-    ("ATC//A04AA01", 0.10),
-)
+EVERYDAY = (("ATC//B01AB05", 0.60), ("ATC//J01FA10", 0.20), ("ATC//A06AD15", 0.15))
 DRUGS = tuple(code for problem in PROBLEMS for code in problem.treatments) + tuple(
     code for code, _ in EVERYDAY
 )
@@ -85,7 +74,6 @@ DRUGS = tuple(code for problem in PROBLEMS for code in problem.treatments) + tup
 AVOIDED = (
     ("ATC//B01AA03", "ATC//M01AE01"),
     ("ATC//N06AB06", "ATC//N02AX02"),
-    ("ATC//C07AB02", "ATC//R03AC18"),
     ("ATC//C09AA05", "ATC//M04AA01"),
     ("ATC//C10AA05", "ATC//J01FA10"),
 )

@@ -27,11 +27,11 @@ CHANCES_FILE = Path("truth", "drugs.parquet")
 _HOUR, _DAY, _YEAR = 60, 1440, 525_960
 _MICROSECONDS = 60_000_000
 _FIRST_DAY, _LAST_DAY = 15_000, 17_500  # days since 1970
-_MOST_STAYS, _ANOTHER = 6, 0.65
+_MOST_STAYS, _ANOTHER, _VISITS = 6, 0.65, 1.0
 _BETWEEN_DAYS, _STAY_HOURS = (60, 500), (72, 192)
 # Drugs are ordered on the second day, behind the prediction.
 _PREDICTION, _ORDERS = 24 * _HOUR, (26 * _HOUR, 46 * _HOUR)
-_TOLD, _TOLD_BY_OTHERS = 0.35, 0.08
+_TOLD, _TOLD_BY_OTHERS, _EVERYDAY = 0.4, 0.08, 0.15
 _EVERYDAY_CODES = ("CPT//99213", "CPT//85025", "CPT//80053", "ICD10CM//Z23", "ICD10CM//J06.9")
 _ADMISSION, _DISCHARGE = "HOSPITAL_ADMISSION//EMERGENCY", "HOSPITAL_DISCHARGE//HOME"
 _VISIT = "ENCOUNTER//OUTPATIENT"
@@ -176,11 +176,11 @@ def _between(
     """The visits until the next admission: what was told, bool ``[n, P]``, and its minute."""
     days = random.integers(*_BETWEEN_DAYS, len(subject))
     end = begin + days * _DAY + random.integers(0, _DAY, len(subject))
-    visits = random.poisson(2.0, len(subject)) + 1
+    visits = random.poisson(_VISITS, len(subject)) + 1
     row = np.repeat(np.arange(len(subject)), visits)
     minute = begin[row] + _DAY + (random.random(len(row)) * (days[row] - 2) * _DAY).astype(np.int64)
     rows.add(subject[row], minute, _VISIT)
-    everyday = random.random((len(row), len(_EVERYDAY_CODES))) < 0.3
+    everyday = random.random((len(row), len(_EVERYDAY_CODES))) < _EVERYDAY
     rows.table(subject[row], everyday, minute, _EVERYDAY_CODES[0])
     chance = np.where(problems, _TOLD, _TOLD_BY_OTHERS)
     told = random.random(problems.shape) < chance
