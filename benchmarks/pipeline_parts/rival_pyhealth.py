@@ -1,6 +1,7 @@
-"""PyHealth's side: its readers of the MIMIC tables; runs in an environment of its own."""
+"""PyHealth's side: its readers of the MIMIC tables and its RNN, in an environment of its own."""
 
 import contextlib
+import json
 import os
 import sys
 import tempfile
@@ -29,5 +30,63 @@ def tables(source, data):
                 for table, events in visit.event_list_dict.items():
                     counts[table.lower()] += len(events)
         return {"tables": dict(counts), "events": sum(counts.values())}
+
+    return work
+
+
+def _prepared(path, embedding, hidden, batch, shuffle):
+    """Its data set, its loader and its RNN (a GRU), with one thread and without dropout, as ours."""
+    os.environ["HOME"] = tempfile.mkdtemp(prefix="pyhealth-")
+    with contextlib.redirect_stdout(sys.stderr):
+        import torch
+        from pyhealth.datasets import SampleEHRDataset, get_dataloader
+        from pyhealth.models import RNN
+
+        torch.set_num_threads(1)
+        torch.manual_seed(0)
+        with open(path) as file:
+            dataset = SampleEHRDataset(samples=json.load(file), dataset_name="visits")
+        model = RNN(
+            dataset=dataset,
+            feature_keys=["codes"],
+            label_key="label",
+            mode="binary",
+            embedding_dim=embedding,
+            hidden_dim=hidden,
+            dropout=0.0,
+        )
+        loader = get_dataloader(dataset, batch_size=batch, shuffle=shuffle)
+    return dataset, model, loader
+
+
+def train(path, embedding, hidden, batch, epochs):
+    """Epochs of its own Trainer; it pads the visits, and reads the last ten of a patient."""
+    dataset, model, loader = _prepared(path, embedding, hidden, batch, True)
+    from pyhealth.trainer import Trainer
+
+    trainer = Trainer(model=model, device="cpu", enable_logging=False)
+
+    def work():
+        with contextlib.redirect_stdout(sys.stderr):
+            trainer.train(loader, epochs=epochs, max_grad_norm=1.0)
+        visits = sum(min(len(one["codes"]), 10) for one in dataset.samples)
+        return {"patients": len(dataset) * epochs, "visits": visits * epochs}
+
+    return work
+
+
+def score(path, embedding, hidden, batch, epochs):
+    """The scores of all samples by its Trainer; arguments as of train."""
+    dataset, model, loader = _prepared(path, embedding, hidden, batch, False)
+    from pyhealth.trainer import Trainer
+
+    trainer = Trainer(model=model, device="cpu", enable_logging=False)
+
+    def work():
+        with contextlib.redirect_stdout(sys.stderr):
+            for _ in range(epochs):
+                scores = trainer.inference(loader)[1]
+        assert len(scores) == len(dataset)
+        return {"patients": len(dataset) * epochs}
 
     return work

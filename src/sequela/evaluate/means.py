@@ -31,12 +31,15 @@ class MeanMetrics:
     def __init__(self, rows: Mapping[str, np.ndarray]):
         self._names = list(rows)
         values = np.stack([np.asarray(rows[name], np.float64) for name in self._names], axis=1)
-        self._known = np.isfinite(values)
-        self._values = np.where(self._known, values, 0.0)
+        known = np.isfinite(values)
+        self._values = np.where(known, values, 0.0)
+        # Most measures have a say in the same rows: what divides them is counted once.
+        patterns, self._pattern = np.unique(known, axis=1, return_inverse=True)
+        self._known = patterns.astype(np.float64)
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Each measure [R] for weights [R, n]; NaN where no row that has it is left."""
-        above, below = weights @ self._values, weights @ self._known.astype(np.float64)
+        above, below = weights @ self._values, (weights @ self._known)[:, self._pattern.ravel()]
         means = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
         return {name: means[:, place] for place, name in enumerate(self._names)}
 
@@ -121,19 +124,16 @@ def set_rows(
     Returns:
         ``recall_at_k`` (of the set, how much is among the first k), ``precision_at_k`` (of the
         first k, how many are in the set), ``auprc`` (average precision of the row's ranking),
-        ``jaccard``, ``f1``, ``new_recall_at_10``; NaN for an empty set.
+        ``jaccard``, ``f1``, ``codes`` (how many are said to be in the set); with ``seen``
+        ``new_recall_at_k`` and ``new_precision_at_k``, the same over the codes that are new. NaN
+        for an empty set.
     """
     held, more = truth[:, :-1] > 0, truth[:, -1]
     size = held.sum(axis=1) + more
     order = top(scores, scores.shape[1])
-    hits = np.take_along_axis(held, order, axis=1).cumsum(axis=1)
-    found = {}
-    for length in SHORT_LISTS:
-        place = min(length, scores.shape[1]) - 1
-        found[f"recall_at_{length}"] = _ratio(hits[:, place], size)
-    found["precision_at_10"] = _ratio(hits[:, min(10, scores.shape[1]) - 1], np.full(len(size), 10))
-    found["precision_at_10"][size == 0] = np.nan
     ranked = np.take_along_axis(held, order, axis=1)
+    hits = ranked.cumsum(axis=1)
+    found = _short_lists(hits, size)
     precision = hits / np.arange(1, scores.shape[1] + 1)
     found["auprc"] = _ratio((precision * ranked).sum(axis=1), size)
     if threshold is not None:
@@ -144,9 +144,28 @@ def set_rows(
         found["codes"] = named.astype(np.float64)
     if seen is not None:
         fresh = held & ~seen
-        order = top(np.where(seen, -np.inf, scores), min(10, scores.shape[1]))
-        hit = np.take_along_axis(fresh, order, axis=1).sum(axis=1)
-        found["new_recall_at_10"] = _ratio(hit, fresh.sum(axis=1))
+        # A stable order: those seen already behind all others, the rest as before.
+        behind = np.take_along_axis(seen, order, axis=1)
+        longest = min(SHORT_LISTS[-1], scores.shape[1])
+        order = np.take_along_axis(order, np.argsort(behind, axis=1, kind="stable"), axis=1)
+        hits = np.take_along_axis(fresh, order[:, :longest], axis=1).cumsum(axis=1)
+        lists = _short_lists(hits, fresh.sum(axis=1))
+        found |= {f"new_{name}": values for name, values in lists.items()}
+    return found
+
+
+def _short_lists(hits: np.ndarray, size: np.ndarray) -> dict[str, np.ndarray]:
+    """Recall and precision at each length of the lists.
+
+    Args:
+        hits: [n, K], how many of the first 1 ... K are in the set.
+        size: [n], of the set.
+    """
+    found = {}
+    for length in SHORT_LISTS:
+        first = hits[:, min(length, hits.shape[1]) - 1]
+        found[f"recall_at_{length}"] = _ratio(first, size)
+        found[f"precision_at_{length}"] = np.where(size > 0, first / length, np.nan)
     return found
 
 
@@ -164,5 +183,10 @@ def best_threshold(truth: np.ndarray, scores: np.ndarray) -> float:
     # Sets are small beside the vocabulary: the candidates lie among the highest scores.
     share = np.clip(truth[:, :-1].mean() * np.geomspace(0.1, 10, 50), 1e-6, 1.0)
     candidates = np.unique(np.quantile(scores, 1 - share))
-    means = [np.nanmean(set_rows(truth, scores, one)["f1"]) for one in candidates]
+    held = truth[:, :-1] > 0
+    size = held.sum(axis=1) + truth[:, -1]
+    means = []
+    for one in candidates:
+        said = scores >= one
+        means.append(np.nanmean(_ratio(2 * (said & held).sum(axis=1), said.sum(axis=1) + size)))
     return float(candidates[int(np.argmax(means))])

@@ -157,11 +157,10 @@ def evaluate_outcome(
             notes        [text]
 
         The measures are ``macro_auroc micro_auroc macro_auprc micro_auprc macro_f1 micro_f1 brier``
-        (labels), ``recall_at_5`` to ``recall_at_30 precision_at_10 auprc jaccard f1 codes`` and
-        ``new_recall_at_10`` (sets), ``deviance mae bias`` (counts), ``harrell uno
-        integrated_brier`` (times), ``pinball mae coverage width`` (numbers), ``nats bits`` per
-        symbol (likelihood; a mean over the rows, which are of one length), ``exact bleu chrf``
-        (written).
+        (labels), what :func:`sequela.evaluate.means.set_rows` has (sets), ``deviance mae bias``
+        (counts), ``harrell uno integrated_brier`` (times), ``pinball mae coverage width``
+        (numbers), ``nats bits`` per symbol (likelihood; a mean over the rows, which are of one
+        length), ``exact bleu chrf`` (written).
 
     Raises:
         DataError: scores of another shape, or not finite.

@@ -10,6 +10,7 @@ from sequela.simulate.cohort import (
     expected_auroc,
     true_risk,
 )
+from sequela.simulate.visits import VISITS_FILE, NextVisits, next_visits, visits
 from sequela.simulate.wards import CHANCES_FILE, prescriptions, true_chances
 
 __all__ = [
@@ -17,9 +18,13 @@ __all__ = [
     "INTERACTIONS_FILE",
     "MAP_FILE",
     "TRUTH_FILE",
+    "VISITS_FILE",
+    "NextVisits",
     "cohort",
     "expected_auroc",
+    "next_visits",
     "prescriptions",
     "true_chances",
     "true_risk",
+    "visits",
 ]
