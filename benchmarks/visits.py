@@ -29,8 +29,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "pipeline_parts"))
 
-from measure import alternating  # noqa: E402
 from gru_visits import lists_of  # noqa: E402
+from measure import alternating  # noqa: E402
 
 from sequela import experiments, simulate  # noqa: E402
 from sequela.files import atomic_write  # noqa: E402
@@ -123,9 +123,7 @@ def measured(case: str, pyhealth: str | None, scale: float) -> dict[str, Any]:
         },
         "patients_per_second": rates,
         "times": {
-            part: {
-                name: round(rate["ours"] / rate[name], 2) for name in TARGETS if name in rate
-            }
+            part: {name: round(rate["ours"] / rate[name], 2) for name in TARGETS if name in rate}
             for part, rate in rates.items()
         },
         "players": found,

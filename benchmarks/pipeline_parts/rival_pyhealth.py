@@ -1,4 +1,4 @@
-"""PyHealth's side: its readers of the MIMIC tables and its RNN, in an environment of its own."""
+"""PyHealth's side: its readers of MIMIC's tables and its RNN, in an environment of its own."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ def tables(source, data):
 
 
 def _prepared(path, embedding, hidden, batch, shuffle):
-    """Its data set, its loader and its RNN (a GRU), with one thread and without dropout, as ours."""
+    """Its data set, loader and RNN (a GRU), with one thread and without dropout, as ours."""
     os.environ["HOME"] = tempfile.mkdtemp(prefix="pyhealth-")
     with contextlib.redirect_stdout(sys.stderr):
         import torch

@@ -53,9 +53,7 @@ def test_it_is_meds(data, events):
     assert static.height == SUBJECTS
     dated = events.filter(pl.col("time").is_not_null())
     assert not dated.select(pl.struct("subject_id", "time", "code").is_duplicated().any()).item()
-    days = dated.filter(pl.col("code") == "ENCOUNTER//VISIT").with_columns(
-        pl.col("time").dt.date()
-    )
+    days = dated.filter(pl.col("code") == "ENCOUNTER//VISIT").with_columns(pl.col("time").dt.date())
     assert not days.select("subject_id", "time").is_duplicated().any()
 
 

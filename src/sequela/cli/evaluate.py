@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from sequela.cli.words import paths
+from sequela.cli.words import parted, paths
 
 __all__ = ["run"]
 
@@ -21,12 +21,13 @@ _GROUPS = {
 
 def run(model: Path, words: Sequence[str], *, as_json: bool) -> None:
     """Prints the figures, with intervals, at the threshold chosen in training."""
+    changes, words = parted(words, "task")
     given = paths(words, ("data", "labels"), ("data",))
     from sequela import evaluate
     from sequela.cli.tables import show_evaluation, wide_console
     from sequela.train.apply import apply
 
-    applied = apply(model, given["data"], given.get("labels"))
+    applied = apply(model, given["data"], given.get("labels"), changes=changes)
     group_name = _GROUPS[applied.keys.columns[0]]
     if applied.kind in ("binary", "multiclass"):
         found = evaluate.evaluate_fixed(

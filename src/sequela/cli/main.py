@@ -107,6 +107,7 @@ def _evaluate(
 ) -> None:
     """Judge a model on data with labels.
 
+    task.KEY=VALUE asks at other times, or of others, than in training.
     For example: sequela evaluate runs/mine/model data=PATH
     """
     from sequela.cli.evaluate import run
@@ -122,6 +123,7 @@ def _predict(
     """Write a model's scores for a data set.
 
     For example: sequela predict runs/mine/model data=PATH out=scores.parquet
+    The risk at each visit: task.index.rule=visits task.index.days=0
     """
     from sequela.cli.predict import run
 
@@ -163,11 +165,14 @@ def _simulate(
     stays: Annotated[
         bool, typer.Option("--stays", help="Hospital stays and their prescriptions instead.")
     ] = False,
+    visits: Annotated[
+        bool, typer.Option("--visits", help="Visits, each foretold in probability, instead.")
+    ] = False,
 ) -> None:
-    """Write a simulated cohort whose true risk is known."""
+    """Write a simulated cohort whose true risk, or true next visits, are known."""
     from sequela.cli.simulate import run
 
-    run(out, subjects=subjects, seed=seed, institution=institution, stays=stays)
+    run(out, subjects=subjects, seed=seed, institution=institution, stays=stays, visits=visits)
 
 
 @app.command("ingest")

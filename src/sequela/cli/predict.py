@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sequela.cli.words import paths
+from sequela.cli.words import parted, paths
 from sequela.errors import ConfigError, OutputError
 from sequela.files import atomic_write, translated
 
@@ -16,11 +16,12 @@ __all__ = ["columns_of", "run"]
 
 
 def run(model: Path, words: Sequence[str]) -> None:
-    """Writes the scores.
+    """Writes the scores; ``task.KEY=VALUE`` asks at other times or of others than in training.
 
     Labels that hold the outcome make it a table of MEDS predictions, which must have it; otherwise
     the table has the subjects, the prediction times and the scores alone.
     """
+    changes, words = parted(words, "task")
     given = paths(words, ("data", "labels", "out"), ("data", "out"))
     out = given["out"]
     if out.suffix != ".parquet":
@@ -31,7 +32,7 @@ def run(model: Path, words: Sequence[str]) -> None:
         raise OutputError(f"file {out}", got="one that exists already", todo="Choose another name.")
     from sequela.train.apply import apply
 
-    applied = apply(model, given["data"], given.get("labels"), known_outcome=False)
+    applied = apply(model, given["data"], given.get("labels"), known_outcome=False, changes=changes)
     binary = applied.kind == "binary" and "subject_id" in applied.keys.columns
     if binary and applied.target is not None:
         _write_meds(out, applied)

@@ -39,6 +39,7 @@ _COLUMNS = {
         "precision_at_10": "precision@10",
         "jaccard": "Jaccard",
         "f1": "F1",
+        "days_r2": "R2 of log days",
     },
     "count": {"deviance": "deviance", "mae": "MAE", "bias": "bias"},
     "time_to_event": {
@@ -89,7 +90,11 @@ def show_evaluation(
     evaluation: dict[str, Any], console: Console, part: str = "held-out part"
 ) -> None:
     """Prints the table of models on a part, and the paired differences."""
-    columns = _COLUMNS[evaluation["kind"]]
+    columns = {
+        key: heading
+        for key, heading in _COLUMNS[evaluation["kind"]].items()
+        if any(key in row for row in evaluation["table"])
+    }
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(part)
     for heading in columns.values():

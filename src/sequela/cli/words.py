@@ -8,7 +8,15 @@ from pathlib import Path
 from sequela.errors import ConfigError
 from sequela.settings import nearest, override
 
-__all__ = ["paths"]
+__all__ = ["parted", "paths"]
+
+
+def parted(words: Iterable[str], table: str) -> tuple[list[str], list[str]]:
+    """The words that reach into a table (``task.gap_days=0``), and the others."""
+    inner, others = [], []
+    for word in words:
+        (inner if word.startswith(f"{table}.") else others).append(word)
+    return inner, others
 
 
 def paths(words: Iterable[str], known: tuple[str, ...], needed: tuple[str, ...]) -> dict[str, Path]:

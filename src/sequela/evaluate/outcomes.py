@@ -14,6 +14,7 @@ from sequela.errors import ConfigError, DataError, LeakageError
 from sequela.evaluate.bootstrap import LEVEL, REPLICATES
 from sequela.evaluate.breakdowns import About, breakdown
 from sequela.evaluate.compare import bootstrap_notes, compare
+from sequela.evaluate.days import DaysMetrics
 from sequela.evaluate.interactions import interaction_rates
 from sequela.evaluate.labels import LabelMetrics, label_threshold
 from sequela.evaluate.means import (
@@ -39,6 +40,9 @@ LEADING = {
     "likelihood": ("nats",),
     "written": ("chrf", "bleu", "exact"),
 }
+
+
+_Statistic = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 
 def _checked(scores: np.ndarray, where: str, rows: int, about: About) -> np.ndarray:
@@ -89,7 +93,7 @@ def statistic_of(
     scores: np.ndarray,
     thresholds: Sequence[float],
     seen: np.ndarray | None,
-) -> Callable[[np.ndarray], Mapping[str, np.ndarray]]:
+) -> _Statistic:
     """All measures of some scores, as a function of weights; see :func:`evaluate_outcome`."""
     labels = part.labels
     if about.kind == "multilabel":
@@ -108,6 +112,10 @@ def statistic_of(
     return SurvivalMetrics(labels[:, 0], labels[:, 1], scores, edges)
 
 
+def _both(one: _Statistic, other: _Statistic) -> _Statistic:
+    return lambda weights: {**one(weights), **other(weights)}
+
+
 def evaluate_outcome(
     about: About,
     scores: Sequence[Scores],
@@ -117,6 +125,7 @@ def evaluate_outcome(
     thresholds: Sequence[float] = (),
     seen: np.ndarray | None = None,
     interactions: np.ndarray | None = None,
+    days: np.ndarray | None = None,
     group_name: str = "patients",
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -138,6 +147,7 @@ def evaluate_outcome(
         thresholds: those of the model, from training.
         seen: for sets, the codes that are in the history already, bool [n, C].
         interactions: for sets, which codes do not go together, bool [C, C]; None for no list.
+        days: for sets, log(1 + days) until the next visit, [n]; None where nobody asks.
         group_name: what a group is.
         replicates: bootstrap resamples.
         seed: the run's seed.
@@ -157,10 +167,11 @@ def evaluate_outcome(
             notes        [text]
 
         The measures are ``macro_auroc micro_auroc macro_auprc micro_auprc macro_f1 micro_f1 brier``
-        (labels), what :func:`sequela.evaluate.means.set_rows` has (sets), ``deviance mae bias``
-        (counts), ``harrell uno integrated_brier`` (times), ``pinball mae coverage width``
-        (numbers), ``nats bits`` per symbol (likelihood; a mean over the rows, which are of one
-        length), ``exact bleu chrf`` (written).
+        (labels), what :func:`sequela.evaluate.means.set_rows` has, and ``days_error days_r2`` of
+        scores that foretell the days (sets), ``deviance mae bias`` (counts), ``harrell uno
+        integrated_brier`` (times), ``pinball mae coverage width`` (numbers), ``nats bits`` per
+        symbol (likelihood; a mean over the rows, which are of one length), ``exact bleu chrf``
+        (written).
 
     Raises:
         DataError: scores of another shape, or not finite.
@@ -186,7 +197,10 @@ def evaluate_outcome(
             mine = [entry.decided]
         every[entry.name] = mine
         answers[entry.name] = _checked(entry.held_out, where, rows, about)
-        statistics[entry.name] = statistic_of(about, held_out, answers[entry.name], mine, seen)
+        statistic = statistic_of(about, held_out, answers[entry.name], mine, seen)
+        if days is not None and entry.days is not None:
+            statistic = _both(statistic, DaysMetrics(days, entry.days))
+        statistics[entry.name] = statistic
         chosen = mine if entry is scores[0] else chosen
     differing = LEADING[about.kind]
     roles = {entry.name: entry.role for entry in scores}

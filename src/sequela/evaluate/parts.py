@@ -45,6 +45,8 @@ class Scores:
         role: "model", "baseline" or "best possible".
         decided: of sets, from which score on a code is named, where the model itself decides it (a
             search); None to choose it on the tuning part.
+        days: of sets, log(1 + days) until the next visit as foretold on the held-out part, [n];
+            None where nothing is said of it.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Scores:
     held_out: np.ndarray
     role: str = "model"
     decided: float | None = None
+    days: np.ndarray | None = None
 
 
 def _row_report(bad) -> str:

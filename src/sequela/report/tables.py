@@ -50,10 +50,13 @@ MEASURES = {
         ("new_recall_at_10", "Recall@10, new codes"),
         ("recall_at_30", "Recall@30"),
         ("precision_at_10", "Precision@10"),
+        ("new_precision_at_10", "Precision@10, new codes"),
         ("auprc", "AUPRC"),
         ("jaccard", "Jaccard"),
         ("f1", "F1"),
         ("codes", "Codes named"),
+        ("days_error", "Error of log days"),
+        ("days_r2", "R² of log days"),
     ),
     "count": (("deviance", "Poisson deviance"), ("mae", "MAE"), ("bias", "Bias")),
     "time_to_event": (
@@ -86,7 +89,11 @@ def cell(estimate: Mapping[str, Any] | None, places: int = 3) -> dict[str, str]:
 
 def results(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """The models, baselines and best possible score with every measure, and their figure."""
-    measures = MEASURES[evaluation["kind"]]
+    measures = [
+        (key, head)
+        for key, head in MEASURES[evaluation["kind"]]
+        if any(key in row for row in evaluation["table"])
+    ]
     looks = figures.styles(evaluation["table"])
     rows = [
         {
@@ -121,7 +128,9 @@ _NOTES = {
     "multilabel": "Macro: the plain mean over the labels; micro: every label of every row as one "
     "question. F1 at thresholds chosen on the tuning part. Lower is better for the Brier score.",
     "sets": "Recall@10: of the true codes, the share among the ten most likely; of new codes: of "
-    "those not in the history. Jaccard and F1 at one threshold, chosen on the tuning part.",
+    "those not in the history. Jaccard and F1 at one threshold, chosen on the tuning part. Days: "
+    "until the next visit, on the scale of log(1 + days); beside the rivals stand the median, "
+    "ridge regression and the gap before the last visit.",
     "count": "Lower is better for deviance and MAE, the mean absolute error. Bias: the expected "
     "minus the observed count.",
     "time_to_event": "C: the share of comparable pairs in the right order; Uno's allows for how "

@@ -1,16 +1,17 @@
 """The law of the simulated visits: what the next one brings, and when, given all before it.
 
-Of a patient with the visits 1 ... t on the days d_1 ... d_t, everything after visit t depends on what
-was written until then, on age and on nothing else. Each code comes independently of the others:
+Of a patient with the visits 1 ... t on the days d_1 ... d_t, everything after visit t depends on
+what was written until then, on age and on nothing else. Each code comes independently of the
+others:
 
     P(c at visit t+1) = sigmoid(a_c(t))
-    chronic     a = never + .3 (age - 63) / 10 + sum of w over its causes seen so far   until it is seen
-                a = .6 - .8 (1 - exp(-(d_t - last) / 365))                              afterwards
+    chronic     a = never + .3 (age - 63) / 10 + sum of w over its causes seen,  until it is seen
+                a = .6 - .8 (1 - exp(-(d_t - last) / 365)),                      afterwards
     trouble     a = -1.5 (failure), -2 (side effect) once their disease is known, else -7
     drug k      a = 1.6 if its disease is known and k is the line of treatment, else -5
     trigger     a = -2.8
     answer      a = -5, and 5.5 exp(-(d_t - trigger) / 180) more while the trigger is unanswered
-    everyday    a = usual + 1.5 log(1 + m),  m = sum over visits j with it of exp(-(d_t - d_j) / 730)
+    everyday    a = usual + 1.5 log(1 + m),  m = sum over j with it of exp(-(d_t - d_j) / 730)
 
 The line of treatment of a disease is 1 from the visit that first tells of it. Each later visit with
 its failure moves it up, with its side effect down, and with both not; it stays between 1 and 3. So
@@ -22,9 +23,9 @@ The days to the next visit are ``max(1, round(exp(b(t) + .5 z)))``, z standard n
     b = log 70 - .9 [trigger or trouble at visit t] - .1 min(known chronic diseases, 6)
         - .3 [an unanswered trigger]
 
-and the number of visits of a patient is drawn before the first: it tells nothing. At the first visit
-chronic diseases come with ``sigmoid(first + .3 (age - 63) / 10)``, triggers and everyday codes as
-if nothing had been seen, all else not.
+and the number of visits of a patient is drawn before the first: it tells nothing. At the first
+visit chronic diseases come with ``sigmoid(first + .3 (age - 63) / 10)``, triggers and everyday
+codes as if nothing had been seen, all else not.
 """
 
 from __future__ import annotations
@@ -103,14 +104,45 @@ _QUESTIONS = (
     ("ICD10CM//R51.9", "ICD10CM//G43.909"),
     ("ICD10CM//R06.02", "ICD10CM//J20.9"),
 )
+# From frequent to rare.
 _EVERYDAY = (
-    "ICD10CM//J06.9 ICD10CM//M54.50 ICD10CM//K21.9 ATC//A02BC01 ICD10CM//Z23 ICD10CM//F41.9 "
-    "ATC//J01CA04 ATC//H03AA01 ICD10CM//N39.0 ATC//B01AC06 ICD10CM//M25.561 ICD10CM//L30.9 "
-    "ATC//R06AE07 ICD10CM//J30.9 ICD10CM//H52.4 ATC//A11CC05 ICD10CM//K59.00 ICD10CM//R42 "
-    "ICD10CM//H25.9 ICD10CM//N40.0 ATC//G04CA02 ATC//J01FA10 ICD10CM//L57.0 ICD10CM//M81.0 "
-    "ICD10CM//K57.30 ATC//D07AC01 ICD10CM//H61.20 ATC//A06AD15 ICD10CM//M10.9 ATC//M04AA01 "
-    "ICD10CM//L03.90 ICD10CM//E55.9 ATC//S01ED51 ICD10CM//K64.9 ATC//N05CF02 ICD10CM//S93.401A"
-).split()
+    "ICD10CM//J06.9",
+    "ICD10CM//M54.50",
+    "ICD10CM//K21.9",
+    "ATC//A02BC01",
+    "ICD10CM//Z23",
+    "ICD10CM//F41.9",
+    "ATC//J01CA04",
+    "ATC//H03AA01",
+    "ICD10CM//N39.0",
+    "ATC//B01AC06",
+    "ICD10CM//M25.561",
+    "ICD10CM//L30.9",
+    "ATC//R06AE07",
+    "ICD10CM//J30.9",
+    "ICD10CM//H52.4",
+    "ATC//A11CC05",
+    "ICD10CM//K59.00",
+    "ICD10CM//R42",
+    "ICD10CM//H25.9",
+    "ICD10CM//N40.0",
+    "ATC//G04CA02",
+    "ATC//J01FA10",
+    "ICD10CM//L57.0",
+    "ICD10CM//M81.0",
+    "ICD10CM//K57.30",
+    "ATC//D07AC01",
+    "ICD10CM//H61.20",
+    "ATC//A06AD15",
+    "ICD10CM//M10.9",
+    "ATC//M04AA01",
+    "ICD10CM//L03.90",
+    "ICD10CM//E55.9",
+    "ATC//S01ED51",
+    "ICD10CM//K64.9",
+    "ATC//N05CF02",
+    "ICD10CM//S93.401A",
+)
 
 #: What codes mean that :mod:`sequela.simulate.codes` does not have.
 DESCRIPTIONS = {

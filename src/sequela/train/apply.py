@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from sequela import bundle, evaluate
 from sequela.batches.running import read_once
-from sequela.errors import BundleError, DataError, LabelError
+from sequela.errors import BundleError, ConfigError, DataError, LabelError
+from sequela.settings import override
 from sequela.train import from_pairs, from_signals, from_streams, from_texts, new_data
 from sequela.train.outcomes import Outcome
 from sequela.train.predict import predict
@@ -70,8 +73,25 @@ class Applied:
         return evaluate.Part(self.target, self.groups, self.ages, self.sexes)
 
 
+def _changed(preparation: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """The same with words applied to the task; what is answered stays what the model learnt."""
+    if not changes:
+        return preparation
+    if preparation.get("kind") != "events":
+        raise ConfigError(f"argument '{changes[0]}'", got="a model of signals, whose task is fixed")
+    for word in changes:
+        if word.partition("=")[0].split(".")[1] in ("kind", "label"):
+            raise ConfigError(f"argument '{word}'", got="what the model has learnt to answer")
+    return {**preparation, "task": override({"task": preparation["task"]}, changes)["task"]}
+
+
 def apply(
-    model: Path, data: Path, labels: Path | None = None, *, known_outcome: bool = True
+    model: Path,
+    data: Path,
+    labels: Path | None = None,
+    *,
+    known_outcome: bool = True,
+    changes: Sequence[str] = (),
 ) -> Applied:
     """Scores a data set with a bundle; the data set it was trained on is not needed.
 
@@ -81,13 +101,14 @@ def apply(
         labels: MEDS labels that say whom to score and when (events only).
         known_outcome: the labels are wanted too. Without them, whoever meets the task's conditions
             at the index date is scored, whatever comes after.
+        changes: of the task, such as ``task.index.rule=visits``: whom to score and when.
 
     Raises:
         BundleError: the bundle is damaged.
         DataError: the data cannot be used.
     """
     loaded = bundle.load(model)
-    preparation = loaded.preparation
+    preparation = _changed(loaded.preparation, changes)
     outcome = new_data.outcome_of(preparation, Outcome(loaded.kind, tuple(loaded.classes)))
     answer = partial(predict, logit_shift=loaded.logit_shift, kind=loaded.kind)
     if preparation.get("kind") == "signals":

@@ -29,6 +29,7 @@ from sequela.train.interactions import impose, interacting
 from sequela.train.judge import can_be_meds, judge, write_meds_predictions, write_scores
 from sequela.train.loop import fit
 from sequela.train.losses import objective
+from sequela.train.next_days import days_ahead
 from sequela.train.online import check_online
 from sequela.train.outcomes import CLASS_KINDS
 from sequela.train.predict import predict
@@ -72,15 +73,8 @@ def prepare(experiment: Experiment) -> Prepared:
 def _model_arguments(experiment: Experiment, sizes: dict[str, Any]) -> dict[str, Any]:
     # What the recipe is built with: the experiment's arguments and the sizes it asks for.
     known = recipes.arguments(experiment.model["recipe"])
-    answered = recipes.outcomes(experiment.model["recipe"])
     answer = sizes.get("answer", "classes")
-    if answer not in answered:
-        raise ConfigError(
-            f"recipe '{experiment.model['recipe']}'",
-            got=f"an outcome of kind '{answer}'",
-            wanted=f"one of kind {' or '.join(answered)}, which is all it answers",
-            todo="Choose another model.recipe, such as values_gru or onset_gru.",
-        )
+    _check_recipe(experiment.model["recipe"], answer, bool(sizes.get("vocabulary_size")))
     # A recipe may answer something else by default.
     if "answer" in known and "answer" not in experiment.model and known["answer"].default != answer:
         sizes = {**sizes, "answer": answer}
@@ -89,6 +83,26 @@ def _model_arguments(experiment: Experiment, sizes: dict[str, Any]) -> dict[str,
             raise ConfigError(f"setting 'model.{key}'", todo="Leave it out: the data decide it.")
     given = {key: value for key, value in experiment.model.items() if key not in _NOT_ARGUMENTS}
     return {**{key: value for key, value in sizes.items() if key in known}, **given}
+
+
+def _check_recipe(name: str, answer: str, coded: bool) -> None:
+    """Refuses a recipe that does not answer this, or would pass over the codes of the samples."""
+    answered = recipes.outcomes(name)
+    if answer not in answered:
+        others = [one for one in recipes.names() if answer in recipes.outcomes(one)]
+        raise ConfigError(
+            f"recipe '{name}'",
+            got=f"an outcome of kind '{answer}'",
+            wanted=f"one of kind {' or '.join(answered)}, which is all it answers",
+            todo=f"Choose another model.recipe: {', '.join(others)}.",
+        )
+    if coded and "vocabulary_size" not in recipes.arguments(name):
+        raise ConfigError(
+            f"recipe '{name}'",
+            got="samples with codes, which it does not read",
+            wanted="signals",
+            todo="Choose another model.recipe, such as onset_gru.",
+        )
 
 
 def build_model(experiment: Experiment, sizes: dict[str, Any]) -> nn.Module:
@@ -294,7 +308,8 @@ def _train(
     answer = prepared.answer or partial(predict, **said)
     risks = [outcome.restored(answer(model, parts[name])) for name in ("tuning", "held_out")]
     title = experiment.model.get("title", experiment.model["recipe"])
-    return history, evaluate.Scores(title, risks[0], risks[1], decided=_decided(model, experiment))
+    decided, days = _decided(model, experiment), days_ahead(model, parts["held_out"])
+    return history, evaluate.Scores(title, risks[0], risks[1], decided=decided, days=days)
 
 
 def _decided(model: nn.Module, experiment: Experiment) -> float | None:

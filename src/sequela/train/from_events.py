@@ -28,6 +28,7 @@ from sequela.train.labelling import (
     Declaration,
     Labelled,
     advice,
+    best_next_visit,
     best_possible,
     label,
     looks_ahead,
@@ -158,13 +159,9 @@ def assembled(
     experiment, labelled, outcome = tables.experiment, tables.labelled, tables.outcome
     samples = tables.samples(encoder, parents)
     features, names = aggregates(samples)
-    declaration = tables.declaration
-    given = tables.data, labelled.labels, declaration, outcome
-    best = None if experiment.labels else best_possible(*given)
     history = _history(outcome, features, names)
-    parts = {
-        name: _part(labelled, samples, features, best, tables.rows[name], history) for name in PARTS
-    }
+    given = (labelled, samples, features, *_truth(tables))
+    parts = {name: _part(*given, tables.rows[name], history) for name in PARTS}
     kept = {} if outcome.kind in CLASS_KINDS else {"outcome": outcome.to_dict()}
     return Prepared(
         parts=parts,
@@ -287,6 +284,17 @@ def _history(outcome: Outcome, features: np.ndarray, names: tuple[str, ...]) -> 
     return found
 
 
+def _truth(tables: Tables) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What a simulation knows of each label: the risk or chances, and the days until next."""
+    if tables.experiment.labels:
+        return None, None
+    asked, outcome = (tables.data, tables.labelled.labels, tables.declaration), tables.outcome
+    found = best_next_visit(*asked, outcome.names) if outcome.kind == "sets" else None
+    if found is not None:
+        return found.codes, np.log1p(found.days)
+    return best_possible(*asked, outcome), None
+
+
 def _few_subjects(least: int) -> tuple[str, ...]:
     if least >= _CUSTOMARY:
         return ()
@@ -320,6 +328,7 @@ def _part(
     samples: EventSamples,
     features: np.ndarray,
     best: np.ndarray | None,
+    best_days: np.ndarray | None,
     rows: np.ndarray,
     history: np.ndarray | None,
 ) -> PreparedPart:
@@ -337,4 +346,6 @@ def _part(
         truth=labelled.target[rows],
         naive=naive,
         seen=None if history is None else history[rows] > 0,
+        days=None if labelled.days is None else labelled.days[rows],
+        best_days=None if best_days is None else best_days[rows],
     )

@@ -12,6 +12,7 @@ from sequela import evaluate, seeds
 from sequela.events import write_predictions
 from sequela.experiments import EvaluationSettings
 from sequela.files import atomic_write
+from sequela.train.next_days import with_days
 from sequela.train.online import by_hour
 from sequela.train.outcomes import CLASS_KINDS
 from sequela.train.prepared import Prepared, PreparedPart
@@ -75,7 +76,10 @@ def judge(
     if prepared.kind not in CLASS_KINDS:
         seen = prepared.parts["held_out"].seen
         about = prepared.asked.about
-        more = {"seen": seen, "interactions": prepared.interactions}
+        days = prepared.parts["held_out"].days
+        if days is not None:
+            scores = with_days(prepared, scores)
+        more = {"seen": seen, "interactions": prepared.interactions, "days": days}
         return evaluate.evaluate_outcome(about, scores, *parts, **more, **common)
     if prepared.kind == "multiclass":
         return evaluate.evaluate_multiclass(scores, *parts, prepared.classes, **common)

@@ -24,7 +24,7 @@ from sequela.cohort import (
     subgroups,
     windows_of,
 )
-from sequela.cohort.targets import Series
+from sequela.cohort.targets import Sequence, Series
 from sequela.errors import DataError
 from sequela.events import EventData, read_labels
 from sequela.ingest.run import SUMMARY_FILE
@@ -34,6 +34,7 @@ __all__ = [
     "Declaration",
     "Labelled",
     "advice",
+    "best_next_visit",
     "best_possible",
     "label",
     "looks_ahead",
@@ -67,6 +68,7 @@ class Labelled:
         windows: what features may see of each label, or None: what the declaration says of all.
         notes: what the reader of a result must know.
         naive: forecasts that need no model, by name, ``[n, H]`` each, NaN where there is none.
+        days: of a sequence with ``length_to``, ``log(1 + days)`` until then ``[n]``; else None.
     """
 
     labels: pl.DataFrame
@@ -78,6 +80,7 @@ class Labelled:
     windows: pl.DataFrame | None = None
     notes: tuple[str, ...] = ()
     naive: Mapping[str, np.ndarray] = field(default_factory=dict)
+    days: np.ndarray | None = None
 
 
 def label(data: EventData, task: Declaration, path: Path | None, *, known: bool = True) -> Labelled:
@@ -107,6 +110,7 @@ def label(data: EventData, task: Declaration, path: Path | None, *, known: bool 
         cohort.windows,
         (*cohort.notes, *_competing(cohort.beside)),
         _naive(cohort.beside, declared) if known else {},
+        _days(cohort.beside, declared) if known else None,
     )
 
 
@@ -133,6 +137,13 @@ def _naive(beside: pl.DataFrame | None, declared: Any) -> dict[str, np.ndarray]:
         season = beside.select(names).cast(pl.Float64).fill_null(np.nan).to_numpy()
         found["seasonal naive"] = np.where(np.isnan(season), last[:, None], season)
     return found
+
+
+def _days(beside: pl.DataFrame | None, declared: Any) -> np.ndarray | None:
+    if beside is None or not isinstance(declared, Sequence) or declared.length_to is None:
+        return None
+    length = beside["length"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return np.log1p(length / (24.0 if declared.unit == "hours" else 1.0))
 
 
 def _given(data: EventData, path: Path, known: bool) -> Labelled:
@@ -191,7 +202,7 @@ def advice(labelled: Labelled, task: Declaration) -> str:
 
 def source_notes(data: EventData) -> tuple[str, ...]:
     """What must be said of the data themselves: simulated, or not read as they are."""
-    truths = (simulate.TRUTH_FILE, simulate.CHANCES_FILE)
+    truths = (simulate.TRUTH_FILE, simulate.CHANCES_FILE, simulate.VISITS_FILE)
     simulated = any((data.root / truth).is_file() for truth in truths)
     notes = list(_SIMULATED_NOTES) if simulated else []
     path = data.root / SUMMARY_FILE
@@ -224,3 +235,25 @@ def best_possible(
     if labels.join(pl.read_parquet(truth, columns=keys), on=keys, how="anti").height:
         return None
     return simulate.true_risk(data, labels, task.prediction_days)
+
+
+def best_next_visit(
+    data: EventData, labels: pl.DataFrame, task: Declaration, codes: tuple[str, ...]
+) -> simulate.NextVisits | None:
+    """The true chance of each code at the next visit, and the days, where both are known.
+
+    That is of simulated visits, where the task asks of the whole next visit at the end of one.
+    """
+    path = data.root / simulate.VISITS_FILE
+    if not path.is_file() or not isinstance(task, CohortDeclaration):
+        return None
+    usual = parse_declaration(tasks.declaration("next_visit"))
+    assert isinstance(usual, CohortDeclaration)
+    said = (task.episodes, task.index, task.prediction, task.label.kind)
+    if said != (usual.episodes, usual.index, usual.prediction, usual.label.kind):
+        return None
+    known = pl.read_parquet(path, columns=["subject_id", "time"])
+    keys = {"left_on": ["subject_id", "prediction_time"], "right_on": ["subject_id", "time"]}
+    if labels.join(known, how="anti", **keys).height:
+        return None
+    return simulate.next_visits(data, labels, codes)

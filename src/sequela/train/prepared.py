@@ -37,6 +37,8 @@ class PreparedPart:
         naive: answers that need no model, by name, as :class:`~sequela.train.outcomes.Outcome` has
             them.
         seen: for sets, bool ``[n, C]``: the code is in the history already.
+        days: ``log(1 + days)`` until the next visit ``[n]``, where the task asks for it.
+        best_days: the same as the simulation had it, where the data are simulated.
     """
 
     samples: Samples
@@ -48,6 +50,8 @@ class PreparedPart:
     truth: Truth | None = None
     naive: Mapping[str, np.ndarray] = field(default_factory=dict)
     seen: np.ndarray | None = None
+    days: np.ndarray | None = None
+    best_days: np.ndarray | None = None
 
     @property
     def target(self) -> np.ndarray:
