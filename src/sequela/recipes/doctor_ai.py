@@ -89,8 +89,8 @@ class DoctorAI(nn.Module):
         self.shift = nn.Parameter(torch.zeros(embedding_size))
         self.recurrent = recurrent(cell, embedding_size + step_size, hidden_size, layers, dropout)
         self.codes, self.days = Linear(hidden_size, vocabulary_size), Linear(hidden_size, 1)
-        # A rate below 0 would pass no gradient.
-        nn.init.constant_(self.days.bias, 1.0)
+        # Some weeks: a rate below 0 would pass no gradient, one far from usual gaps learns late.
+        nn.init.constant_(self.days.bias, 3.5)
         width = hidden_size + static_size
         one = answer == "classes"
         self.output: nn.Module = Classify(width, classes) if one else Linear(width, classes)
