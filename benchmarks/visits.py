@@ -3,11 +3,12 @@
     python benchmarks/visits.py --pyhealth PYTHON [--only CASE] [--scale S]
 
 The samples of an experiment are made once, and the players take turns on them, three times each, in
-processes of their own with one thread; the median counts. The clock runs from samples in memory to
-trained weights (train: epochs of forward, backward and update, batches included) or to scores
-(score). Sizes are PyHealth's defaults: embedding and state of 128. Ours and torch's model run in
-the same loop on the same batches. PyHealth's runs in its own loop; it reads no times and no sex or
-age, as ours do, and the last ten visits of a patient alone.
+processes of their own with one thread; the median counts. Seconds are those of the processor, from
+samples in memory to trained weights (train: epochs of forward, backward and update, batches
+included) or to scores (score); those of the clock are stored beside them. Sizes are PyHealth's
+defaults: embedding and state of 128. Ours and torch's model run in the same loop on the same
+batches. PyHealth's runs in its own loop; it reads no times and no sex or age, as ours do, and the
+last ten visits of a patient alone.
 
 PYTHON is the interpreter of PyHealth's environment, see benchmarks/pipeline_parts/rivals.md.
 Real data must lie under SEQUELA_DATA. Writes benchmarks/results/visits.json.
@@ -90,7 +91,7 @@ def write_samples(case: str, folder: Path, scale: float) -> np.ndarray:
     return samples.lengths
 
 
-def measured(case: str, pyhealth: str | None, scale: float) -> dict[str, Any]:
+def measured(case: str, pyhealth: str | None, scale: float, rounds: int) -> dict[str, Any]:
     """One case: what was read, the players' figures, and how many times faster ours is."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -109,9 +110,11 @@ def measured(case: str, pyhealth: str | None, scale: float) -> dict[str, Any]:
                 players["pyhealth"] = (pyhealth, "rival_pyhealth", part, given)
             for name, player in players.items():
                 player[-1]["epochs"] = EPOCHS[name] * (1 if part == "train" else 3)
-            found[part] = alternating(players, ROUNDS)
+            found[part] = alternating(players, rounds)
     rates = {
-        part: {name: round(row["patients"] / row["seconds"]) for name, row in rows.items()}
+        part: {
+            name: round(row["patients"] / row["processor_seconds"]) for name, row in rows.items()
+        }
         for part, rows in found.items()
     }
     return {
@@ -138,18 +141,20 @@ def main() -> None:
     parser.add_argument("--pyhealth", help="the interpreter of its environment; without it: not")
     parser.add_argument("--only", choices=CASES)
     parser.add_argument("--scale", type=float, default=1.0, help="of the data, for a trial")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
     load = os.getloadavg()[0]
     cases = {}
     for case in [chosen.only] if chosen.only else CASES:
-        cases[case] = measured(case, chosen.pyhealth, chosen.scale)
+        cases[case] = measured(case, chosen.pyhealth, chosen.scale, chosen.rounds)
         print(case, json.dumps({key: cases[case][key] for key in ("visits", "times")}), flush=True)
         print(case, json.dumps(cases[case]["patients_per_second"]), flush=True)
     result = {
         "command": "python benchmarks/visits.py --pyhealth PYTHON",
         "sizes": {"embedding": EMBEDDING, "hidden": HIDDEN, "batch": BATCH, "threads": 1},
         "targets": TARGETS,
+        "rounds": chosen.rounds,
         "cases": cases,
         "load": round(load, 2),
         "measured": datetime.now(timezone.utc).isoformat(timespec="seconds"),
