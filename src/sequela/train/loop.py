@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ from sequela.train.deterministic import deterministic, limited_threads, seed_dev
 from sequela.train.each import Losses, Opaque
 from sequela.train.fingerprint import check_same, fingerprint
 from sequela.train.leftovers import remove_leftovers
-from sequela.train.losses import objective
+from sequela.train.losses import balanced_shares, objective
 from sequela.train.optimise import clip, learning_rate, load_state, make_optimiser, state_tensors
 from sequela.train.processes import run_in_processes, single_process
 from sequela.train.progress import Progress, SilentProgress, make_progress
@@ -317,14 +318,14 @@ class _Run:
         if self.best is not None:
             self.model.load_state_dict(self.best)
         moved = settings.balance != "none" and settings.recalibrate and aim.shares
-        uniform = [1 / max(1, len(aim.shares))] * len(aim.shares)
+        learnt = balanced_shares(np.asarray(aim.shares), settings.balance).tolist()
         return History(
             kind=aim.kind,
             metric_name=self.job.metric_name,
             epochs=position.epochs,
             best_epoch=position.best_epoch,
             best_metric=position.epochs[position.best_epoch - 1]["tuning_metric"],
-            logit_shift=logit_shift(aim.shares, uniform) if moved else list(aim.offset),
+            logit_shift=logit_shift(aim.shares, learnt) if moved else list(aim.offset),
             steps=position.step,
             stopped_early=position.epoch < settings.epochs,
             resumed_from=self.resumed_from,

@@ -13,7 +13,7 @@ from torch.nn import functional
 from sequela.errors import ConfigError, DataError, LabelError, TrainingError
 from sequela.nn.outcomes import count_losses, hazard_losses, label_losses, quantile_losses
 
-__all__ = ["CLASSES", "Objective", "objective", "sample_losses", "task_kind"]
+__all__ = ["CLASSES", "Objective", "balanced_shares", "objective", "sample_losses", "task_kind"]
 
 #: The kinds whose target is one class.
 CLASSES = ("binary", "multiclass")
@@ -153,7 +153,8 @@ def objective(
         train: the target of the training part.
         tuning: the target of the tuning part.
         kind: see ``TrainingSettings.kind``.
-        balance: "weights" gives each class the same share of the loss; "sampler" does so for the
+        balance: "weights" gives each class the same share of the loss, "roots" one that grows with
+            the root of its size; "sampler" does as "weights" for the
             tuning part, and leaves the training part to the sampler.
         label_smoothing: for classes.
         levels: for quantiles.
@@ -184,6 +185,17 @@ def objective(
     return Objective(kind, (), (), 0.0, offset=_offset(checked, kind), levels=levels)
 
 
+def balanced_shares(counts: np.ndarray, balance: str) -> np.ndarray:
+    """The share that each class gets of a balanced loss, ``[C]``; they sum to 1.
+
+    Args:
+        counts: how often each class is there, or its share.
+        balance: "roots", or another but "none".
+    """
+    shares = np.sqrt(counts) if balance == "roots" else np.ones(len(counts))
+    return shares / shares.sum()
+
+
 def _of_classes(
     train: np.ndarray, tuning: np.ndarray, kind: str, balance: str, label_smoothing: float
 ) -> Objective:
@@ -203,13 +215,14 @@ def _of_classes(
             wanted="samples of every class",
             todo="Check the labels and the split, or use more data.",
         )
-    equal = tuple((counts.sum() / (number * counts)).tolist())
+    wanted = balanced_shares(counts, balance)
+    weights = tuple((counts.sum() * wanted / counts).tolist())
     return Objective(
         kind,
         shares=tuple((counts / counts.sum()).tolist()),
-        weights=equal if balance == "weights" else (),
+        weights=weights if balance in ("weights", "roots") else (),
         label_smoothing=label_smoothing if kind == "multiclass" else 0.0,
-        tuning_weights=equal if balance != "none" else (),
+        tuning_weights=weights if balance != "none" else (),
     )
 
 

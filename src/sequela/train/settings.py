@@ -33,8 +33,9 @@ class TrainingSettings(BaseModel):
         patience: epochs without a better tuning metric before training stops, or None: never.
         metric: what is better on the tuning part. "auto" is the AUROC for yes/no (the loss where
             the tuning part has one class only) and the loss otherwise.
-        balance: "none"; "weights" (each class gets the same share of the loss) or "sampler" (each
-            class is drawn equally often).
+        balance: "none"; "weights" (each class gets the same share of the loss), "roots" (a share
+            that grows with the root of its size: half-way, for classes of very few) or "sampler"
+            (each class is drawn equally often).
         recalibrate: with a balance, bring probabilities back to the true prevalence.
         label_smoothing: for classes: the share of the target that is spread over all of them.
         k1: steps of a sequence between two changes of the weights; None for whole sequences. For
@@ -78,7 +79,7 @@ class TrainingSettings(BaseModel):
     clip_value: float | None = Field(None, gt=0)
     patience: int | None = Field(5, ge=1)
     metric: Literal["auto", "loss", "auroc", "macro_f1"] = "auto"
-    balance: Literal["none", "weights", "sampler"] = "none"
+    balance: Literal["none", "weights", "roots", "sampler"] = "none"
     recalibrate: bool = True
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     k1: int | None = Field(None, ge=1)
