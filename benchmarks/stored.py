@@ -21,7 +21,8 @@ A result is benchmarks/results/NAME.json. It says what was run and holds one ent
            interactions    of the first run where a list was given: {pairs, rates, difference}
            seconds         {whole, ...}, the mean of the runs, from raw data to figures
            peak_megabytes  the largest of the runs, imports included
-           runs            [{seed, n, groups, seconds, peak_megabytes, figures}]
+           runs            [{seed, n, groups, seconds, peak_megabytes, figures, differences}], and
+                           of some kinds breakdown or per_class_all, as in evaluation.json
 
 Roles are "model", "baseline" and "best possible". Figures of several seeds are means, and so are
 the ends of their intervals: an interval of one split on the average, wider than that of the mean.
@@ -124,6 +125,7 @@ def case_of(
     first = runs[0]
     shown = tuple(measures) or LEADING[first["kind"]]
     kept = ("seed", "n", "groups", "positives", "seconds", "peak_megabytes")
+    kept += ("differences", "breakdown", "per_class_all")
     return {
         "data": data,
         **{key: first[key] for key in ("kind", "group_name", "n", "groups")},

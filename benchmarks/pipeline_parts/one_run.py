@@ -11,6 +11,8 @@ from typing import Any
 __all__ = ["experiment"]
 
 _KEPT = ("kind", "n", "groups", "group_name", "positives", "table", "differences", "interactions")
+#: What only some kinds of outcome have.
+_KEPT += ("breakdown", "per_class_all")
 
 
 def experiment(
