@@ -64,6 +64,7 @@ docs:
 results:
 	@$(PYTHON) scripts/setup.py dev
 	@$(BIN)/python scripts/results_page.py
+	@$(BIN)/python scripts/guide_pictures.py
 
 clean:
 	rm -rf build .venv runs
