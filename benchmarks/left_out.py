@@ -39,11 +39,11 @@ PLANS: dict[str, dict[str, Any]] = {
         # A record has few fused beats: half-way between as many as there are and equal shares.
         "words": ["training.balance=roots", "training.recalibrate=false"],
         "notes": [
-            "Heartbeats: an interval over six records is far too narrow. Classes N, S, V and F of "
+            "An interval over six records is far too narrow. Classes N, S, V and F of "
             "AAMI EC57; Q is left out (two beats in one record)."
         ],
         "published": [
-            "Heartbeats, de Chazal et al., IEEE TBME 51 (2004) 1196, 22 records of MIT-BIH held "
+            "de Chazal et al., IEEE TBME 51 (2004) 1196, 22 records of MIT-BIH held "
             "out: sensitivity .759 for S and .777 for V, positive predictivity .385 and .819"
         ],
     },
@@ -53,7 +53,7 @@ PLANS: dict[str, dict[str, Any]] = {
         "recordings": ["S001R04", "S001R08"],
         "cases": {"EEG Motor Movement/Imagery, two runs of one person, each held out once": []},
         "words": ["task.unit=recording"],
-        "notes": ["Rest and imagery: two runs of one person say nothing about other people."],
+        "notes": ["Two runs of one person say nothing about other people."],
         "published": [],
     },
 }
