@@ -35,7 +35,7 @@ from sequela.train.provenance import commit, machine, versions
 RESULT = Path(__file__).parents[1] / "benchmarks" / "results" / "deid_model.json"
 COURSE = Course(epochs=6, batch_size=16, learning_rate=0.004, patience=3)
 SIZES = {"word_size": 50, "character_size": 25, "hidden_size": 64}
-TARGET = 0.998
+TARGET = 0.995
 VIEWS = ("binary token, HIPAA", "token, HIPAA", "strict, HIPAA")
 
 
