@@ -128,7 +128,8 @@ _NOTES = {
     "multilabel": "Macro: the plain mean over the labels; micro: every label of every row as one "
     "question. F1 at thresholds chosen on the tuning part. Lower is better for the Brier score.",
     "sets": "Recall@10: of the true codes, the share among the ten most likely; of new codes: of "
-    "those not in the history. Jaccard and F1 at one threshold, chosen on the tuning part. Days: "
+    "those not in the history. Jaccard and F1 at one threshold, chosen on the tuning part; with "
+    "a list of interactions a search is judged by the sets it names. Days: "
     "until the next visit, on the scale of log(1 + days); beside the rivals stand the median, "
     "ridge regression and the gap before the last visit.",
     "count": "Lower is better for deviance and MAE, the mean absolute error. Bias: the expected "
