@@ -38,6 +38,12 @@ def test_some_patients_of_a_cohort_alone(tmp_path):
     everyone = scores(model, tmp_path / "all.parquet", *given)
     # More than one batch, so that the company of a patient changes with the subset.
     assert everyone.height > 256
+    # The same model asked at each visit; what it answers stays what it has learnt.
+    words = ("task.index.rule=visits", "task.index.days=0", "task.min_visits=0")
+    asked = scores(model, tmp_path / "visits.parquet", f"data={records}", *words)
+    assert asked.height > 5 * asked["subject_id"].n_unique()
+    out = f"out={tmp_path / 'no.parquet'}"
+    assert call("predict", model, f"data={records}", "task.label.kind=count", out) == 2
     keys, name = ["subject_id", "prediction_time"], "predicted_boolean_probability"
     for count in (1, 5, 100, everyone.height - 1):
         some = labels.sample(count, seed=count, shuffle=True)
