@@ -233,3 +233,10 @@ def test_the_meds_of_mimic4(data_root: Path):
     assert events["code"].n_unique() == 7_035
     assert events["time"].null_count() == 100
     assert events["available_time"].null_count() == 100
+
+
+@pytest.mark.parametrize("source", ["mimic3", "mimic4"])
+def test_a_table_in_place_of_its_folder_is_said_to_be_a_file(source, tmp_path):
+    (tmp_path / "patients.csv").write_text("subject_id\n1\n")
+    with pytest.raises(DataError, match=r"patients\.csv: got a file, wanted the folder"):
+        sources.read(source, tmp_path / "patients.csv")

@@ -45,7 +45,7 @@ def read(path: Path | str) -> Extract:
         if found.get(name) is None:
             raise DataError(
                 f"data {folder}",
-                got=f"no {name}.csv",
+                got=f"no {name}.csv" if folder.is_dir() else "a file",
                 wanted="the folder with the CSV files of MIMIC-III",
                 todo="Give the folder that holds PATIENTS.csv or PATIENTS.csv.gz.",
             )

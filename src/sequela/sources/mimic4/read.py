@@ -49,7 +49,7 @@ def read(path: Path | str) -> Extract:
         if found[name] is None:
             raise DataError(
                 f"data {folder}",
-                got=f"no {name}.csv",
+                got=f"no {name}.csv" if folder.is_dir() else "a file",
                 wanted="the folder with the CSV files of MIMIC-IV",
                 todo="Give the folder that holds 'hosp' and 'icu'.",
             )
