@@ -41,7 +41,7 @@ from sequela.train.provenance import commit, machine, versions
 RESULTS = Path(__file__).parent / "results"
 OURS, RIVAL = "NeuroNER", "CRF on features"
 FOLDS = 5
-NOTES, PROCESSES = 10_000, 2
+NOTES, PROCESSES = 2_000, 2
 
 
 def _data(name: str) -> Path:
