@@ -342,7 +342,7 @@ def test_forms_with_spans_come_in_and_go_out(tmp_path, form):
         {"brat": write_brat, "i2b2": write_i2b2}[form](raw, marked)
     words = ["whole=true", "--source", "conll"] if form == "conll" else []
     (tmp_path / "names").write_text(CANARY)
-    names = ("--names", tmp_path / "names")
+    names = ("--names", tmp_path / "names", "--model", "none")
     assert call("deid", raw, *words, "--out", tmp_path / "out", *names) == 0
     place = tmp_path / "out" / ("notes.conll" if form == "conll" else "notes")
     options = {"whole": True} if form == "conll" else {}
@@ -385,7 +385,7 @@ def test_text_values_of_meds(tmp_path):
         frame.write_parquet(folder / "0.parquet")
     (tmp_path / "meds" / "metadata").mkdir()
     (tmp_path / "meds" / "metadata" / "dataset.json").write_text("{}")
-    words = ("--mode", "shift-dates")
+    words = ("--mode", "shift-dates", "--model", "none")
     assert call("deid", tmp_path / "meds", "--out", tmp_path / "out", *words) == 0
     made = pl.read_parquet(tmp_path / "out" / "notes.parquet")
     assert made.height == 4

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sequela import sources
+from sequela.cli.deid_model import chosen
 from sequela.deid.run import Settings, Summary, deidentify, not_safe_harbor, summary_dict
 from sequela.deid.work import read_key
 from sequela.errors import ConfigError, DataError
@@ -45,13 +46,18 @@ def run(
     names: Path | None,
     key: Path | None,
     processes: int,
+    model: str = "none",
+    recall_target: float | None = None,
+    tuning: Path | None = None,
+    tuning_source: str | None = None,
     as_json: bool = False,
 ) -> None:
     """Cleans the notes, and says what was found, never where or what.
 
     Raises:
         ConfigError: a wrong setting, or a folder with notes of several kinds and no ``source``.
-        DataError: whatever the source finds wrong with the notes.
+        BundleError: no such model.
+        DataError: whatever the source finds wrong with the notes, or a recall out of reach.
         OutputError: the place exists already, or cannot be written.
     """
     _refuse_within(path, out)
@@ -61,20 +67,24 @@ def run(
         raise ConfigError(f"source '{known}'", got="no notes", wanted="a source of notes")
     settings = dataclasses.replace(settings, form=form or _form_of(known, path))
     listed = _listed(names)
+    finder, said = chosen(model, recall_target, tuning, tuning_source, alone=processes == 1)
+    if not as_json:
+        print("\n".join(said), end="\n" if said else "")
     with _progress(notes) as say:
         summary = deidentify(
             notes,
             out,
             settings,
             names=listed,
+            model=finder,
             key=None if key is None else read_key(key),
             processes=processes,
             say=say,
         )
     if as_json:
-        print(json.dumps(summary_dict(summary, settings), indent=2))
+        print(json.dumps({**summary_dict(summary, settings), "model": said}, indent=2))
     else:
-        _print(summary, settings, out)
+        _print(summary, settings, out, rules_alone=finder is None)
 
 
 def _refuse_within(path: Path, out: Path) -> None:
@@ -141,7 +151,7 @@ def _progress(notes: NoteSet) -> Iterator[Callable[[int], None] | None]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def _print(summary: Summary, settings: Settings, out: Path) -> None:
+def _print(summary: Summary, settings: Settings, out: Path, *, rules_alone: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -160,7 +170,7 @@ def _print(summary: Summary, settings: Settings, out: Path) -> None:
     for words, count in lines.items():
         if count:
             console.print(f"{words}: {count:,}", markup=False)
-    if not summary.by.get("model"):
+    if rules_alone:
         console.print(_RULES_ALONE, markup=False)
     said = not_safe_harbor(settings)
     if said is not None:

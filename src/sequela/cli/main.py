@@ -246,6 +246,18 @@ def _deid(
     keep_originals: Annotated[
         bool, typer.Option("--keep-originals", help="The account holds the words found, too.")
     ] = False,
+    model: Annotated[
+        str, typer.Option(help="builtin, none (rules alone) or the folder of a tagger.")
+    ] = "none",
+    recall_target: Annotated[
+        float | None, typer.Option(help="The recall that the model's threshold has to reach.")
+    ] = None,
+    tuning: Annotated[
+        Path | None, typer.Option(help="Marked notes that decide on the threshold.")
+    ] = None,
+    tuning_source: Annotated[
+        str | None, typer.Option(help="Their reader; notes_jsonl by default.")
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="How many work at once.")] = 1,
     json: _Json = False,
 ) -> None:
@@ -274,6 +286,10 @@ def _deid(
         names=names,
         key=key,
         processes=processes,
+        model=model,
+        recall_target=recall_target,
+        tuning=tuning,
+        tuning_source=tuning_source,
         as_json=json,
     )
 
