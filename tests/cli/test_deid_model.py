@@ -13,6 +13,7 @@ from tests.cli.command import call
 from tests.deid.test_tagger import NAMES, NEW, SMALL, notes
 
 from sequela import seeds
+from sequela.cli import deid_model
 from sequela.deid.learning import Course, learn
 from sequela.deid.tagger import shipped
 from sequela.notes import write_jsonl
@@ -91,6 +92,10 @@ def test_no_such_model(raw, tmp_path, capfd):
 def test_a_place_within_the_notes(raw, capfd):
     assert call("deid", raw, "--out", raw / "clean", "--model", "none") == 2
     assert "a place within the notes" in capfd.readouterr().err
+
+
+def test_the_place_of_the_shipped_model():
+    assert shipped() == deid_model._SHIPPED
 
 
 @needs_shipped

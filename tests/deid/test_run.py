@@ -28,6 +28,11 @@ CANARY = "Xylophonius"
 NUMBER = "617-555-8812"
 
 
+def deid(*words):
+    """The status of the command, with rules alone."""
+    return call("deid", *words, "--model", "none")
+
+
 def notes(count: int = 5) -> NoteSet:
     return NoteSet(
         lambda: (
@@ -220,7 +225,17 @@ def test_kill_9_and_resume(tmp_path):
     (tmp_path / "key").write_bytes(KEY)
 
     def command(name):
-        words = ["deid", folder, "--out", tmp_path / name, "--mode", "hash", "--key"]
+        words = [
+            "deid",
+            folder,
+            "--out",
+            tmp_path / name,
+            "--mode",
+            "hash",
+            "--model",
+            "none",
+            "--key",
+        ]
         words += [tmp_path / "key", "--processes", "2"]
         run = "if __name__ == '__main__': from sequela.cli.main import main; main()"
         return [sys.executable, "-c", run, *map(str, words)]
@@ -271,15 +286,15 @@ def raw(tmp_path):
 
 def test_the_command(raw, tmp_path, capfd):
     names = tmp_path / "names.txt"
-    assert call("deid", raw, "--out", tmp_path / "clean", "--names", names) == 0
+    assert deid(raw, "--out", tmp_path / "clean", "--names", names) == 0
     said = capfd.readouterr()
     assert "3 notes, mode tag" in said.out
     assert "Rules alone find no names" in said.out
     assert CANARY not in said.out + said.err
     assert (tmp_path / "clean" / "notes" / "note-0000001.txt").read_text().startswith("[PATIENT],")
-    assert call("deid", raw, "--out", tmp_path / "b", "--mode", "shift-dates", "--json") == 0
+    assert deid(raw, "--out", tmp_path / "b", "--mode", "shift-dates", "--json") == 0
     assert "not Safe Harbor" in json.loads(capfd.readouterr().out)["said"]
-    assert call("deid", raw, "--out", tmp_path / "c", "--safe-harbor") == 0
+    assert deid(raw, "--out", tmp_path / "c", "--safe-harbor") == 0
     assert "seen 2012" in (tmp_path / "c" / "notes" / "note-0000001.txt").read_text()
 
 
@@ -290,7 +305,7 @@ def test_tables_by_the_command(tmp_path):
     for ending, read in (("csv", pl.read_csv), ("parquet", pl.read_parquet)):
         out = tmp_path / ending
         words = ("text=note", "subject=who", "--out", out, "--keep-ids")
-        assert call("deid", tmp_path / f"t.{ending}", *words) == 0
+        assert deid(tmp_path / f"t.{ending}", *words) == 0
         made = read(out / f"notes.{ending}")
         assert made.columns == ["id", "subject", "time", "text"]
         assert made["text"].str.ends_with("call [PHONE].\r\nMRN: [MEDICALRECORD]").all()
@@ -313,7 +328,7 @@ def test_what_is_refused(tmp_path, files, status, words, capfd, caplog):
     raw.mkdir()
     for name, data in files.items():
         (raw / name).write_bytes(data)
-    assert call("deid", raw, "--out", tmp_path / "out") == status
+    assert deid(raw, "--out", tmp_path / "out") == status
     said = capfd.readouterr()
     assert words in said.err
     assert CANARY not in said.out + said.err + caplog.text
@@ -322,8 +337,8 @@ def test_what_is_refused(tmp_path, files, status, words, capfd, caplog):
 
 def test_a_key_too_short_and_no_path(raw, tmp_path, capfd):
     (tmp_path / "key").write_text("short")
-    assert call("deid", raw, "--out", tmp_path / "out", "--key", tmp_path / "key") == 2
-    assert call("deid", tmp_path / "nothing", "--out", tmp_path / "out") == 1
+    assert deid(raw, "--out", tmp_path / "out", "--key", tmp_path / "key") == 2
+    assert deid(tmp_path / "nothing", "--out", tmp_path / "out") == 1
     with pytest.raises(DataError):
         list(sources.read("notes_folder", tmp_path / "nothing"))
 
@@ -342,8 +357,8 @@ def test_forms_with_spans_come_in_and_go_out(tmp_path, form):
         {"brat": write_brat, "i2b2": write_i2b2}[form](raw, marked)
     words = ["whole=true", "--source", "conll"] if form == "conll" else []
     (tmp_path / "names").write_text(CANARY)
-    names = ("--names", tmp_path / "names", "--model", "none")
-    assert call("deid", raw, *words, "--out", tmp_path / "out", *names) == 0
+    names = ("--names", tmp_path / "names")
+    assert deid(raw, *words, "--out", tmp_path / "out", *names) == 0
     place = tmp_path / "out" / ("notes.conll" if form == "conll" else "notes")
     options = {"whole": True} if form == "conll" else {}
     again = list(sources.read(form, place, **options))
@@ -385,8 +400,8 @@ def test_text_values_of_meds(tmp_path):
         frame.write_parquet(folder / "0.parquet")
     (tmp_path / "meds" / "metadata").mkdir()
     (tmp_path / "meds" / "metadata" / "dataset.json").write_text("{}")
-    words = ("--mode", "shift-dates", "--model", "none")
-    assert call("deid", tmp_path / "meds", "--out", tmp_path / "out", *words) == 0
+    words = ("--mode", "shift-dates")
+    assert deid(tmp_path / "meds", "--out", tmp_path / "out", *words) == 0
     made = pl.read_parquet(tmp_path / "out" / "notes.parquet")
     assert made.height == 4
     assert made["subject"].n_unique() == 2

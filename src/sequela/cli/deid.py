@@ -46,7 +46,7 @@ def run(
     names: Path | None,
     key: Path | None,
     processes: int,
-    model: str = "none",
+    model: str | None = None,
     recall_target: float | None = None,
     tuning: Path | None = None,
     tuning_source: str | None = None,

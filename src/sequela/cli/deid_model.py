@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sequela
 from sequela import sources
 from sequela.errors import ConfigError
 from sequela.notes import NoteSet
@@ -18,17 +19,25 @@ SHIPPED = (
     "model: the small one that comes with Sequela. It was trained on simulated notes alone and has "
     "never seen a real one; its scores on simulated notes do not transfer. Read a sample."
 )
+# Asked for without torch, which takes seconds to load.
+_SHIPPED = Path(sequela.__file__).parent / "deid" / "model"
 # As many as decided on the threshold that the shipped model is stored with.
 _SIMULATED, _SEED = 300, 2
 
 
 def chosen(
-    choice: str, target: float | None, tuning: Path | None, source: str | None, *, alone: bool
+    choice: str | None,
+    target: float | None,
+    tuning: Path | None,
+    source: str | None,
+    *,
+    alone: bool,
 ) -> tuple[StoredTagger | None, list[str]]:
     """The tagger, and the lines that are printed with it.
 
     Args:
-        choice: "builtin", "none" or the folder of a bundle.
+        choice: "builtin", "none" or the folder of a bundle; None is the built-in one where this
+            copy of Sequela has it.
         target: the recall that the threshold has to reach; None takes the stored threshold.
         tuning: marked notes that decide on it; for the shipped model simulated ones by default.
         source: that reads them.
@@ -41,6 +50,8 @@ def chosen(
     """
     if target is None and tuning is not None:
         raise ConfigError("--tuning", got="no target", todo="Give --recall-target, too.")
+    if choice is None:
+        choice = "builtin" if _SHIPPED.is_dir() else "none"
     if choice == "none":
         if target is not None:
             wanted = "a model: rules have no threshold"

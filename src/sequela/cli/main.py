@@ -247,8 +247,8 @@ def _deid(
         bool, typer.Option("--keep-originals", help="The account holds the words found, too.")
     ] = False,
     model: Annotated[
-        str, typer.Option(help="builtin, none (rules alone) or the folder of a tagger.")
-    ] = "none",
+        str | None, typer.Option(help="builtin, none (rules alone) or the folder of a tagger.")
+    ] = None,
     recall_target: Annotated[
         float | None, typer.Option(help="The recall that the model's threshold has to reach.")
     ] = None,

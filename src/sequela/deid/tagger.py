@@ -15,6 +15,7 @@ import torch
 from sequela import bundle
 from sequela.batches.notes import NoteEncoder, token_texts
 from sequela.errors import BundleError, ConfigError
+from sequela.files import sha256
 from sequela.notes.documents import Document
 from sequela.notes.tags import runs
 from sequela.notes.tokens import tokenised, windows
@@ -256,6 +257,18 @@ class StoredTagger:
     def spans(self, documents: Iterable[Document]) -> Iterator[list[Marked]]:
         """The spans of each document, in order; much faster than one call for each."""
         return self.tagger().each(documents)
+
+    @property
+    def identity(self) -> str:
+        """Which weights at which threshold: a run that was broken off goes on with these only.
+
+        Raises:
+            BundleError: no bundle is there.
+        """
+        try:
+            return f"{sha256(Path(self.path) / bundle.MANIFEST)} at {self.threshold}"
+        except OSError as error:
+            raise BundleError(f"model {self.path}", got=type(error).__name__) from None
 
     def tagger(self) -> Tagger:
         """The tagger itself.
