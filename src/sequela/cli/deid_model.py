@@ -101,7 +101,7 @@ def _notes(path: Path | None, source: str | None) -> NoteSet:
 
         return notes(_SIMULATED, _SEED, "tune")
     name = source or "notes_jsonl"
-    notes = sources.read(name, path)
-    if not isinstance(notes, NoteSet):
+    marked = sources.read(name, path)
+    if not isinstance(marked, NoteSet):
         raise ConfigError(f"source '{name}'", got="no notes", wanted="a source of marked notes")
-    return notes
+    return marked
