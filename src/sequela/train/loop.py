@@ -309,7 +309,7 @@ class _Run:
         raise Interrupted(
             f"training was stopped by {name} after step {self.position.step}",
             got=None if saved else "no folder to save in",
-            todo="Run the same again to go on from there." if saved else None,
+            todo="Run the same again with --resume to go on from there." if saved else None,
         )
 
     def _history(self) -> History:
