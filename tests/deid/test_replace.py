@@ -315,6 +315,12 @@ def test_names_in_small_letters_and_halves_of_names():
         Document("n", "jones came; later jones left"), Replacer("tag", KEY), model=model
     )
     assert cleaned.text == "[PATIENT] came; later [PATIENT] left"
+
+    def doubtful(document):
+        return [(0, 4, "PATIENT", 0.5)]
+
+    cleaned = clean(Document("n", "also came; also left"), Replacer("tag", KEY), model=doubtful)
+    assert cleaned.text == "[PATIENT] came; also left"
     names = Names(["Ann Smith-Jones"])
     assert clean(Document("n", "Mrs. Jones"), Replacer("tag", KEY), names=names).text == (
         "Mrs. [PATIENT]"

@@ -26,6 +26,8 @@ __all__ = ["NAME_LABELS", "RULES", "Names", "by_rules", "find", "seen"]
 NAME_LABELS = ("PATIENT", "DOCTOR", "NAME", "PERSON")
 """Labels of names of people, whoever gives them."""
 
+_SURE = 0.9
+
 RULES: MappingProxyType[str, Callable[[str, str], Iterator[Found]]] = MappingProxyType(
     {
         "emails": emails,
@@ -100,7 +102,8 @@ def find(
     """What identifies somebody in a document: rules, names and a model united.
 
     What was found as a name is found wherever it stands in the document, if it begins with a
-    capital there or began with none where it was found.
+    capital there, or was found without one at a score of .9 or more: a doubtful "also" must not
+    take every other with it.
 
     Args:
         document: its own spans play no part.
@@ -119,9 +122,17 @@ def find(
         found += names.find(document.text)
     if model is not None:
         found += _checked(seen(document), document.text, model)
-        called = {document.text[one.start : one.end] for one in found if one.label in NAME_LABELS}
-        again = Names(called, as_written=True).find(document.text)
-        found += [Found(one.start, one.end, "PATIENT", 0.3, "model") for one in again]
+        called = {
+            sure: {
+                document.text[one.start : one.end]
+                for one in found
+                if one.label in NAME_LABELS and (one.score >= _SURE or not sure)
+            }
+            for sure in (False, True)
+        }
+        for sure, words in called.items():
+            again = Names(words, as_written=sure).find(document.text)
+            found += [Found(one.start, one.end, "PATIENT", 0.3, "model") for one in again]
     return united(document.text, found)
 
 
