@@ -201,7 +201,7 @@ def test_the_best_possible_score_is_of_its_own_outcome_only(words, records, tmp_
         ("model.vocabulary_size=3", "model.vocabulary_size"),
         ("model.hidden_size=10000000", "memory"),
         ("model.title=5", "title"),
-        ("model.title=", "title"),
+        ("model.title=''", "title"),
         ("evaluation.threshold=sensitivity=.0", "threshold"),
         ("model.dropout=2021-99-99", "model.dropout"),
     ],
