@@ -291,6 +291,14 @@ def test_no_folder(tmp_path):
         bundle.load(tmp_path / "nowhere", build)
 
 
+def test_a_folder_that_is_no_bundle(tmp_path):
+    with pytest.raises(BundleError, match=r"none of the files of a bundle.*Check the path"):
+        bundle.load(tmp_path, build)
+    save(tmp_path / "model")
+    with pytest.raises(BundleError, match=r"Give .*model\."):
+        bundle.load(tmp_path, build)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

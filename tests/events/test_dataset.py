@@ -172,6 +172,9 @@ def test_what_is_no_data(tmp_path: Path):
     with pytest.raises(DataError, match="got no events"):
         EventData.open(tmp_path).subject_ids()
     (tmp_path / "0.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match=r"0\.parquet: got nothing in it"):
+        EventData.open(tmp_path).read()
+    (tmp_path / "0.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match=r"0\.parquet: got not readable"):
         EventData.open(tmp_path).read()
 

@@ -107,6 +107,7 @@ def test_many_blocks_keep_order_and_numbers(save, monkeypatch: pytest.MonkeyPatc
         (b"a,b\n1,2\n3,\xff CANARY7391\n", "t.csv", "column 'b' of t.csv: .* UTF-8 in row 2"),
         (b"\xff\xfea\x00,\x00b\x00\n\x00", "t.csv", "file t.csv: got column names that are no"),
         (b'a,b\n1,2\n3,"CANARY7391\n5,6\n', "t.csv", "row 2 of t.csv: got a quote .* never closed"),
+        (b'a,b\n1,2\n3,"CANARY7391', "t.csv", "row 2 of t.csv: got a quote .* never closed"),
         (packed(b"a,b\n" + b"1,CANARY7391\n" * 50_000)[:-30], "t.csv.gz", "breaks off or"),
         (packed(b"a,b\n1,2\n")[:-8] + b"CANARY73", "t.csv.gz", "file t.csv.gz: got"),
         (b"a,b\n1,CANARY7391\n", "t.csv.gz", "file t.csv.gz: got not readable"),

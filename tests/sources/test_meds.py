@@ -83,3 +83,10 @@ def test_no_tensors_are_imported():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout == "False\n"
+
+
+def test_another_source_given_meds_data_names_the_right_one(tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "metadata").mkdir()
+    with pytest.raises(DataError, match=r"looks like MEDS data.*source=meds"):
+        sources.read("mimic4", tmp_path)

@@ -150,6 +150,14 @@ def read_verified(folder: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
         raise _unreadable(f"folder {folder}", error) from error
     if not found:
         raise BundleError(f"folder {folder}", got="no such folder", todo="Check the path.")
+    if not any((folder / name).exists() for name in (MANIFEST, *wanted)):
+        inner = folder / "model"
+        raise BundleError(
+            f"folder {folder}",
+            got="none of the files of a bundle",
+            wanted="a folder with manifest.json",
+            todo=f"Give {inner}." if (inner / MANIFEST).is_file() else "Check the path.",
+        )
     entries = _entries(folder)
     for name in wanted:
         if name not in entries:

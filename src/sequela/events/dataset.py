@@ -59,7 +59,8 @@ class EventData:
                 f"data {root}",
                 got="not MEDS data",
                 wanted="a folder with data/*.parquet, or one Parquet file of events",
-                todo="Give the folder that holds 'data' and 'metadata'.",
+                todo="Give the folder that holds 'data' and 'metadata'; raw tables need the name of"
+                " their source: --source NAME, in training source=NAME (see sequela list).",
             )
         return cls(root, tuple(files), value_column)
 

@@ -191,7 +191,9 @@ class Delimited:
                 fault = _damaged(self.name, "a table that cannot be read")
             if fault is not None:
                 raise fault from _nameless(error)
-        if self.quoted and last is not None and last.is_valid and set("\r\n") & set(last.as_py()):
+        if not self.quoted or last is None or not last.is_valid:
+            return
+        if set("\r\n") & set(last.as_py()) or _ends_in_quotes(self.path):
             fault = _open_quote(self)
             if fault is not None:
                 raise fault
@@ -301,6 +303,19 @@ def _too_long(name: str, row: int) -> DataError:
         got=f"more than {_FIELD >> 20} MiB in a row",
         todo="Is a quote never closed? Correct the row.",
     )
+
+
+def _ends_in_quotes(path: Path) -> bool:
+    """Whether the last line may be cut: no line end, and a quote without its other one.
+
+    Of a gzipped file False: one that is cut says so itself.
+    """
+    if _compression(path):
+        return False
+    with open(path, "rb") as file:
+        file.seek(-min(_BLOCK, path.stat().st_size), io.SEEK_END)
+        line = file.read().rpartition(b"\n")[2]
+    return line.count(b'"') % 2 == 1
 
 
 def _open_quote(table: Delimited) -> DataError | None:

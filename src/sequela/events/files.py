@@ -68,6 +68,8 @@ def tables_in(path: Path) -> list[Path]:
 def _unreadable(path: Path, error: BaseException) -> DataError:
     # Raised without its cause, which may quote a cell.
     kind = "CSV" if path.suffix == ".csv" else "Parquet"
+    if path.is_file() and not path.stat().st_size:
+        return DataError(f"file {path}", got="nothing in it", wanted=f"a whole {kind} file")
     return DataError(
         f"file {path}",
         got=f"not readable ({type(error).__name__})",

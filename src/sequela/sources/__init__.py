@@ -12,7 +12,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from sequela.errors import ConfigError
+from sequela.errors import ConfigError, DataError
 from sequela.settings import nearest
 
 __all__ = ["names", "read"]
@@ -55,7 +55,18 @@ def read(name: str, path: Path | str, **options: Any) -> Any:
             todo = nearest(option, known) if known else "It takes none."
             raise ConfigError(f"option '{option}' of source {name}", got="unknown", todo=todo)
         _check_kind(f"option '{option}' of source {name}", value, kinds[option])
-    return reader(existing(path, "data"), **options)
+    path = existing(path, "data")
+    try:
+        return reader(path, **options)
+    except DataError as error:
+        if name != "meds" and (path / "data").is_dir() and (path / "metadata").is_dir():
+            raise DataError(
+                f"data {path}",
+                got="what looks like MEDS data",
+                wanted=f"data of source '{name}'",
+                todo="Write source=meds (sequela inspect: --source meds).",
+            ) from error
+        raise
 
 
 def _check_kind(what: str, value: Any, kind: Any) -> None:
