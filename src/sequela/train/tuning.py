@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from sequela.batches import Samples
+from sequela.batches import Batch, Samples
 from sequela.errors import ConfigError, LabelError
 from sequela.evaluate import auroc, per_class
 from sequela.train.losses import Objective, sample_losses
@@ -69,10 +71,15 @@ class Tuning:
         """The loss and the metric.
 
         The loss counts the classes as training does (whichever way they are balanced) and leaves
-        the label smoothing out. The metric may be read as 0 when the loss is not finite.
+        the label smoothing out. The metric may be read as 0 when the loss is not finite. A set that
+        is searched for is inside or outside, whatever the model thinks of the labels: of such a
+        model the loss is the one that it learns by.
         """
-        found = outputs(model, self._samples)
         target = self._samples.target
+        if hasattr(model, "hypotheses") and self._aim.kind == "multilabel":
+            loss = float(outputs(_Own(model, self._aim), self._samples).astype(np.float64).mean())
+            return loss, loss
+        found = outputs(model, self._samples)
         losses = sample_losses(
             torch.from_numpy(found), torch.from_numpy(target.copy()), self._aim, smooth=False
         )
@@ -84,3 +91,16 @@ class Tuning:
             return loss, float(auroc(labels, found))
         scores = [row["f1"] for row in per_class(labels, found) if row["n"] > 0]
         return loss, float(np.mean(scores))
+
+
+class _Own(nn.Module):
+    """The losses of a model that makes them up itself, as its answer."""
+
+    def __init__(self, model: nn.Module, aim: Objective):
+        super().__init__()
+        self.model, self._aim = model, aim
+        self.training = model.training
+
+    def forward(self, batch: Batch) -> Tensor:
+        own: Any = self.model
+        return own.losses(batch, partial(sample_losses, aim=self._aim))
