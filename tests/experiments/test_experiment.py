@@ -56,6 +56,19 @@ def test_another_encoding_begins_with_its_own_arguments():
     assert onset.encoding == {**experiments.load("heart_failure").encoding, "kind": "codes"}
 
 
+def test_epochs_that_are_named_are_as_many(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "{title: Mine, source: meds, task: {name: onset}, model: {recipe: onset_gru}, "
+        "training: {epochs: 6, least_steps: 400}}"
+    )
+    assert experiments.load(str(path), ["training.epochs=2"]).training == {"epochs": 2}
+    kept = experiments.load(str(path), ["training.batch_size=8"]).training
+    assert kept == {"epochs": 6, "least_steps": 400, "batch_size": 8}
+    both = ["training.least_steps=9", "training.epochs=2"]
+    assert experiments.load(str(path), both).training == {"epochs": 2, "least_steps": 9}
+
+
 def test_nothing_takes_a_setting_out():
     assert "input_dropout" not in experiments.load("mortality", ["model.input_dropout="]).model
     assert experiments.load("mortality", ["seed=3", "seed="]).seed == 0

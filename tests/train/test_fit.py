@@ -69,6 +69,15 @@ def test_it_learns_and_keeps_the_best_epoch(tmp_path):
     )
 
 
+def test_the_schedule_runs_over_the_least_steps(tmp_path):
+    options = {"epochs": 2, "least_steps": 10, "schedule": "cosine", "patience": None}
+    _, history = run(tmp_path, **options)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    rates = [line["lr"] for line in lines if line["kind"] == "step"]
+    assert history.steps == len(rates) == 12  # three epochs of four steps
+    assert 0 < rates[-1] < 0.05 * rates[0]
+
+
 def test_the_same_bits_twice_and_the_callers_generator_untouched(tmp_path):
     torch.manual_seed(1)
     before = torch.random.get_rng_state()

@@ -51,3 +51,13 @@ def test_every_setting_is_explained():
 def test_settings_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
         TrainingSettings().epochs = 3
+
+
+def test_few_samples_are_passed_more_often():
+    given = TrainingSettings(epochs=6, patience=3, batch_size=64, least_steps=400)
+    few = given.for_samples(200)  # four steps an epoch
+    assert (few.epochs, few.patience, few.batch_size) == (100, 50, 64)
+    assert given.for_samples(64 * 100) is given
+    assert given.for_samples(64 * 40 + 1).epochs == 10
+    assert TrainingSettings(epochs=6, patience=None, least_steps=9).for_samples(1).patience is None
+    assert TrainingSettings(epochs=6).for_samples(1).epochs == 6

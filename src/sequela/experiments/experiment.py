@@ -184,7 +184,8 @@ def load(name: str, assignments: Sequence[str] = ()) -> Experiment:
         name: a built-in name, or the path of a YAML file (told by its ending or a slash).
         assignments: words such as ``data=records``, ``training.epochs=3``, ``seed=1``. Another
             recipe (``model.recipe=retain``) begins with its own arguments in place of the file's,
-            and so does another encoding (``encoding.kind=codes``).
+            and so does another encoding (``encoding.kind=codes``). Epochs named here are as many,
+            whatever ``training.least_steps`` the file has.
 
     Raises:
         ConfigError: no such experiment or file, an unknown key, a wrong type.
@@ -198,6 +199,7 @@ def load(name: str, assignments: Sequence[str] = ()) -> Experiment:
     found = read_yaml(path)
     _refuse_task(path, found)
     content = _begun_anew({"name": path.stem, **found}, assignments)
+    content = _epochs_named(content, assignments)
     values = override(content, assignments, _PATHS)
     return checked(Experiment, values, f"experiment {path.stem}")
 
@@ -228,3 +230,12 @@ def _begun_anew(values: dict[str, Any], assignments: Sequence[str]) -> dict[str,
             kept = {name: own[name] for name in shared if name in own}
             values = {**values, table: {key: chosen[-1], **kept}}
     return values
+
+
+def _epochs_named(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Without the file's ``training.least_steps`` where a word names the epochs."""
+    own = values.get("training")
+    named = any(word.startswith("training.epochs=") for word in assignments)
+    if not named or not isinstance(own, dict):
+        return values
+    return {**values, "training": {key: own[key] for key in own if key != "least_steps"}}

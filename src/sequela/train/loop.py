@@ -375,7 +375,7 @@ def fit(
         BundleError: every checkpoint of the folder is damaged.
         OutputError: the disk is full, the folder cannot be written, or another run is in it.
     """
-    settings = settings or TrainingSettings()
+    settings = (settings or TrainingSettings()).for_samples(len(train))
     aim = objective(
         train.target,
         tuning.target,
