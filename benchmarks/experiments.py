@@ -23,6 +23,8 @@ A plan::
       - data: simulated, 20,000 patients
         simulated: {subjects: 20000, seed: 0}  # sequela.simulate.cohort in place of a path, or
                                                # another `function`; words name it {records}
+      - data: 1,797 digits
+        fetched: digits                  # in place of a path, what `sequela fetch` brings
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ from typing import Any
 import stored
 import yaml
 from pipeline_parts.measure import measure
+
+from sequela import experiments as built_in
 
 PLANS = Path(__file__).parent / "plans"
 
@@ -56,6 +60,7 @@ def one(experiment: str, case: dict[str, Any], seed: int) -> dict[str, Any]:
     """One run of a case in a process of its own, ready for ``stored.case_of``."""
     words, simulated = _words(case, seed), case.get("simulated")
     told = {"name": experiment, "words": words, "simulated": simulated}
+    told["fetched"] = case.get("fetched")
     found = measure(None, "one_run", "experiment", **told)
     seconds = {"whole": found.pop("seconds"), "processor": found.pop("processor_seconds")}
     seconds = {part: round(spent, 1) for part, spent in seconds.items()}
@@ -84,7 +89,7 @@ def run(name: str, minutes: float = float("inf"), seeds: int | None = None) -> P
     return stored.write(
         name,
         experiment=experiment,
-        title=plan["title"],
+        title=plan.get("title") or built_in.load(experiment).title,
         command=f"python benchmarks/experiments.py {name}",
         cases=[
             stored.case_of(case["data"], found, case.get("measures", plan.get("measures", ())))

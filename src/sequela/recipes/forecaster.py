@@ -14,7 +14,8 @@ part). For the steps x_1 ... x_T, the static features s and the horizons k = 1 .
 
 Quantiles cannot cross (:class:`sequela.nn.Quantiles`). In training too y_k is the model's own, so
 that it learns to go on from what it says itself. The linear part keeps the level of the series,
-which saturating cells lose.
+which saturating cells lose. Where there are codes, the GRU reads the sum of the vectors of each
+step's codes beside x_t.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from sequela.nn import GRUCell, Linear, Quantiles
+from sequela.nn import CodeBag, GRUCell, Linear, Quantiles
 from sequela.nn.ragged import Ragged, ragged_of, repacked
 from sequela.ops.reduce import tanh
 from sequela.recipes.cells import CellName, recurrent
@@ -41,6 +42,8 @@ class Forecaster(nn.Module):
         static_size: S, the width of the static features; may be 0.
         classes: H, how many numbers ahead.
         quantiles: Q, of each.
+        vocabulary_size: V, the unknown code (index 0) included; where it is alone none is read.
+        embedding_size: the width of a code's vector; 0 leaves the codes out.
         decoder: "direct" or "seq2seq".
         linear: m, the last steps that the linear part reads; 0 leaves it out.
         hidden_size: H of the layers.
@@ -59,6 +62,8 @@ class Forecaster(nn.Module):
         static_size: int,
         classes: int = 1,
         quantiles: int = 3,
+        vocabulary_size: int = 0,
+        embedding_size: int = 8,
         decoder: Literal["direct", "seq2seq"] = "direct",
         linear: int = 0,
         hidden_size: int = 64,
@@ -71,10 +76,13 @@ class Forecaster(nn.Module):
         at_least(1, step_size=step_size, classes=classes, quantiles=quantiles)
         at_least(1, hidden_size=hidden_size, layers=layers)
         at_least(0, static_size=static_size, linear=linear)
+        at_least(0, vocabulary_size=vocabulary_size, embedding_size=embedding_size)
         probability(dropout=dropout)
         self.horizons, self.last, self.middle = classes, linear, quantiles // 2
         self.dropout = nn.Dropout(dropout)
-        self.recurrent = recurrent(cell, step_size, hidden_size, layers, dropout)
+        coded = embedding_size if vocabulary_size > 1 else 0
+        self.embedding = CodeBag(vocabulary_size, coded) if coded else None
+        self.recurrent = recurrent(cell, step_size + coded, hidden_size, layers, dropout)
         width = hidden_size + static_size
         self.direct = decoder == "direct"
         self.first = None if self.direct else Linear(width, hidden_size)
@@ -92,10 +100,15 @@ class Forecaster(nn.Module):
         """``[B, H, Q]`` in the order of the batch, rising along the last axis.
 
         Args:
-            batch: has ``steps`` (packed ``[N, F]``) and ``static`` ``[B, S]``.
+            batch: has ``steps`` (packed ``[N, F]``), ``static`` ``[B, S]``, and where it has codes
+                ``codes`` and ``code_offsets``.
         """
         x = batch.steps.data.to(next(self.parameters()).dtype)
-        states = self.recurrent(repacked(batch.steps, self.dropout(x)))[0]
+        read = self.dropout(x)
+        if self.embedding is not None:
+            codes = self.embedding(batch.codes, batch.code_offsets)
+            read = torch.cat([read, codes.to(x.dtype)], dim=1)
+        states = self.recurrent(repacked(batch.steps, read))[0]
         read = torch.cat([ragged_of(states).at("last"), batch.static.to(x.dtype)], dim=1)
         found = self.output(self.dropout(read)) if self.direct else self._one_by_one(read)
         if self.linear is None:
