@@ -16,7 +16,10 @@ _KEPT += ("breakdown", "per_class_all")
 
 
 def experiment(
-    name: str, words: Sequence[str], simulated: dict[str, Any] | None = None
+    name: str,
+    words: Sequence[str],
+    simulated: dict[str, Any] | None = None,
+    fetched: str | None = None,
 ) -> Callable[[], dict[str, Any]]:
     """The run of an experiment in a folder that is removed behind it.
 
@@ -26,11 +29,13 @@ def experiment(
             ``{records}`` stands for the folder.
         simulated: the arguments of ``sequela.simulate.cohort``, or of another function of that room
             under ``function``.
+        fetched: a data set of ``sequela fetch`` in place of ``data=``.
 
     Returns:
         The work; it gives what a stored run needs of ``evaluation.json``, and the parts' seconds.
     """
     from sequela import experiments, simulate
+    from sequela.cli.fetch import fetch
     from sequela.train.experiment import run
 
     def work() -> dict[str, Any]:
@@ -41,6 +46,8 @@ def experiment(
                 getattr(simulate, options.pop("function"))(folder / "records", **options)
                 given = [word.replace("{records}", str(folder / "records")) for word in words]
                 given.append(f"data={folder / 'records'}")
+            if fetched is not None:
+                given.append(f"data={fetch(fetched, folder)}")
             loaded = experiments.load(name, [*given, f"out={folder / 'run'}"])
             run(loaded)
             found = json.loads((folder / "run" / "evaluation.json").read_text())

@@ -77,3 +77,19 @@ def test_every_parameter_is_reached_by_a_finite_gradient(decoder, samples, make_
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.any(), name
+
+
+def test_codes_are_read_beside_the_values(samples, make_batch):
+    layer = model(vocabulary_size=5, embedding_size=3)
+    batch = make_batch(samples)
+    found = layer(batch).detach()
+    state = layer.state_dict()
+    for row, (codes, steps, static) in enumerate(samples):
+        h = torch.zeros(4, dtype=torch.float64)
+        for own, step in zip(codes, steps.double(), strict=True):
+            e = sum((state["embedding.weight"][k] for k in own), torch.zeros(3).double())
+            h = gru(weights(state, "recurrent", "_l0"), torch.cat([step, e]), h)
+        w, b = state["output.linear.weight"], state["output.linear.bias"]
+        raw = (w @ torch.cat([h, static.double()]) + b).view(3, 3)
+        torch.testing.assert_close(found[row], torch.stack([quantiles(one) for one in raw]))
+    assert model(vocabulary_size=1).embedding is None
