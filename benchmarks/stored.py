@@ -69,8 +69,8 @@ LEADING = {
 #: Measures of which less is better.
 LOWER = frozenset(
     {
-        *("bits", "brier", "calibration_error", "deviance", "integrated_brier", "mae", "nats"),
-        "pinball",
+        *("bits", "brier", "calibration_error", "deviance", "error_rate", "integrated_brier"),
+        *("mae", "nats", "pinball"),
     }
 )
 _ENDS = ("value", "low", "high")

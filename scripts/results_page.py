@@ -46,6 +46,7 @@ _ABBREVIATIONS = {
     "chrf": "chrF",
     "bleu": "BLEU",
     "exact": "exact matches",
+    "error_rate": "word error rate",
 }
 _WHY = "Where a simple rival is above the recurrent model, and why"
 _HEAD = """# Results of the experiments

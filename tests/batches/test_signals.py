@@ -175,7 +175,8 @@ def test_a_damaged_dictionary_is_refused(change):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"frame": 1}, "setting 'frame'"),
+        ({"frame": 0}, "setting 'frame'"),
+        ({"together": True}, "setting 'together'"),
         ({"frame": "8"}, "setting 'frame'"),
         ({"hop": 0}, "setting 'hop'"),
         ({"hop": 2.0}, "setting 'hop'"),
@@ -204,3 +205,28 @@ def test_other_signals_than_in_training_are_refused():
         encoder.encode(signal_set(noise([60]), rate=250.0))
     with pytest.raises(DataError, match="channels of the signals"):
         encoder.encode(signal_set(noise([60]), channels=("ECG",)))
+
+
+def test_samples_as_they_are_and_all_channels_alike():
+    random = np.random.default_rng(0)
+    signals = SignalSet(
+        values=(random.normal(size=(30, 3)) * [1, 5, 1] + [0, 2, 0]).astype(np.float32),
+        offsets=np.array([0, 12, 12, 30]),
+        recording=np.array(["a", "b", "c"]),
+        sampling_rate=1.0,
+        channels=("x", "y", "z"),
+    )
+    alone = SignalEncoder.fit(signals, frame=1, hop=1, spectrum=0)
+    assert alone.step_size == 3
+    steps = alone.encode(signals).steps
+    assert np.abs(steps.mean(0)).max() < 1e-6
+    assert np.allclose(steps.std(0), 1, atol=1e-6)
+    again = SignalEncoder.from_dict(json.loads(json.dumps(alone.to_dict())))
+    assert np.array_equal(again.encode(signals).steps, steps)
+    alike = SignalEncoder.fit(signals, frame=1, hop=1, spectrum=0, together=True)
+    steps = alike.encode(signals).steps
+    assert abs(steps.mean()) < 1e-6
+    assert abs(steps.std() - 1) < 1e-6
+    assert steps[:, 1].std() > 1.5 * steps[:, 0].std()
+    order = np.argsort(signals.values, axis=None)
+    assert (np.diff(steps.ravel()[order]) >= 0).all()

@@ -242,7 +242,7 @@ def test_the_catalogue_is_whole():
             # One checksum each, and never none.
             assert re.fullmatch(r"[0-9a-f]{64}", file.sha256 or file.content_sha256)
             assert not (file.sha256 and file.content_sha256)
-            assert all(address.startswith("https://") for address in file.addresses)
+            assert all(address.startswith(("https://", "package:")) for address in file.addresses)
 
 
 def test_an_unknown_name():

@@ -100,4 +100,5 @@ def test_a_patient_alone_has_the_score_he_has_among_all(recipe, records, tmp_pat
 def test_the_others_are_named():
     elsewhere = {"conv_rnn", "leap", "neuroner", "onset_gru", "seizure_bilstm", "values_gru"}
     elsewhere |= {"char_lm", "forecaster", "seq2seq_attention", "text_classifier"}
+    elsewhere |= {"captioner", "frames", "speech_ctc"}
     assert set(EVENTS) | elsewhere == set(recipes.names())

@@ -74,7 +74,12 @@ def test_exact_but_for_blanks():
 
 def test_nothing_is_worth_nothing():
     found = WrittenMetrics(rows([["a b"], ["c"]]), rows(["", ""]))(np.ones((1, 2)))
-    assert [float(value[0]) for value in found.values()] == [0, 0, 0]
+    assert {name: float(value[0]) for name, value in found.items()} == {
+        "exact": 0,
+        "bleu": 0,
+        "chrf": 0,
+        "error_rate": 1,
+    }
     assert scored_words("10-20, a.b") == ["10", "-", "20", ",", "a", ".", "b"]
 
 

@@ -33,6 +33,7 @@ OPTIONS = {
     "dipole": {},
     "doctor_ai": {"layers": [1, 2]},
     "forecaster": {"linear": [0, 3], "layers": [1, 2]},
+    "frames": {"height": [2, 4], "pooling": ["last", "mean+max"], "layers": [1, 2]},
     "gru_d": {"pooling": ["last", "attention"]},
     "leap": {"beam": [1, 3], "coverage": [True, False], "most": [1, 4]},
     "lstm_deep_supervision": {"layers": [1, 2]},
@@ -44,7 +45,13 @@ OPTIONS = {
     "text_classifier": {"pooling": ["attention", "max+last"], "layers": [1, 2]},
     "values_gru": {"pooling": ["last", "mean"], "bidirectional": [False, True]},
 }
-#: Recipes that read notes or streams have this law where they are tested, ``tests/recipes``.
+#: Recipes that write, and what else they may be built with: what they write is told by its bits.
+WRITERS = {
+    "captioner": {"vocabulary_size": [0, CODES], "height": [0, 2], "beam": [1, 3]},
+    "seq2seq_attention": {"beam": [1, 3], "attention": ["bahdanau", "luong"]},
+    "speech_ctc": {"beam": [1, 4], "layers": [1, 2]},
+}
+#: Those that read notes or streams have this law where they are tested, ``tests/recipes``.
 ELSEWHERE = (("tags",), ("likelihood",))
 NAMES = [name for name in recipes.names() if recipes.outcomes(name) not in ELSEWHERE]
 WIDTHS = ("hidden_size", "attention_size", "filters")
@@ -84,6 +91,8 @@ def build(name: str, width: int, classes: int, **options):
 
 def test_no_recipe_is_forgotten():
     assert sorted(OPTIONS) == NAMES
+    likely = [name for name in recipes.names() if recipes.outcomes(name) == ELSEWHERE[1]]
+    assert sorted([*WRITERS, "char_lm"]) == likely
 
 
 @pytest.mark.timeout(900)
@@ -107,3 +116,34 @@ def test_a_score_has_the_same_bits_in_any_company(name, data):
         laws.assert_same_bits(model, samples, whole, indices, batch_size, threads)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", WRITERS)
+@law
+@given(data=st.data())
+def test_what_is_written_has_the_same_bits_in_any_company(name, data):
+    options = {key: data.draw(st.sampled_from(may)) for key, may in WRITERS[name].items()}
+    if options.get("height"):
+        options["vocabulary_size"] = 0
+    if name == "seq2seq_attention":
+        options["vocabulary_size"] = CODES
+    else:
+        options["step_size"] = STEP
+    seed, samples = data.draw(st.integers(0, 9999)), patients(1)
+    if "most" in recipes.arguments(name):
+        options["most"] = 5
+    width = data.draw(st.sampled_from([4, 17]))
+    given_sizes = {"tokens": 6, "hidden_size": width, **options}
+    model = laws.made(seed, torch.float32, recipes.build, name, **given_sizes).eval()
+    indices = np.random.default_rng(seed).integers(0, MOST, data.draw(st.integers(1, 20)))
+    with torch.no_grad():
+        whole = model.hypotheses(samples.batch(np.arange(MOST)))
+        few = model.hypotheses(samples.batch(indices))
+    for place, row in enumerate(indices):
+        assert torch.equal(few.scores[place], whole.scores[row])
+        assert torch.equal(few.lengths[place], whole.lengths[row])
+        for tokens in (few.tokens[place], whole.tokens[row]):
+            assert (tokens[:, int(few.lengths[place].max()) :] == -1).all()
+        width = min(few.tokens.shape[2], whole.tokens.shape[2])
+        assert torch.equal(few.tokens[place, :, :width], whole.tokens[row, :, :width])

@@ -14,11 +14,13 @@ from sequela.errors import ConfigError
 
 EVENTS = {"vocabulary_size": 5, "step_size": 2, "static_size": 1}
 SIZES = {
+    "captioner": {"tokens": 4, "step_size": 4},
     "char_lm": {"vocabulary_size": 5},
     "conv_rnn": {"step_size": 2, "classes": 2},
     "dipole": EVENTS,
     "doctor_ai": EVENTS,
     "forecaster": {"step_size": 2, "static_size": 1},
+    "frames": {"step_size": 4, "classes": 2},
     "gru_d": {"step_size": 8, "static_size": 1},
     "leap": EVENTS | {"classes": 3},
     "lstm_deep_supervision": EVENTS,
@@ -26,6 +28,7 @@ SIZES = {
     "neuroner": {"vocabulary_size": 5, "characters": 4, "labels": 2},
     "retain": EVENTS,
     "seq2seq_attention": {"vocabulary_size": 5, "tokens": 4},
+    "speech_ctc": {"step_size": 2, "tokens": 3},
     "t_lstm": EVENTS,
     "text_classifier": {"vocabulary_size": 5},
     "onset_gru": EVENTS,

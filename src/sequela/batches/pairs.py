@@ -2,7 +2,8 @@
 
 A token is a word, a number or a sign as :func:`sequela.notes.tokenised` has it, with the mark
 ``▁`` before it where a blank stood (Kudo and Richardson, EMNLP 2018), or a single character. So a
-text comes back from its tokens as it was, but for which blanks, and how many, stood there.
+text comes back from its tokens as it was, but for which blanks, and how many, stood there. Labels
+are what stands between blanks: the same one, whether it is the first or not.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sequela.notes.tokens import tokenised
 __all__ = ["TargetEncoder", "TargetUnit"]
 
 #: What a token of a text that is to be written is.
-TargetUnit = Literal["words", "characters"]
+TargetUnit = Literal["words", "characters", "labels"]
 
 _BLANK, _UNKNOWN = "▁", "\ufffd"
 
@@ -29,7 +30,7 @@ class TargetEncoder:
     """Numbers for the tokens of texts that are to be written; 0 is the unknown one.
 
     Args:
-        unit: "words" or "characters".
+        unit: "words", "characters" or "labels".
         tokens: the known ones; numbers from 1.
 
     Raises:
@@ -80,6 +81,8 @@ class TargetEncoder:
             if number < 0:
                 break
             found.append(shown[number])
+        if self.unit == "labels":
+            return " ".join(found)
         joined = "".join(found)
         return joined.replace(_BLANK, " ").strip() if self.unit == "words" else joined
 
@@ -106,6 +109,8 @@ class TargetEncoder:
 def _tokens(text: str, unit: TargetUnit) -> list[str]:
     if unit == "characters":
         return list(text)
+    if unit == "labels":
+        return text.split()
     found, end = [], 0
     for start, stop in tokenised(text):
         blank = start > end and bool(found)

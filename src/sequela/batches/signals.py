@@ -31,6 +31,11 @@ def _refuse_outside(name: str, value: object, low: int, high: int) -> None:
         )
 
 
+def _columns_of(frame: int, spectrum: int) -> int:
+    # The mean, the deviation and the steps of one sample say nothing more.
+    return 1 if frame == 1 else frame + 3 + spectrum
+
+
 @dataclass(frozen=True)
 class SignalEncoder:
     """Frames of samples as steps, scaled by what the training part looks like.
@@ -46,7 +51,10 @@ class SignalEncoder:
     - the log amplitudes of its ``spectrum`` lowest frequencies above 0 (multiples of
       ``sampling_rate / frame`` hertz, Hann window).
 
+    A ``frame`` of 1 is the sample alone: ``asinh((x - center) / unit)`` of each channel.
+
     Every column is then centred and scaled to deviation 1 over the frames of the training part.
+    With ``together`` all channels are scaled alike, as the pixels of an image are to be.
     A step depends on its own frame only, and to the last bit not on the other records. What stands
     beside a record (``SignalSet.beside``) becomes its static features, scaled likewise.
 
@@ -82,7 +90,12 @@ class SignalEncoder:
 
     @classmethod
     def fit(
-        cls, train: SignalSet, frame: int = 64, hop: int = 8, spectrum: int = 24
+        cls,
+        train: SignalSet,
+        frame: int = 64,
+        hop: int = 8,
+        spectrum: int = 24,
+        together: bool = False,
     ) -> SignalEncoder:
         """Learns the scaling from the training part, and from nothing else.
 
@@ -93,14 +106,19 @@ class SignalEncoder:
                 half that length tell the bands below 8 Hz apart less well.
             hop: samples from the start of one step to the next.
             spectrum: frequencies in a step.
+            together: scale all channels alike; for a frame of 1.
 
         Raises:
             ConfigError: a number is out of range.
             DataError: the training part has no record as long as a frame.
         """
-        _refuse_outside("frame", frame, 2, 1 << 20)
+        _refuse_outside("frame", frame, 1, 1 << 20)
         _refuse_outside("hop", hop, 1, 1 << 20)
         _refuse_outside("spectrum", spectrum, 0, frame // 2)
+        if type(together) is not bool or (together and frame > 1):
+            raise ConfigError(
+                "setting 'together' of the encoding", wanted="true or false; true with frame=1"
+            )
         if not np.any(train.lengths >= frame):
             raise DataError(
                 "training part",
@@ -108,13 +126,17 @@ class SignalEncoder:
                 wanted="records as long as a frame",
                 todo="Choose a shorter frame.",
             )
+        channels = len(train.channels)
         values = train.values.astype(np.float64)
+        if together:
+            values = values.reshape(-1, 1)
         center = np.median(values, axis=0)
         unit = np.median(np.abs(values - center), axis=0)
         # More than half of the samples equal: the deviation serves, and a flat channel is 0 anyway.
         unit = np.where(unit > 0, unit, values.std(axis=0))
         unit = np.where(unit > 0, unit, 1.0)
-        width = len(train.channels) * (frame + 3 + spectrum)
+        center, unit = (np.broadcast_to(one, channels) for one in (center, unit))
+        width = channels * _columns_of(frame, spectrum)
         raw = cls(
             frame=frame,
             hop=hop,
@@ -126,14 +148,14 @@ class SignalEncoder:
             mean=(0.0,) * width,
             scale=(1.0,) * width,
         )
-        mean, scale = raw._moments(train)
+        mean, scale = raw._moments(train, together)
         beside = _beside_moments(train)
         return replace(raw, mean=tuple(mean), scale=tuple(scale), **beside)
 
     @property
     def step_size(self) -> int:
-        """The number F of columns of a step, ``C * (frame + 3 + spectrum)``."""
-        return len(self.channels) * (self.frame + 3 + self.spectrum)
+        """The number F of columns of a step: C, or ``C * (frame + 3 + spectrum)``."""
+        return len(self.channels) * _columns_of(self.frame, self.spectrum)
 
     def encode(
         self,
@@ -203,7 +225,7 @@ class SignalEncoder:
             numbers = (*encoder.center, *encoder.unit, *encoder.mean, *encoder.scale, *beside)
             fits = (
                 all(type(count) is int for count in counts)
-                and encoder.frame >= 2
+                and encoder.frame >= 1
                 and encoder.hop >= 1
                 and 0 <= encoder.spectrum <= encoder.frame // 2
                 and len(encoder.center) == len(encoder.unit) == len(encoder.channels)
@@ -253,6 +275,9 @@ class SignalEncoder:
         for first in range(0, len(starts), _BLOCK):
             places = starts[first : first + _BLOCK, None] + within
             frames = signals.values[places].astype(np.float64)
+            if self.frame == 1:
+                yield np.arcsinh((frames[:, 0] - self.center) / self.unit)
+                continue
             yield np.concatenate(
                 [
                     self._columns(np.ascontiguousarray(frames[:, :, channel]), channel)
@@ -288,8 +313,11 @@ class SignalEncoder:
             columns.append(np.log(np.hypot(real, imaginary) + silence))
         return np.concatenate(columns, axis=1)
 
-    def _moments(self, train: SignalSet) -> tuple[list[float], list[float]]:
-        """Mean and deviation of each column over all frames, in one pass (Chan et al. 1979)."""
+    def _moments(self, train: SignalSet, together: bool) -> tuple[list[float], list[float]]:
+        """Mean and deviation of each column over all frames, in one pass (Chan et al. 1979).
+
+        Those of all columns together where asked for.
+        """
         count, mean, square = 0, np.zeros(self.step_size), np.zeros(self.step_size)
         for block in self._blocks(train):
             size = len(block)
@@ -299,6 +327,10 @@ class SignalEncoder:
             square += shift**2 * (count * size / (count + size))
             mean += shift * (size / (count + size))
             count += size
+        if together:
+            square = square + count * (mean - mean.mean()) ** 2
+            square = np.full_like(square, square.mean())
+            mean = np.full_like(mean, mean.mean())
         deviation = np.sqrt(square / count)
         return mean.tolist(), np.where(deviation > 1e-9, deviation, 1.0).tolist()
 

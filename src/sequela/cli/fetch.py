@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _TIMEOUT = 30.0
+_PACKAGE = "package:"
 _BLOCK = 1 << 16
 # An OSError that is none of these comes from the disk, and is not the publisher's fault.
 _NETWORK = (
@@ -54,7 +56,8 @@ class RemoteFile(BaseModel):
 
     Args:
         name: what it is called in the data set's folder.
-        addresses: where it is, tried in turn.
+        addresses: where it is, tried in turn; ``package:NAME/PATH`` is a file that an installed
+            package brings along.
         sha256: of the file as published.
         content_sha256: instead, of the rows in any order (:func:`content_sha256`).
     """
@@ -169,7 +172,19 @@ def _reason(error: Exception) -> str:
     return "no connection" if isinstance(cause, OSError) else "a broken answer"
 
 
+def _from_package(address: str, target: Path) -> None:
+    name, _, path = address.removeprefix(_PACKAGE).partition("/")
+    try:
+        content = (resources.files(name) / path).read_bytes()
+    except (ModuleNotFoundError, OSError):
+        raise DataError(f"address {address}", got="no such file in that package") from None
+    target.write_bytes(content)
+
+
 def _copy(address: str, target: Path, limit: int, timeout: float) -> None:
+    if address.startswith(_PACKAGE):
+        _from_package(address, target)
+        return
     if not address.startswith(("https://", "http://")):
         raise ConfigError(f"address {address}", wanted="http or https")
     request = urllib.request.Request(address, headers={"User-Agent": f"sequela/{__version__}"})

@@ -53,7 +53,7 @@ _COLUMNS = {
         "coverage": "coverage",
         "width": "width",
     },
-    "written": {"chrf": "chrF", "bleu": "BLEU", "exact": "exact"},
+    "written": {"chrf": "chrF", "bleu": "BLEU", "exact": "exact", "error_rate": "word error rate"},
     "likelihood": {"nats": "nats per symbol", "bits": "bits per symbol"},
 }
 

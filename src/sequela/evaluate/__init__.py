@@ -48,6 +48,12 @@ from sequela.evaluate.survival_rivals import cox_regression, same_curve
 from sequela.evaluate.text_rivals import nearest_text, text_regression
 from sequela.evaluate.threshold import UnreachableTarget, choose_threshold
 from sequela.evaluate.written import WrittenMetrics
+from sequela.evaluate.written_rivals import (
+    collapsed_frames,
+    nearest_row,
+    usual_text,
+    words_by_place,
+)
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -68,6 +74,7 @@ __all__ = [
     "calibration_line",
     "calibration_points",
     "choose_threshold",
+    "collapsed_frames",
     "confusion_matrix",
     "constant_quantiles",
     "count_boosting",
@@ -89,6 +96,7 @@ __all__ = [
     "logistic_regression",
     "majority",
     "mean_count",
+    "nearest_row",
     "nearest_text",
     "per_class",
     "poisson_regression",
@@ -101,5 +109,7 @@ __all__ = [
     "single_feature",
     "symbol_counts",
     "text_regression",
+    "usual_text",
     "with_errors",
+    "words_by_place",
 ]

@@ -38,7 +38,7 @@ LEADING = {
     "time_to_event": ("harrell", "uno", "integrated_brier"),
     "quantile": ("pinball", "mae"),
     "likelihood": ("nats",),
-    "written": ("chrf", "bleu", "exact"),
+    "written": ("chrf", "bleu", "exact", "error_rate"),
 }
 
 
@@ -170,8 +170,8 @@ def evaluate_outcome(
         (labels), what :func:`sequela.evaluate.means.set_rows` has, and ``days_error days_r2`` of
         scores that foretell the days (sets), ``deviance mae bias`` (counts), ``harrell uno
         integrated_brier`` (times), ``pinball mae coverage width`` (numbers), ``nats bits`` per
-        symbol (likelihood; a mean over the rows, which are of one length), ``exact bleu chrf``
-        (written).
+        symbol (likelihood; a mean over the rows, which are of one length), ``exact bleu chrf
+        error_rate`` (written).
 
     Raises:
         DataError: scores of another shape, or not finite.

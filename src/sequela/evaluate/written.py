@@ -3,6 +3,8 @@
     exact   the share of texts that equal one of their references
     BLEU    brevity penalty times the geometric mean of the precision of one to four words
             (Papineni et al., ACL 2002), words as in mteval-v13a; as sacreBLEU (Post, WMT 2018)
+    errors  words left out, put in or put in another's place, over the words of the reference (the
+            word error rate: Levenshtein 1966); of several references the one with the least
     chrF    F2 of one to six letters, blanks left out (Popovic, WMT 2015); as sacreBLEU
 
 BLEU and chrF are of the whole corpus and run from 0 to 100. Because they come from sums, every
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["WrittenMetrics", "scored_words"]
+__all__ = ["WrittenMetrics", "scored_words", "word_edits"]
 
 _WORDS, _LETTERS, _BETA = 4, 6, 2
 _RULES = (
@@ -102,8 +104,27 @@ def _bleu(sums: np.ndarray) -> np.ndarray:
     return np.where(whole & (sums[:, 0] > 0), 100 * np.exp(logs / _WORDS + penalty), 0.0)
 
 
+def word_edits(text: str, other: str) -> int:
+    """How many words must be left out, put in or changed to make one text of another."""
+    words, wanted = text.split(), other.split()
+    before = list(range(len(wanted) + 1))
+    for count, word in enumerate(words, 1):
+        row = [count]
+        for place, one in enumerate(wanted):
+            row.append(min(before[place] + (word != one), before[place + 1] + 1, row[place] + 1))
+        before = row
+    return before[-1]
+
+
+def _errors(text: str, references: Sequence[str]) -> tuple[float, float]:
+    """Edits, and the words of the reference that they are of."""
+    counted = [(word_edits(text, one), len(one.split())) for one in references]
+    edits, words = min(counted, key=lambda pair: (pair[0] / max(pair[1], 1), pair))
+    return float(edits), float(words)
+
+
 class WrittenMetrics:
-    """Exact matches, BLEU and chrF for many weightings of the rows.
+    """Exact matches, BLEU, chrF and the word error rate for many weightings of the rows.
 
     Args:
         references: of each row one or more texts, [n].
@@ -120,6 +141,7 @@ class WrittenMetrics:
             ]
         )
         self._words = np.array([_of_words(*pair) for pair in pairs])
+        self._errors = np.array([_errors(*pair) for pair in pairs])
         self._letters = np.array([_of_letters(*pair) for pair in pairs])
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -128,4 +150,10 @@ class WrittenMetrics:
             "exact": weights @ self._exact / weights.sum(axis=1),
             "bleu": _bleu(weights @ self._words),
             "chrf": _chrf(weights @ self._letters),
+            "error_rate": _rate(weights @ self._errors),
         }
+
+
+def _rate(sums: np.ndarray) -> np.ndarray:
+    """[R] from edits and words [R, 2]."""
+    return sums[:, 0] / np.maximum(sums[:, 1], 1)

@@ -15,11 +15,13 @@ from typing import Any
 from torch import nn
 
 from sequela.errors import ConfigError, nearest
+from sequela.recipes.captioner import Captioner
 from sequela.recipes.char_lm import CharLM
 from sequela.recipes.conv_rnn import ConvRNN
 from sequela.recipes.dipole import Dipole
 from sequela.recipes.doctor_ai import DoctorAI
 from sequela.recipes.forecaster import Forecaster
+from sequela.recipes.frames import Frames
 from sequela.recipes.gru_d import GRUD
 from sequela.recipes.leap import LEAP
 from sequela.recipes.lstm_deep_supervision import LSTMDeepSupervision
@@ -30,6 +32,7 @@ from sequela.recipes.onset_gru import OnsetGRU
 from sequela.recipes.retain import Retain
 from sequela.recipes.seizure_bilstm import SeizureBiLSTM
 from sequela.recipes.seq2seq_attention import Seq2SeqAttention
+from sequela.recipes.speech_ctc import SpeechCTC
 from sequela.recipes.t_lstm import TLSTM
 from sequela.recipes.text_classifier import TextClassifier
 from sequela.recipes.values_gru import ValuesGRU
@@ -39,11 +42,13 @@ __all__ = [
     "LEAP",
     "MLP",
     "TLSTM",
+    "Captioner",
     "CharLM",
     "ConvRNN",
     "Dipole",
     "DoctorAI",
     "Forecaster",
+    "Frames",
     "LSTMDeepSupervision",
     "Members",
     "NeuroNER",
@@ -51,6 +56,7 @@ __all__ = [
     "Retain",
     "SeizureBiLSTM",
     "Seq2SeqAttention",
+    "SpeechCTC",
     "TextClassifier",
     "ValuesGRU",
     "arguments",
@@ -61,11 +67,13 @@ __all__ = [
 ]
 
 _RECIPES: dict[str, type[nn.Module]] = {
+    "captioner": Captioner,
     "char_lm": CharLM,
     "conv_rnn": ConvRNN,
     "dipole": Dipole,
     "doctor_ai": DoctorAI,
     "forecaster": Forecaster,
+    "frames": Frames,
     "gru_d": GRUD,
     "leap": LEAP,
     "lstm_deep_supervision": LSTMDeepSupervision,
@@ -75,6 +83,7 @@ _RECIPES: dict[str, type[nn.Module]] = {
     "retain": Retain,
     "seizure_bilstm": SeizureBiLSTM,
     "seq2seq_attention": Seq2SeqAttention,
+    "speech_ctc": SpeechCTC,
     "t_lstm": TLSTM,
     "text_classifier": TextClassifier,
     "values_gru": ValuesGRU,
@@ -87,7 +96,7 @@ _OF_TOKENS = ("neuroner",)
 _FORWARD = ("gru_d", "onset_gru", "t_lstm", "values_gru")
 _MOST_MEMBERS = 100
 #: Those whose answer is how probable they find what they read.
-_OF_LIKELIHOOD = ("char_lm", "seq2seq_attention")
+_OF_LIKELIHOOD = ("captioner", "char_lm", "seq2seq_attention", "speech_ctc")
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 

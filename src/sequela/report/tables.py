@@ -71,10 +71,15 @@ MEASURES = {
         ("width", "Width of the interval"),
     ),
     "likelihood": (("nats", "Nats per symbol"), ("bits", "Bits per symbol")),
-    "written": (("chrf", "chrF"), ("bleu", "BLEU"), ("exact", "Exact")),
+    "written": (
+        ("chrf", "chrF"),
+        ("bleu", "BLEU"),
+        ("exact", "Exact"),
+        ("error_rate", "Word error rate"),
+    ),
 }
 _NAMES = {key: name for measures in MEASURES.values() for key, name in measures}
-_LOWER = ("brier", "integrated_brier", "deviance", "mae", "pinball", "nats")
+_LOWER = ("brier", "integrated_brier", "deviance", "mae", "pinball", "nats", "error_rate")
 _PARTS = {"train": "Training", "tuning": "Tuning", "held_out": "Held out"}
 
 
@@ -141,7 +146,8 @@ _NOTES = {
     "likelihood": "Lower is better. Nats: minus the natural logarithm of the probability of the "
     "symbol that came, on average; bits: the same with the logarithm of base 2.",
     "written": "chrF and BLEU run from 0 to 100 and are of all texts together; exact: the share of "
-    "texts that equal one of those that stand there, but for blanks.",
+    "texts that equal one of those that stand there, but for blanks. Lower is better for the word "
+    "error rate: words left out, put in or changed, over those that stand there.",
 }
 
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from sequela.signals.composing import Canvas, Compose, Joined, Moving, composed
 from sequela.signals.cutting import Beats, Cut, Windows, cut
 from sequela.signals.declaration import SignalClass, SignalDeclaration
-from sequela.signals.features import BANDS, QUANTILES, features, standard_deviation
+from sequela.signals.described import DescribedDeclaration
+from sequela.signals.features import (
+    BANDS,
+    QUANTILES,
+    features,
+    plain_features,
+    standard_deviation,
+)
 from sequela.signals.recordings import Annotation, Channel, Recording, RecordingSet
 from sequela.signals.records import SignalSet
 
@@ -13,15 +21,22 @@ __all__ = [
     "QUANTILES",
     "Annotation",
     "Beats",
+    "Canvas",
     "Channel",
+    "Compose",
     "Cut",
+    "DescribedDeclaration",
+    "Joined",
+    "Moving",
     "Recording",
     "RecordingSet",
     "SignalClass",
     "SignalDeclaration",
     "SignalSet",
     "Windows",
+    "composed",
     "cut",
     "features",
+    "plain_features",
     "standard_deviation",
 ]

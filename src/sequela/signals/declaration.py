@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from sequela.errors import ConfigError, DataError, LabelError, LeakageError
 from sequela.settings import checked
+from sequela.signals.composing import Compose
 from sequela.signals.cutting import Cut, Windows, cut
 from sequela.signals.recordings import RecordingSet
 from sequela.signals.records import SignalSet
@@ -36,7 +37,8 @@ class SignalDeclaration(BaseModel):
 
     ``unit`` is what a split keeps whole: a recording or a subject; a "block" of ``block`` seconds
     where recordings are too few, which says nothing about new ones; or a single "record", which
-    leaks, and is there to show by how much.
+    leaks, and is there to show by how much. ``compose`` puts the records of each part together, and
+    then the class values are those of what comes of it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +52,7 @@ class SignalDeclaration(BaseModel):
     groupings: dict[int, tuple[SignalClass, ...]]
     classes: int = Field(default=2, validate_default=True)
     cut: Cut | None = None
+    compose: Compose | None = None
 
     @field_validator("groupings")
     @classmethod

@@ -11,7 +11,7 @@ import numpy as np
 from sequela.errors import DataError
 from sequela.signals.records import SignalSet
 
-__all__ = ["BANDS", "QUANTILES", "features", "standard_deviation"]
+__all__ = ["BANDS", "QUANTILES", "features", "plain_features", "standard_deviation"]
 
 BANDS: dict[str, tuple[float, float]] = {
     "delta": (0.5, 4.0),
@@ -114,6 +114,37 @@ def features(signals: SignalSet) -> tuple[np.ndarray, list[str]]:
     if signals.beside is not None:
         found = np.concatenate([found, signals.beside.astype(np.float64)], axis=1)
     return found, [*names, *signals.beside_names]
+
+
+_PLAIN = ("first", "last", "mean", "standard deviation", "least", "greatest")
+
+
+def plain_features(signals: SignalSet) -> tuple[np.ndarray, list[str]]:
+    """Aggregates of records whose samples are no waveform: frames of speech, images.
+
+    Per channel the first and the last value, the mean, the deviation, the least and the greatest;
+    then the number of samples. Of records of one sample, its values alone.
+
+    Args:
+        signals: n records of C channels.
+
+    Returns:
+        float64 [n, 6 C + 1], or [n, C], and the names.
+
+    Raises:
+        DataError: a record without samples.
+    """
+    if len(signals) and not signals.lengths.min():
+        raise DataError("features of a signal set", got="a record without samples")
+    if (signals.lengths == 1).all():
+        return signals.values.astype(np.float64), list(signals.channels)
+    rows = []
+    for number in range(len(signals)):
+        record = signals.record(number).astype(np.float64)
+        found = [record[0], record[-1], record.mean(0), record.std(0), record.min(0), record.max(0)]
+        rows.append(np.concatenate([*found, [len(record)]]))
+    names = [f"{word} of {channel}" for word in _PLAIN for channel in signals.channels]
+    return np.array(rows), [*names, "samples"]
 
 
 def standard_deviation(signals: SignalSet) -> np.ndarray:

@@ -33,6 +33,8 @@ class SignalSet:
         onset: float64 [n], seconds from the start of its recording to each record, or None.
         beside: float32 [n, K], what is known of each record beside its samples, finite, or None.
         beside_names: K names.
+        part: str [n], "train", "tuning" or "held_out" where the source puts each record into one,
+            or None.
 
     Raises:
         DataError: the parts do not fit together, or a value is not finite.
@@ -50,12 +52,13 @@ class SignalSet:
     onset: np.ndarray | None = None
     beside: np.ndarray | None = None
     beside_names: tuple[str, ...] = ()
+    part: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Checks that the parts fit together."""
         self._check_values()
         self._check_offsets()
-        for name in ("recording", "subject", "label", "onset"):
+        for name in ("recording", "subject", "label", "onset", "part"):
             self._check_column(name)
         if self.units and len(self.units) != len(self.channels):
             raise DataError("units of a signal set", wanted="one for each channel, or none")
@@ -170,4 +173,5 @@ class SignalSet:
             onset=None if self.onset is None else self.onset[chosen],
             beside=None if self.beside is None else self.beside[chosen],
             beside_names=self.beside_names,
+            part=None if self.part is None else self.part[chosen],
         )

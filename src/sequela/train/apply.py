@@ -15,7 +15,14 @@ from sequela import bundle, evaluate
 from sequela.batches.running import read_once
 from sequela.errors import BundleError, ConfigError, DataError, LabelError
 from sequela.settings import override
-from sequela.train import from_pairs, from_signals, from_streams, from_texts, new_data
+from sequela.train import (
+    from_described,
+    from_pairs,
+    from_signals,
+    from_streams,
+    from_texts,
+    new_data,
+)
 from sequela.train.outcomes import Outcome
 from sequela.train.predict import predict
 from sequela.train.prepared import groups_digest
@@ -127,6 +134,10 @@ def apply(
     elif preparation.get("kind") == "pairs":
         samples, pairs, truth, writer = from_pairs.samples_for(preparation, data)
         keys, ages, sexes = pl.DataFrame({"text": [one.id for one in pairs]}), None, None
+        warnings, answer = [], partial(from_pairs.written, writer)
+    elif preparation.get("kind") == "described":
+        samples, signals, truth, writer = from_described.samples_for(preparation, data)
+        keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
         warnings, answer = [], partial(from_pairs.written, writer)
     elif preparation.get("kind") == "events":
         samples, found, warnings = new_data.samples_for(

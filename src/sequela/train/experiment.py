@@ -21,7 +21,14 @@ from sequela.errors import ConfigError
 from sequela.experiments import Experiment
 from sequela.lock import locked
 from sequela.settings import checked
-from sequela.train import from_events, from_pairs, from_signals, from_streams, from_texts
+from sequela.train import (
+    from_described,
+    from_events,
+    from_pairs,
+    from_signals,
+    from_streams,
+    from_texts,
+)
 from sequela.train.deterministic import limited_threads
 from sequela.train.devices import check_devices
 from sequela.train.fingerprint import samples_digest
@@ -62,6 +69,7 @@ def prepare(experiment: Experiment) -> Prepared:
         )
     kind = tasks.declaration(experiment.task["name"]).get("kind")
     rooms: dict[str, Any] = {
+        "described": from_described,
         "pairs": from_pairs,
         "signal": from_signals,
         "stream": from_streams,

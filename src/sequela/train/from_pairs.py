@@ -27,7 +27,15 @@ from sequela.train.from_texts import read, split_texts
 from sequela.train.outcomes import Outcome
 from sequela.train.prepared import Prepared, PreparedPart
 
-__all__ = ["PairDeclaration", "PairEncoding", "distinct", "prepare", "samples_for", "written"]
+__all__ = [
+    "PairDeclaration",
+    "PairEncoding",
+    "distinct",
+    "listed",
+    "prepare",
+    "samples_for",
+    "written",
+]
 
 _KIND = "written"
 _AT_ONCE = 64  # texts that are searched for together; speed only
@@ -49,7 +57,7 @@ class PairEncoding(BaseModel):
 
     Args:
         read: of the first text, see :class:`~sequela.batches.texts.TextEncoding`.
-        unit: tokens of the other text, "words" or "characters".
+        unit: tokens of the other text, "words", "characters" or "labels".
         min_texts: tokens of fewer training texts are unknown, and never written.
         most: tokens of a text that are learnt.
     """
@@ -76,10 +84,11 @@ def distinct(pairs: Sequence[TextPair]) -> tuple[list[TextPair], np.ndarray]:
         key = text_key(one.text)
         first.setdefault(key, one)
         others.setdefault(key, {})[one.other or ""] = None
-    return list(first.values()), _listed([tuple(others[key]) for key in first])
+    return list(first.values()), listed([tuple(others[key]) for key in first])
 
 
-def _listed(items: list[tuple[str, ...]]) -> np.ndarray:
+def listed(items: Sequence[Any]) -> np.ndarray:
+    """Things of any kind, [n], each as it is."""
     found = np.empty(len(items), dtype=object)
     found[:] = items
     return found
@@ -166,7 +175,7 @@ def _part(
 ) -> PreparedPart:
     rows, others = distinct(pairs)
     if not judged:
-        rows, others = pairs, _listed([(one.other or "",) for one in pairs])
+        rows, others = pairs, listed([(one.other or "",) for one in pairs])
     target = writer.encode([some[0] for some in others], most)
     groups = np.array([text_key(one.text) for one in rows], dtype=np.str_)
     samples = reader.encode((one.text for one in rows), target, groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,18 @@ from sequela.errors import ConfigError, DataError
 from sequela.events import PARTS, assign_splits, check_disjoint
 from sequela.experiments import Experiment, SplitSettings
 from sequela.settings import nearest
-from sequela.signals import RecordingSet, SignalDeclaration, SignalSet, features
+from sequela.signals import (
+    RecordingSet,
+    SignalDeclaration,
+    SignalSet,
+    composed,
+    features,
+    plain_features,
+)
+from sequela.train.from_texts import split_texts
 from sequela.train.prepared import Prepared, PreparedPart, check_classes
 
-__all__ = ["prepare", "samples_for"]
+__all__ = ["dealt", "fitted", "made_of", "prepare", "samples_for"]
 
 # A bootstrap of fewer groups than this hardly varies.
 _FEW = 10
@@ -70,10 +79,18 @@ def _split_notes(split: SplitSettings, declaration: SignalDeclaration) -> list[s
     return found
 
 
-def _dealt(
+def dealt(
     signals: SignalSet, target: np.ndarray, groups: np.ndarray, split: SplitSettings, seed: int
-) -> np.ndarray:
-    """The part of each record.
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The part of each record, and what must be said of it.
+
+    Args:
+        signals: all records; the parts that the source puts them into count, unless ``split`` says
+            otherwise.
+        target: [n], what is spread evenly.
+        groups: [n], what is kept whole.
+        split: of the experiment.
+        seed: the run's seed.
 
     Raises:
         ConfigError: a way of splitting for events, a name that is not there, or no times.
@@ -85,6 +102,8 @@ def _dealt(
             got=f"{split.by}, for signals",
             wanted="none: the task's 'unit' says what is kept whole",
         )
+    if signals.part is not None and not split.held_out and split.tuning == "groups":
+        return split_texts(signals.part.tolist(), groups, target, split, seed)
     part_of = assign_splits(groups, target, split.fractions, seed)
     if split.held_out:
         known = np.unique(groups).tolist()
@@ -96,7 +115,7 @@ def _dealt(
         part_of = np.where(held, PARTS[2], np.where(part_of == PARTS[1], PARTS[1], PARTS[0]))
     if split.tuning == "groups":
         check_disjoint({name: groups[part_of == name] for name in PARTS})
-        return part_of
+        return part_of, ()
     if signals.onset is None:
         raise ConfigError(
             "setting 'split.tuning'", got="ends, of records without times", wanted="groups"
@@ -109,7 +128,7 @@ def _dealt(
         late = len(mine) - round(len(mine) * share)
         part_of[mine[:late]], part_of[mine[late:]] = PARTS[:2]
     check_disjoint({"training or tuning": groups[rest], PARTS[2]: groups[~rest]})
-    return part_of
+    return part_of, ()
 
 
 def prepare(experiment: Experiment) -> Prepared:
@@ -124,31 +143,25 @@ def prepare(experiment: Experiment) -> Prepared:
     task = tasks.declaration(experiment.task["name"], **overrides)
     declaration = SignalDeclaration.parse(task)
     signals, left_out = _read(experiment.source, experiment.reading, experiment.data, declaration)
-    target, groups = declaration.target(signals), declaration.groups(signals)
-    part_of = _dealt(signals, target, groups, experiment.split, experiment.seed)
-    rows = {name: np.flatnonzero(part_of == name) for name in PARTS}
+    sets, said = _sets(signals, declaration, experiment)
     check_classes(
-        {name: target[rows[name]] for name in PARTS},
+        {name: declaration.target(one) for name, one in sets.items()},
         declaration.class_names,
         declaration.title,
         "Use more recordings, or other task.classes.",
     )
-    try:
-        encoder = SignalEncoder.fit(signals.subset(rows["train"]), **experiment.encoding)
-    except TypeError as error:
-        known = "frame, hop, spectrum"
-        raise ConfigError("encoding", got="an unknown key", wanted=known) from error
+    encoder = fitted(sets[PARTS[0]], experiment.encoding)
     notes = [
         *_notes(signals, left_out),
+        *said,
         *_split_notes(experiment.split, declaration),
-        *_few(len(np.unique(groups[rows[PARTS[2]]])), declaration),
+        *_few(len(np.unique(declaration.groups(sets[PARTS[2]]))), declaration),
     ]
     parts, names = {}, []
-    for name in PARTS:
-        subset = signals.subset(rows[name])
-        values, names = features(subset)
-        samples = encoder.encode(subset, _labels(target[rows[name]]), groups[rows[name]])
-        parts[name] = PreparedPart(samples, values)
+    for name, one in sets.items():
+        values, names = features(one) if encoder.frame > 1 else plain_features(one)
+        target = _labels(declaration.target(one))
+        parts[name] = PreparedPart(encoder.encode(one, target, declaration.groups(one)), values)
     return Prepared(
         parts=parts,
         classes=declaration.class_names,
@@ -168,6 +181,51 @@ def prepare(experiment: Experiment) -> Prepared:
         },
         notes=tuple(notes),
     )
+
+
+def _sets(
+    signals: SignalSet, declaration: SignalDeclaration, experiment: Experiment
+) -> tuple[dict[str, SignalSet], tuple[str, ...]]:
+    """The records of each part, put together where the task says so; what must be said of them."""
+    split, seed = experiment.split, experiment.seed
+    if declaration.compose is None:
+        found = dealt(
+            signals, declaration.target(signals), declaration.groups(signals), split, seed
+        )
+    else:
+        # The classes are those of what is put together; these are spread as they come.
+        _, spread = np.unique(_given(signals), return_inverse=True)
+        found = dealt(signals, spread, signals.recording, split, seed)
+    part_of, said = found
+    sets = {name: signals.subset(np.flatnonzero(part_of == name)) for name in PARTS}
+    if declaration.compose is None:
+        return sets, said
+    how, shares = declaration.compose, split.fractions
+    made = {name: composed(one, how, name, shares, seed) for name, one in sets.items()}
+    return made, (*said, *made_of(made))
+
+
+def _given(signals: SignalSet) -> np.ndarray:
+    return np.zeros(len(signals), np.int64) if signals.label is None else signals.label
+
+
+def made_of(sets: Mapping[str, SignalSet]) -> tuple[str, ...]:
+    """What must be said of records that were put together from those of their part alone."""
+    counts = ", ".join(f"{len(one):,} {one.group_note}" for one in sets.values())
+    return (f"Records are {counts}; no record of one part is in another.",)
+
+
+def fitted(train: SignalSet, settings: Mapping[str, Any]) -> SignalEncoder:
+    """The encoder of a table ``encoding``, fitted on the training part.
+
+    Raises:
+        ConfigError: an unknown key or a wrong value.
+    """
+    try:
+        return SignalEncoder.fit(train, **settings)
+    except TypeError as error:
+        known = "frame, hop, spectrum, together"
+        raise ConfigError("encoding", got="an unknown key", wanted=known) from error
 
 
 def _labels(target: np.ndarray) -> np.ndarray:
@@ -196,6 +254,8 @@ def samples_for(preparation: dict[str, Any], path: Path) -> tuple[RaggedSamples,
     """
     declaration = SignalDeclaration.parse(preparation["task"])
     signals, _ = _read(preparation["source"], preparation.get("reading", {}), path, declaration)
+    if declaration.compose is not None:
+        signals = composed(signals, declaration.compose, PARTS[2], (0, 0, 1), 0)
     target = None if signals.label is None else _labels(declaration.target(signals))
     encoder = SignalEncoder.from_dict(preparation["encoder"])
     return encoder.encode(signals, target, declaration.groups(signals)), signals

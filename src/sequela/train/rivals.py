@@ -30,7 +30,7 @@ def fit_baselines(prepared: Prepared, seed: int) -> list[evaluate.Scores]:
         "time_to_event": _of_times,
         "quantile": _of_numbers,
         "likelihood": _of_streams,
-        "written": _of_pairs,
+        "written": _of_written,
     }[prepared.kind](prepared, seed)
     return [*_said(prepared, rivals), *_naive(prepared)]
 
@@ -141,9 +141,20 @@ def _of_streams(prepared: Prepared, seed: int) -> list[evaluate.Baseline | None]
     return [evaluate.symbol_counts(train.features, tuning.features, symbols)]
 
 
-def _of_pairs(prepared: Prepared, seed: int) -> list[evaluate.Baseline | None]:
-    train = prepared.parts["train"]
-    return [evaluate.nearest_text(train.features, [some[0] for some in prepared.labels("train")])]
+def _of_written(prepared: Prepared, seed: int) -> list[evaluate.Baseline | None]:
+    train, texts = prepared.parts["train"].features, _first(prepared, "train")
+    if prepared.preparation["kind"] == "pairs":
+        return [evaluate.nearest_text(train, texts)]
+    usual = evaluate.usual_text(texts)
+    if train.dtype == object:  # frames of each record, of any number
+        tuning = prepared.parts["tuning"].features, _first(prepared, "tuning")
+        return [usual, evaluate.collapsed_frames(train, texts, *tuning, seed=seed)]
+    near, network = evaluate.nearest_row(train, texts), evaluate.words_by_place
+    return [usual, near, network(train, texts, seed=seed)]
+
+
+def _first(prepared: Prepared, part: str) -> list[str]:
+    return [some[0] for some in prepared.labels(part)]
 
 
 def _naive(prepared: Prepared) -> list[evaluate.Scores]:

@@ -17,6 +17,7 @@ __all__ = ["read"]
 
 _ENDINGS = (".ts", ".txt", ".tsv")
 _PARTS = ("all", "train", "test")
+_ENDS = {"_TRAIN": "train", "_TEST": "held_out"}
 _FLAG = {"true": True, "false": False}
 
 
@@ -48,7 +49,7 @@ def read(path: Path | str, *, part: str = "all", sampling_rate: float | int = 1.
     Returns:
         One record for each case, of any lengths; the label as written (a whole number where all
         are); the recording is the file's name and the case's number, since the files do not say
-        which cases belong together.
+        which cases belong together; and where all files are named _TRAIN or _TEST, the part.
 
     Raises:
         DataError: a file that is no such table, a value missing or not finite, cases of different
@@ -65,17 +66,25 @@ def read(path: Path | str, *, part: str = "all", sampling_rate: float | int = 1.
         files = [file for file in files if file.stem.upper().endswith(f"_{part.upper()}")]
         if not files:
             raise DataError(f"data {path}", got=f"no file whose name ends in _{part.upper()}")
-    cases, names = [], []
+    cases, names, parts = [], [], []
     for file in files:
         found = list(_ts(file) if file.suffix.lower() == ".ts" else _table(file))
         if not found:
             raise DataError(f"file {file}", got="no cases", wanted="at least one")
         cases += found
         names += [f"{file.stem} {number}" for number in range(1, len(found) + 1)]
-    return _joined(cases, names, float(sampling_rate))
+        parts += [_part_of(file)] * len(found)
+    return _joined(cases, names, parts, float(sampling_rate))
 
 
-def _joined(cases: list[_Case], names: list[str], rate: float) -> SignalSet:
+def _part_of(file: Path) -> str | None:
+    stem = file.stem.upper()
+    return next((part for end, part in _ENDS.items() if stem.endswith(end)), None)
+
+
+def _joined(
+    cases: list[_Case], names: list[str], parts: list[str | None], rate: float
+) -> SignalSet:
     widths = {case.values.shape[1] for case in cases}
     if len(widths) > 1:
         raise DataError("the files", got="cases of several numbers of dimensions", wanted="one")
@@ -90,6 +99,7 @@ def _joined(cases: list[_Case], names: list[str], rate: float) -> SignalSet:
         sampling_rate=rate,
         channels=tuple(f"dimension {number}" for number in range(1, width + 1)),
         label=None if labels[0] is None else _label_column(labels),
+        part=None if None in parts else np.array(parts, dtype=np.str_),
         group_note="each case counted as a recording of its own: the files do not say which "
         "belong together",
     )
