@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequela.batches import EpochSampler, balanced_weights
+from sequela.batches.sampler import sorting_lengths
 from sequela.errors import ConfigError, DataError
 
 plans = st.tuples(
@@ -76,3 +77,13 @@ def test_bad_arguments():
             EpochSampler(np.ones(3), 2, 0, weights=np.array(weights))
     with pytest.raises(IndexError):
         EpochSampler(np.ones(3), 2, 0).batch(0, 2)
+
+
+def test_texts_of_a_batch_are_of_one_length():
+    lengths = np.array([3, 9, 1])
+    numbers = np.array([[4, 0, -1], [2, -1, -1], [1, 1, 1]])
+    assert sorting_lengths(lengths, numbers).argsort().tolist() == [1, 0, 2]
+    tied = sorting_lengths(lengths, numbers[[0, 0, 0]])
+    assert tied.argsort().tolist() == [2, 0, 1]
+    for other in (numbers[:, 0], numbers >= 0, numbers.astype(np.float32)):
+        assert sorting_lengths(lengths, other) is lengths

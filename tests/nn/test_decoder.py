@@ -105,6 +105,31 @@ def test_the_loss_of_a_sequence_counts_its_tokens_and_its_end():
     torch.testing.assert_close(found, wanted)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_losses_are_those_of_the_logits(first):
+    layer, _, hidden, memory = made(first)
+    targets = torch.tensor([[0, 2, -1, -1], [1, -1, -1, -1], [-1, -1, -1, -1]])
+    lengths = torch.tensor([2, 1, 0])
+    logits, _ = layer(targets.clamp(min=0), hidden, memory)
+    told = targets.clamp(min=0), lengths, hidden, memory
+    torch.testing.assert_close(layer.losses(*told), sequence_losses(logits, *told[:2]))
+    # Smoothing: a share of each step's target is spread over all tokens and the end.
+    every = -torch.log_softmax(logits, dim=2).mean(dim=2)
+    there = torch.arange(5) <= lengths[:, None]
+    wanted = 0.9 * sequence_losses(logits, *told[:2]) + 0.1 * (every * there).sum(1)
+    torch.testing.assert_close(layer.losses(*told, smoothing=0.1), wanted)
+    assert layer.losses(*(part[:0] for part in told[:3]), memory.of_rows(lengths[:0])).shape == (0,)
+
+
+def test_dropout_of_what_is_read_is_for_training():
+    layer, _, hidden, memory = made(True, reading_dropout=0.5)
+    targets = torch.zeros(B, 3, dtype=torch.int64)
+    layer.eval()
+    still, _ = layer(targets, hidden, memory)
+    assert torch.equal(still, layer(targets, hidden, memory)[0])
+    assert not torch.equal(still, layer.train()(targets, hidden, memory)[0])
+
+
 @pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_an_encoder_is_its_layers(kind, bidirectional):

@@ -11,7 +11,7 @@ import numpy as np
 from sequela import seeds
 from sequela.errors import ConfigError, DataError
 
-__all__ = ["EpochSampler", "balanced_weights"]
+__all__ = ["EpochSampler", "balanced_weights", "sorting_lengths"]
 
 
 def balanced_weights(classes: np.ndarray) -> np.ndarray:
@@ -25,6 +25,21 @@ def balanced_weights(classes: np.ndarray) -> np.ndarray:
     """
     _, member, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     return 1.0 / sizes[member]
+
+
+def sorting_lengths(lengths: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """int64 ``[n]``, in what the samples of one batch are to be alike.
+
+    The steps; but where a target is a text its tokens first, since steps are packed and tokens are
+    padded to the longest text of the batch.
+
+    Args:
+        lengths: the steps of each sample, ``[n]``.
+        target: ``[n, ...]``; whole numbers ``[n, T]`` with -1 behind their end are a text.
+    """
+    if target.ndim != 2 or not np.issubdtype(target.dtype, np.signedinteger):
+        return lengths
+    return (target >= 0).sum(1) * (1 + int(lengths.max(initial=0))) + lengths
 
 
 class EpochSampler:

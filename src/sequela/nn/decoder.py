@@ -16,7 +16,7 @@ from sequela.nn.attention import Attention, Memory
 from sequela.nn.cells import GRUCell
 from sequela.nn.linear import Linear
 from sequela.nn.search import Hypotheses, beam_search
-from sequela.ops.reduce import tanh
+from sequela.ops.reduce import row_sum, tanh
 
 __all__ = ["Decoder", "DecoderState", "sequence_losses"]
 
@@ -57,6 +57,7 @@ class Decoder(nn.Module):
         first: see above.
         feeding: see above; not with ``first``, which reads the context itself.
         dropout: in training, of what the logits are made of.
+        reading_dropout: in training, of the vectors of the tokens that are read.
 
     Raises:
         ConfigError: sizes that do not fit.
@@ -72,6 +73,7 @@ class Decoder(nn.Module):
         first: bool = True,
         feeding: bool = False,
         dropout: float = 0.0,
+        reading_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if tokens < 1:
@@ -91,7 +93,7 @@ class Decoder(nn.Module):
         self.fed_size = hidden_size if feeding else 0
         self.cell = GRUCell(embedding_size + (width if first else self.fed_size), hidden_size)
         self.joined = None if first else Linear(width + hidden_size, hidden_size, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout, self.reading_dropout = nn.Dropout(dropout), nn.Dropout(reading_dropout)
         self.output = Linear(hidden_size + (width if first else 0), tokens + 1)
 
     @property
@@ -119,7 +121,13 @@ class Decoder(nn.Module):
             state: before it.
             memory: of R rows.
         """
-        x = self.embedding(token)
+        found, state, drawn = self._advanced(self.embedding(token), state, memory)
+        return self.output(self.dropout(found)), state, drawn
+
+    def _advanced(
+        self, x: Tensor, state: DecoderState, memory: Memory
+    ) -> tuple[Tensor, DecoderState, Tensor]:
+        """As :meth:`step`, from the vectors of the tokens to what the logits are made of."""
         if self.first:
             context, weights = self._attend(state.hidden, state, memory)
             hidden = self.cell(torch.cat([x, context], dim=1), state.hidden)
@@ -132,7 +140,7 @@ class Decoder(nn.Module):
         drawn = memory.padded(weights)
         fed = found if self.fed_size else state.fed
         after = DecoderState(hidden, state.coverage + drawn, fed)
-        return self.output(self.dropout(found)), after, drawn
+        return found, after, drawn
 
     def _attend(self, query: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, Tensor]:
         return self.attention(query, memory, memory.flat(state.coverage))
@@ -153,17 +161,62 @@ class Decoder(nn.Module):
         Raises:
             DataError: a target is no token.
         """
+        found, maps = self._taught(targets, hidden, memory, truth)
+        return self.output(self.dropout(found)), maps
+
+    def losses(
+        self,
+        targets: Tensor,
+        lengths: Tensor,
+        hidden: Tensor,
+        memory: Memory,
+        *,
+        truth: float = 1.0,
+        smoothing: float = 0.0,
+    ) -> Tensor:
+        """Minus the log-probability of each sequence and its end, ``[R]``.
+
+        As :func:`sequence_losses` of :meth:`forward`, but nothing is read behind the longest row,
+        and no logits are made behind the end of any: most of the work where tokens are many.
+
+        Args:
+            targets: int64 ``[R, L]``.
+            lengths: int64 ``[R]``, the tokens of each row; the end is added here.
+            hidden: see :meth:`forward`, as ``memory`` and ``truth``.
+            memory: of R rows.
+            truth: how often the true token is read.
+            smoothing: the share of each step's target that is spread over all tokens (Szegedy et
+                al., CVPR 2016).
+
+        Raises:
+            DataError: a target is no token.
+        """
+        targets = targets[:, : int(lengths.max()) if len(lengths) else 0]
+        found, _ = self._taught(targets, hidden, memory, truth)
+        asked, wanted = _asked(targets, lengths, self.end)
+        logits = self.output(self.dropout(found[asked]))
+        losses = functional.cross_entropy(
+            logits, wanted[asked], reduction="none", label_smoothing=smoothing
+        )
+        return row_sum(losses[:, None], asked.nonzero()[:, 0], len(targets))[:, 0]
+
+    def _taught(
+        self, targets: Tensor, hidden: Tensor, memory: Memory, truth: float
+    ) -> tuple[Tensor, Tensor]:
+        """What the logits are made of ``[R, L + 1, F]``, and the maps ``[R, L + 1, T]``."""
         if targets.numel() and not bool(((targets >= 0) & (targets <= self.end)).all()):
             raise DataError("the targets of a decoder", wanted=f"tokens from 0 to {self.end}")
-        state, logits, maps = self.begin(hidden, memory), [], []
-        token = targets.new_full((len(targets),), self.end + 1)
-        for place in range(targets.shape[1] + 1):
-            found, state, drawn = self.step(token, state, memory)
-            logits.append(found)
+        begin = targets.new_full((len(targets), 1), self.end + 1)
+        read = self.embedding(torch.cat([begin, targets], dim=1))
+        state, found, maps = self.begin(hidden, memory), [], []
+        for x in self.reading_dropout(read).unbind(1):
+            if truth < 1 and found:
+                kept = torch.rand(len(x), 1, device=x.device) < truth
+                x = torch.where(kept, x, self._drawn(found[-1]))
+            one, state, drawn = self._advanced(x, state, memory)
+            found.append(one)
             maps.append(drawn)
-            if place < targets.shape[1]:
-                token = self._next(targets[:, place], found, truth)
-        return torch.stack(logits, dim=1), torch.stack(maps, dim=1)
+        return torch.stack(found, dim=1), torch.stack(maps, dim=1)
 
     def search(
         self, hidden: Tensor, memory: Memory, *, most: int, beam: int = 1, **options: Any
@@ -191,11 +244,18 @@ class Decoder(nn.Module):
             **options,
         )
 
-    def _next(self, true: Tensor, logits: Tensor, truth: float) -> Tensor:
-        if truth >= 1:
-            return true
-        own = torch.multinomial(torch.softmax(logits.detach().float(), dim=1), 1).squeeze(1)
-        return torch.where(torch.rand(len(true), device=true.device) < truth, true, own)
+    def _drawn(self, found: Tensor) -> Tensor:
+        """The vectors of tokens drawn from the model's own answer."""
+        with torch.no_grad():
+            own = torch.softmax(self.output(found).float(), dim=1)
+        return self.reading_dropout(self.embedding(torch.multinomial(own, 1).squeeze(1)))
+
+
+def _asked(targets: Tensor, lengths: Tensor, end: int) -> tuple[Tensor, Tensor]:
+    """Which steps count, bool ``[R, L + 1]``, and the token of each: those of a row and the end."""
+    wanted = torch.cat([targets, targets.new_full((len(targets), 1), end)], dim=1)
+    place = torch.arange(wanted.shape[1], device=wanted.device)
+    return place <= lengths[:, None], torch.where(place < lengths[:, None], wanted, end)
 
 
 def sequence_losses(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
@@ -206,9 +266,6 @@ def sequence_losses(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         targets: int64 ``[R, L]``.
         lengths: int64 ``[R]``, the tokens of each row; V, the end, is added here.
     """
-    end = logits.shape[2] - 1
-    wanted = torch.cat([targets, targets.new_full((len(targets), 1), end)], dim=1)
-    place = torch.arange(wanted.shape[1], device=wanted.device)
-    wanted = torch.where(place < lengths[:, None], wanted, end)
+    asked, wanted = _asked(targets, lengths, logits.shape[2] - 1)
     losses = functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
-    return torch.where(place <= lengths[:, None], losses, 0.0).sum(1)
+    return torch.where(asked, losses, 0.0).sum(1)

@@ -14,6 +14,9 @@ EMNLP 2015. For the words x_1 ... x_S of the source, y_1 ... y_T of the target a
     P(y_i | y_1 ... y_{i-1}, x) = softmax(W drop(r_i) + b)
     L = - 1 / (T + 1) sum over i of log P(y_i | ...)                      nats per token
 
+In training, with ``smoothing`` e, a step's loss is ``- (1 - e) log P(y_i | ...)`` and e times the
+mean of ``- log P(k | ...)`` over all tokens k (Szegedy et al., CVPR 2016).
+
 The best target is found by beam search, ``log P / ((5 + T) / 6)^length_power`` (Wu et al. 2016).
 What differs from the papers: GRUs throughout (Luong: LSTM), no maxout layer (Bahdanau).
 """
@@ -26,7 +29,6 @@ from torch import Tensor, nn
 
 from sequela.nn import AdditiveAttention, CodeBag, Decoder, Encoder, Linear, MultiplicativeAttention
 from sequela.nn.attention import Memory
-from sequela.nn.decoder import sequence_losses
 from sequela.nn.ragged import repacked
 from sequela.nn.search import Hypotheses
 from sequela.ops.reduce import tanh
@@ -46,7 +48,8 @@ class Seq2SeqAttention(nn.Module):
         embedding_size: the width of the vectors of words, of source and target.
         hidden_size: H of each direction of the encoder, and of the decoder.
         layers: of the encoder.
-        dropout: in training, of the vectors of the source, between layers and before the output.
+        dropout: in training, of the vectors of both texts, between layers and before the output.
+        smoothing: e, in training.
         sampling: how often training goes on from its own token (scheduled sampling).
         beam: targets that are followed at once; 1 is greedy.
         most: tokens that a target may have.
@@ -66,6 +69,7 @@ class Seq2SeqAttention(nn.Module):
         hidden_size: int = 128,
         layers: int = 1,
         dropout: float = 0.3,
+        smoothing: float = 0.0,
         sampling: float = 0.0,
         beam: int = 4,
         most: int = 60,
@@ -75,9 +79,10 @@ class Seq2SeqAttention(nn.Module):
         at_least(1, vocabulary_size=vocabulary_size, tokens=tokens, embedding_size=embedding_size)
         at_least(1, hidden_size=hidden_size, layers=layers, beam=beam, most=most)
         at_least(0, length_power=length_power)
-        probability(dropout=dropout, sampling=sampling)
+        probability(dropout=dropout, smoothing=smoothing, sampling=sampling)
         self.beam, self.most, self.length_power = beam, most, length_power
-        self.sampling, self.dropout = sampling, nn.Dropout(dropout)
+        self.smoothing, self.sampling = smoothing, sampling
+        self.dropout = nn.Dropout(dropout)
         self.embedding = CodeBag(vocabulary_size, embedding_size)
         self.encoder = Encoder(
             embedding_size, hidden_size, layers, bidirectional=True, dropout=dropout
@@ -91,7 +96,14 @@ class Seq2SeqAttention(nn.Module):
         )
         feeding = feeding and not first
         self.decoder = Decoder(
-            tokens, embedding_size, hidden_size, asks, first=first, feeding=feeding, dropout=dropout
+            tokens,
+            embedding_size,
+            hidden_size,
+            asks,
+            first=first,
+            feeding=feeding,
+            dropout=dropout,
+            reading_dropout=dropout,
         )
 
     def forward(self, batch: Any) -> Tensor:
@@ -103,9 +115,9 @@ class Seq2SeqAttention(nn.Module):
         """
         hidden, memory = self._read(batch)
         targets, lengths = batch.target.clamp(min=0).long(), (batch.target >= 0).sum(1)
-        truth = 1 - self.sampling * self.training
-        logits, _ = self.decoder(targets, hidden, memory, truth=truth)
-        return sequence_losses(logits, targets, lengths) / (lengths + 1)
+        taught = {"truth": 1 - self.sampling * self.training}
+        taught["smoothing"] = self.smoothing * self.training
+        return self.decoder.losses(targets, lengths, hidden, memory, **taught) / (lengths + 1)
 
     def hypotheses(self, batch: Any, beam: int | None = None) -> Hypotheses:
         """The best targets of each row, in the order of the batch; ``beam`` of them."""

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from sequela import seeds
 from sequela.batches import EpochSampler, Samples, balanced_weights
+from sequela.batches.sampler import sorting_lengths
 from sequela.errors import Interrupted, OutputError, TrainingError
 from sequela.lock import locked
 from sequela.train import checkpoint
@@ -61,7 +62,7 @@ class _Run:
         self.forward, self.stepper = fabric.setup(Losses(model, job.aim), self.optimiser)
         weights = balanced_weights(job.train.target) if settings.balance == "sampler" else None
         self.sampler = EpochSampler(
-            job.train.lengths,
+            sorting_lengths(job.train.lengths, job.train.target),
             settings.batch_size,
             seeds.derive(settings.seed, "order"),
             bucket=settings.bucket,
