@@ -13,6 +13,7 @@ from sklearn.metrics import auc, roc_auc_score
 from sequela.errors import ConfigError, DataError, LabelError, LeakageError
 from sequela.evaluate import Part, Scores, evaluate_binary, evaluate_multiclass, roc_points
 from sequela.evaluate.curves import calibration_points, precision_recall_points
+from sequela.evaluate.evaluate import tells
 from sequela.evaluate.subgroups import evaluate_subgroups
 from sequela.seeds import generator
 
@@ -76,6 +77,13 @@ def test_majority_has_no_information(binary):
     assert row["sensitivity"]["value"] == 0
     assert row["ppv"]["value"] is None
     assert row["calibration_slope"]["value"] is None
+
+
+def test_accuracy_is_not_shown_where_a_class_is_rare(binary):
+    assert tells(binary, "accuracy") == (0.25 <= binary["prevalence"] <= 0.75)
+    assert not tells({**binary, "prevalence": 0.1}, "accuracy")
+    assert tells({**binary, "prevalence": 0.5}, "accuracy")
+    assert not tells(binary, "macro_f1")
 
 
 def test_the_threshold_comes_from_the_tuning_part(binary):

@@ -44,6 +44,10 @@ def test_ranking_measures_are_scikit_learns_for_any_weights_and_ties(seed, level
     assert metrics.brier(labels, scores, weights) == pytest.approx(
         reference.brier_score_loss(*some, sample_weight=weights[used]), abs=1e-12
     )
+    accuracy = metrics.BinaryMetrics(labels, scores)(weights[None])["accuracy"]
+    assert accuracy[0] == pytest.approx(
+        reference.accuracy_score(some[0], some[1] >= 0.5, sample_weight=weights[used]), abs=1e-12
+    )
 
 
 @given(st.integers(0, 10_000))

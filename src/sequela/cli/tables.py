@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sequela.errors import DataError
+from sequela.evaluate.evaluate import tells
 
 __all__ = ["print_evaluation", "read_evaluation", "show_evaluation", "wide_console"]
 
@@ -22,6 +23,7 @@ _COLUMNS = {
         "sensitivity": "sensitivity",
         "specificity": "specificity",
         "ppv": "PPV",
+        "accuracy": "accuracy",
     },
     "multiclass": {"accuracy": "accuracy", "macro_f1": "macro-F1", "macro_auroc": "macro AUROC"},
     "multilabel": {
@@ -93,7 +95,7 @@ def show_evaluation(
     columns = {
         key: heading
         for key, heading in _COLUMNS[evaluation["kind"]].items()
-        if any(key in row for row in evaluation["table"])
+        if tells(evaluation, key)
     }
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(part)

@@ -7,7 +7,8 @@ from the tuning part, and everything returned is ready for JSON: no NaN, None wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,13 @@ from sequela.evaluate.parts import Part, Scores, check_parts, check_scores
 from sequela.evaluate.subgroups import evaluate_subgroups
 from sequela.evaluate.threshold import UnreachableTarget, choose_threshold
 
-__all__ = ["BINARY_MEASURES", "MULTICLASS_MEASURES", "evaluate_binary", "evaluate_multiclass"]
+__all__ = [
+    "BINARY_MEASURES",
+    "MULTICLASS_MEASURES",
+    "evaluate_binary",
+    "evaluate_multiclass",
+    "tells",
+]
 
 BINARY_MEASURES = (
     "auroc",
@@ -34,11 +41,29 @@ BINARY_MEASURES = (
     "specificity",
     "ppv",
     "npv",
+    "accuracy",
 )
 MULTICLASS_MEASURES = ("accuracy", "macro_f1", "macro_auroc")
 
+# With a rarer class the accuracy praises whoever never names it.
+_COMMON = 0.25
+
 # Shares of the tuning part that a clinic might be able to look at.
 _FLAGGED_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+def tells(evaluation: Mapping[str, Any], measure: str) -> bool:
+    """Whether a measure is to be shown: some row has it, and it does not mislead.
+
+    Args:
+        evaluation: of any kind.
+        measure: its key in the table.
+    """
+    if measure == "accuracy" and evaluation["kind"] == "binary":
+        share = evaluation["prevalence"]
+        if min(share, 1 - share) < _COMMON:
+            return False
+    return any(measure in row for row in evaluation["table"])
 
 
 def _threshold_of(entry: Scores, tuning: Part, rule: str, target: float | None, notes: list[str]):
@@ -134,8 +159,9 @@ def evaluate_binary(
             threshold    {value, rule, target, chosen_on, tuning {...}, held_out {..., counts}}
             table        [{name, role, threshold, auroc E, auprc E, brier E, calibration_error E,
                            calibration_slope E, calibration_intercept E, sensitivity E,
-                           specificity E, ppv E, npv E}]
-            differences  [{name "A - B", model, other, metric auroc|auprc|brier, value, low, high}]
+                           specificity E, ppv E, npv E, accuracy E}]
+            differences  [{name "A - B", model, other, metric auroc|auprc|brier|accuracy, value,
+                           low, high}]
             curves       {roc|pr|calibration: {name: {x, y}}}; calibration also has low, high, n
             thresholds   [{threshold, chosen, sensitivity, specificity, ppv, npv, flagged_per_1000}]
             subgroups    [{name, n, positives, auroc E or None, note}]
@@ -158,7 +184,7 @@ def evaluate_binary(
         statistics,
         {entry.name: entry.role for entry in entries},
         held_out.groups,
-        ("auroc", "auprc", "brier"),
+        ("auroc", "auprc", "brier", "accuracy"),
         (replicates, seed, level),
     )
     for row in table:

@@ -6,6 +6,7 @@ scores are sorted once and each of a thousand resamples costs one pass over sort
     AUROC   P(score of a positive > score of a negative) + P(equal) / 2
     AUPRC   average precision: the sum over thresholds of precision x the recall gained there
     Brier   mean of (score - label)^2
+    accuracy  the share of rows on the right side of one half
     ECE     sum over bins of |observed - predicted| x the bin's share; bins of equal mass
 
 A measure that is not defined (one class only, nobody flagged) is NaN, never a made-up 0 or 1.
@@ -275,7 +276,8 @@ class BinaryMetrics:
         self._line = _CalibrationLine(labels, scores)
         excess = self._labels - self._scores
         bins = _bin_indicator(self._scores, _BINS) * excess[:, None]
-        self._columns = np.concatenate([bins, (excess**2)[:, None]], axis=1)
+        right = (self._scores >= 0.5) == (self._labels == 1)
+        self._columns = np.concatenate([bins, (excess**2)[:, None], right[:, None]], axis=1)
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Every measure by name, each [R], for weights [R, n]."""
@@ -291,9 +293,10 @@ class BinaryMetrics:
         return {
             "auroc": ranked,
             "auprc": precision,
-            "brier": _divide(sums[:, -1], total),
-            "calibration_error": _divide(np.abs(sums[:, :-1]).sum(axis=1), total),
+            "brier": _divide(sums[:, -2], total),
+            "calibration_error": _divide(np.abs(sums[:, :-2]).sum(axis=1), total),
             "calibration_slope": slope,
             "calibration_intercept": intercept,
             **{name: flags[name] for name in ("sensitivity", "specificity", "ppv", "npv")},
+            "accuracy": _divide(sums[:, -1], total),
         }

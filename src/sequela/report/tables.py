@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sequela.evaluate.evaluate import tells
 from sequela.report import figures, words
 from sequela.report.record import RunRecord
 
@@ -30,6 +31,7 @@ MEASURES = {
         ("sensitivity", "Sensitivity"),
         ("specificity", "Specificity"),
         ("ppv", "PPV"),
+        ("accuracy", "Accuracy"),
     ),
     "multiclass": (
         ("accuracy", "Accuracy"),
@@ -94,11 +96,7 @@ def cell(estimate: Mapping[str, Any] | None, places: int = 3) -> dict[str, str]:
 
 def results(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """The models, baselines and best possible score with every measure, and their figure."""
-    measures = [
-        (key, head)
-        for key, head in MEASURES[evaluation["kind"]]
-        if any(key in row for row in evaluation["table"])
-    ]
+    measures = [(key, head) for key, head in MEASURES[evaluation["kind"]] if tells(evaluation, key)]
     looks = figures.styles(evaluation["table"])
     rows = [
         {
@@ -128,7 +126,7 @@ def results(evaluation: Mapping[str, Any]) -> dict[str, Any]:
 _NOTES = {
     "binary": "Lower is better for the Brier score and the calibration error. Sensitivity, "
     "specificity and PPV are at each row's own threshold, chosen by the same rule on the tuning "
-    "part.",
+    "part, the accuracy, where it is given, at one half.",
     "multiclass": "Macro: the plain mean over the classes.",
     "multilabel": "Macro: the plain mean over the labels; micro: every label of every row as one "
     "question. F1 at thresholds chosen on the tuning part. Lower is better for the Brier score.",
@@ -178,7 +176,7 @@ def _verdict(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def differences(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
     """The model minus each other, measure by measure, with a verdict; None without others."""
-    found = evaluation["differences"]
+    found = [row for row in evaluation["differences"] if tells(evaluation, row["metric"])]
     if not found:
         return None
     metrics = list(dict.fromkeys(row["metric"] for row in found))
