@@ -1,7 +1,6 @@
 """The tables and figures of the guides that come from stored results."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ def stored(name: str) -> dict[str, Any] | None:
 
 def drawn(name: str, svg: str) -> str:
     """Writes an inline figure of the report as a file, on white, and says how a page shows it."""
-    svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-    svg = re.sub(r">", ' style="background: #fff; font-family: sans-serif">', svg, count=1)
-    (IMAGES / name).write_text(svg)
+    from sequela.report.figures import standalone
+
+    (IMAGES / name).write_text(standalone(svg))
     return f"../images/{name}"
 
 

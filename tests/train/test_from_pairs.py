@@ -9,14 +9,18 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 from tests.cli.command import call
 
-from sequela import experiments, sources, tasks
+from sequela import bundle, experiments, recipes, sources, tasks
+from sequela.batches.pairs import TargetEncoder
+from sequela.batches.texts import TextEncoder, TextEncoding
 from sequela.errors import ConfigError, DataError
 from sequela.notes import TextPair
-from sequela.train.from_pairs import distinct, prepare
+from sequela.train.from_pairs import answered, distinct, prepare
 
 WORDS = {"one": "un", "big": "grand", "small": "petit", "red": "rouge", "dog": "chien"}
+LIKELY = "likelihood"
 QUICK = (
     "training.epochs=15",
     "training.batch_size=16",
@@ -93,6 +97,30 @@ def test_it_writes_and_is_judged(run, tmp_path, capsys):
     capsys.readouterr()
     assert call("evaluate", model, data, "--json") == 0
     assert json.loads(capsys.readouterr().out)["n"] == 2
+
+
+def test_an_answer_and_what_it_looked_at(tmp_path, capsys):
+    torch.manual_seed(0)
+    reader = TextEncoder(TextEncoding(min_texts=1), ["big", "dog"])
+    writer = TargetEncoder("words", ["chien", "▁grand"])
+    sizes = {"vocabulary_size": reader.size, "tokens": writer.size, "most": 4, "hidden_size": 5}
+    weights = recipes.build("seq2seq_attention", **sizes).state_dict()
+    both = {"kind": "pairs", "reader": reader.to_dict(), "writer": writer.to_dict()}
+    model = bundle.save(
+        tmp_path / "model", "seq2seq_attention", sizes, weights, both, {"title": "a"}, kind=LIKELY
+    )
+    found = answered(model, "Big dog")
+    assert found.read == ["big", "dog"]
+    assert found.attention.shape == (len(found.tokens) + 1, 2)
+    assert found.attention.sum(axis=1) == pytest.approx(1)
+    assert found.text == writer.text(writer.encode([found.text], 9)[0].tolist())
+    assert call("write", model, "Big dog", "--map", tmp_path / "map.svg") == 0
+    assert capsys.readouterr().out == found.text + "\n"
+    drawn = (tmp_path / "map.svg").read_text()
+    assert drawn.startswith("<svg xmlns=")
+    assert "dog" in drawn
+    with pytest.raises(DataError, match="nothing to read"):
+        answered(model, "  ")
 
 
 def test_parts_share_no_first_text(data):

@@ -93,6 +93,21 @@ def test_it_writes(run):
     assert sum(word in known for word in words) > 0.8 * len(words)
 
 
+def test_the_command_writes(run, tmp_path, capsys):
+    model = run / "run" / "model"
+    options = ("--length", 40, "--temperature", 0.5, "--top-k", 3, "--seed", 3)
+    assert call("write", model, "to ", *options) == 0
+    said = capsys.readouterr().out
+    wanted = written(model, "to ", 40, temperature=0.5, top_k=3, seed=3)
+    assert said == f"to {wanted}\n"
+    assert call("write", model, *options) == 0
+    assert (
+        capsys.readouterr().out == written(model, "\n", 40, temperature=0.5, top_k=3, seed=3) + "\n"
+    )
+    assert call("write", model, "to ", "--map", tmp_path / "map.svg") == 2
+    assert "wanted one that translates" in capsys.readouterr().err
+
+
 def test_mistakes(run, tmp_path):
     data = f"data={Path(tasks.__file__).parent / 'text_class' / 'example' / 'texts.tsv'}"
     with pytest.raises(ConfigError, match="TextStream"):

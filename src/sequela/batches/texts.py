@@ -3,7 +3,8 @@
 The encoder is fitted on training texts alone and is plain lists. Number 0 is what is not known.
 A word is looked up in small letters and with 0 for every digit (:func:`word_form`); with ``pieces``
 its step also has the numbers of its pieces, ``<he hea ear art rt>`` for ``heart``, so that a word
-that was never seen is told by what it is made of (Bojanowski et al., TACL 5 (2017) 135).
+that was never seen is told by what it is made of (Bojanowski et al., TACL 5 (2017) 135). A step
+of the unit "subwords" is a piece of a word (:mod:`sequela.batches.subwords`), the first with ``▁``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sequela.batches.notes import frequent, word_form
 from sequela.batches.samples import RaggedSamples
+from sequela.batches.subwords import BLANK, Cutter, learnt
 from sequela.errors import BundleError, ConfigError
 from sequela.notes.tokens import tokenised
 
@@ -29,18 +31,20 @@ class TextEncoding(BaseModel):
     """How texts become steps; the table ``encoding`` of an experiment on texts.
 
     Args:
-        unit: a step is one of "words" (tokens) or "characters".
+        unit: a step is one of "words" (tokens), "characters" or "subwords".
         min_texts: words, pieces and characters of fewer training texts are unknown; 11 is the usual
             smallest cell that may be published about patients, and less is for open data alone.
         pieces: of words too, see the head of this file.
+        subwords: how many are learnt at most.
         longest: steps of a text that are read; the rest is left out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    unit: Literal["words", "characters"] = "words"
+    unit: Literal["words", "characters", "subwords"] = "words"
     min_texts: int = Field(11, ge=1)
     pieces: bool = False
+    subwords: int = Field(8000, ge=1)
     longest: int = Field(1000, ge=1)
 
 
@@ -65,7 +69,8 @@ class TextEncoder:
                 raise ConfigError("the units of an encoder of texts", got="one that comes twice")
         self._units = {one: number for number, one in enumerate(self.units, 1)}
         self._pieces = {one: number for number, one in enumerate(self.pieces, 1 + len(self.units))}
-        self._seen: dict[str, list[int]] = {}
+        self._cut = Cutter(self.units) if encoding.unit == "subwords" else None
+        self._seen: dict[str, list[list[int]]] = {}
 
     @classmethod
     def fit(cls, texts: Iterable[str], encoding: TextEncoding | None = None) -> TextEncoder:
@@ -78,6 +83,9 @@ class TextEncoder:
         encoding = encoding or TextEncoding()
         if encoding.pieces and encoding.unit != "words":
             raise ConfigError("encoding.pieces", got=f"unit {encoding.unit}", wanted="words")
+        if encoding.unit == "subwords":
+            read = (_units(text, encoding) for text in texts)
+            return cls(encoding, learnt(read, encoding.subwords, encoding.min_texts))
         units: Counter[str] = Counter()
         pieces: Counter[str] = Counter()
         for text in texts:
@@ -111,10 +119,10 @@ class TextEncoder:
         counts: list[int] = []
         ends = [0]
         for text in texts:
-            for unit in _units(text, self.encoding):
-                found = self._codes(unit)
-                codes += found
-                counts.append(len(found))
+            steps = [step for unit in _units(text, self.encoding) for step in self._steps(unit)]
+            for step in steps[: self.encoding.longest]:
+                codes += step
+                counts.append(len(step))
             ends.append(len(counts))
         return RaggedSamples.from_flat(
             np.zeros((len(counts), 0), np.float32),
@@ -126,10 +134,22 @@ class TextEncoder:
             vocabulary_size=self.size,
         )
 
+    def shown(self, text: str) -> list[str]:
+        """What each step of a text reads, a sub-word with its mark."""
+        units = _units(text, self.encoding)
+        found = units if self._cut is None else [part for one in units for part in self._cut(one)]
+        return found[: self.encoding.longest]
+
     def unknown(self, texts: Iterable[str]) -> float:
         """The share of the units of texts that are not known."""
-        found = [unit in self._units for text in texts for unit in _units(text, self.encoding)]
-        return 1 - sum(found) / len(found) if found else 0.0
+        steps = (
+            step
+            for text in texts
+            for unit in _units(text, self.encoding)
+            for step in self._steps(unit)
+        )
+        found = [step[0] == 0 for step in steps]
+        return sum(found) / len(found) if found else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold; :meth:`from_dict` reads it."""
@@ -155,12 +175,14 @@ class TextEncoder:
         except ValueError:
             raise BundleError("the encoder of texts", got="a damaged part") from None
 
-    def _codes(self, unit: str) -> list[int]:
+    def _steps(self, unit: str) -> list[list[int]]:
+        """The codes of each step of a word or character."""
         found = self._seen.get(unit)
         if found is None:
-            found = [self._units.get(unit, 0)]
+            parts = [unit] if self._cut is None else self._cut(unit)
+            found = [[self._units.get(part, 0)] for part in parts]
             if self.pieces:
-                found += [self._pieces[one] for one in _pieces(unit) if one in self._pieces]
+                found[0] += [self._pieces[one] for one in _pieces(unit) if one in self._pieces]
             self._seen[unit] = found
         return found
 
@@ -169,7 +191,8 @@ def _units(text: str, encoding: TextEncoding) -> list[str]:
     if encoding.unit == "characters":
         return list(text[: encoding.longest])
     places = tokenised(text)[: encoding.longest]
-    return [word_form(text[start:end]) for start, end in places]
+    mark = BLANK if encoding.unit == "subwords" else ""
+    return [mark + word_form(text[start:end]) for start, end in places]
 
 
 def _pieces(word: str) -> list[str]:

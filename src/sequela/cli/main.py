@@ -130,6 +130,40 @@ def _predict(
     run(model, words or [])
 
 
+@app.command("write")
+def _write(
+    model: Annotated[Path, typer.Argument(help="A model folder, e.g. runs/x/model.")],
+    prompt: Annotated[str, typer.Argument(metavar="[TEXT]", help="What it reads first.")] = "",
+    length: Annotated[int, typer.Option(min=1, help="Characters to write.")] = 500,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Below 1 nearer to the most probable.")
+    ] = 1.0,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Only the so many most probable characters.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same text.")] = 0,
+    picture: Annotated[
+        Path | None, typer.Option("--map", help="An SVG of what a translator looked at.")
+    ] = None,
+) -> None:
+    """Let a model write: a text of its own, or another one from TEXT.
+
+    For example: sequela write runs/shakespeare/model "ROMEO:" --temperature 0.7 --seed 1
+    A translator: sequela write runs/translation/model "A dog runs." --map map.svg
+    """
+    from sequela.cli.write import run
+
+    run(
+        model,
+        prompt,
+        length=length,
+        temperature=temperature,
+        top_k=top_k,
+        seed=seed,
+        picture=picture,
+    )
+
+
 @app.command("transfer")
 def _transfer(
     model: Annotated[Path, typer.Argument(help="A model folder, e.g. runs/x/model.")],

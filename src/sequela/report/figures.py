@@ -15,12 +15,14 @@ from typing import Any
 
 __all__ = [
     "MODEL_COLOUR",
+    "attention_figure",
     "calibration_figure",
     "epoch_figure",
     "forest_figure",
     "growth_figure",
     "pr_figure",
     "roc_figure",
+    "standalone",
     "styles",
     "waffle_figure",
 ]
@@ -340,6 +342,35 @@ def forest_figure(
     return _inline(
         figure, f"forest {label}", f"{label} with intervals; the figures are in the table."
     )
+
+
+@_style_only
+def attention_figure(read: Sequence[str], said: Sequence[str], shares: Any) -> str:
+    """How much each step of a text counted for each token of what was written from it.
+
+    Args:
+        read: the S steps of the text.
+        said: the T tokens, the last one may stand for the end.
+        shares: [T, S]; rows sum to 1.
+    """
+    figure, axes = _axes(1.2 + 0.26 * len(read), 0.9 + 0.22 * len(said))
+    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="face", linewidth=0.1)
+    columns, rows = ([k + 0.5 for k in range(len(names))] for names in (read, said))
+    axes.set_xticks(columns, [_literal(one) for one in read], rotation=60, ha="left")
+    axes.set_yticks(rows, [_literal(one) for one in said])
+    axes.invert_yaxis()
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    words = f"Each of {len(said)} tokens written, and its shares of {len(read)} steps read."
+    return _inline(figure, "attention", words)
+
+
+def standalone(svg: str) -> str:
+    """An inline figure as a file of its own, on white."""
+    svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return svg.replace(">", ' style="background: #fff; font-family: sans-serif">', 1)
 
 
 def waffle_figure(cells: Mapping[str, int], colours: Mapping[str, str], words: str) -> str:

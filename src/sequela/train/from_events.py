@@ -97,8 +97,7 @@ def prepare(experiment: Experiment) -> Prepared:
         DataError: the data cannot be used; LabelError where a class is missing from a part.
     """
     settings = encoding_settings(experiment.encoding)
-    overrides = {key: value for key, value in experiment.task.items() if key != "name"}
-    task = tasks.declaration(experiment.task["name"], **overrides)
+    task = tasks.declaration(**experiment.task)
     tables = read(experiment, task, settings.min_subjects)
     parents = parents_of(tables.data) if settings.parents else None
     encoder = fit_encoder(settings, *tables.encodable, tables.rows["train"], parents)

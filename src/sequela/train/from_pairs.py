@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -13,23 +13,26 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from sequela import tasks
+from sequela import bundle, tasks
 from sequela.batches import RaggedSamples, Samples
 from sequela.batches.pairs import TargetEncoder, TargetUnit
 from sequela.batches.texts import TextEncoder, TextEncoding
-from sequela.errors import DataError
+from sequela.errors import BundleError, DataError
 from sequela.events import PARTS
 from sequela.experiments import Experiment
 from sequela.notes import PairSet, TextPair
 from sequela.notes.texts import text_key
+from sequela.recipes import Seq2SeqAttention
 from sequela.settings import checked
 from sequela.train.from_texts import read, split_texts
 from sequela.train.outcomes import Outcome
 from sequela.train.prepared import Prepared, PreparedPart
 
 __all__ = [
+    "Answer",
     "PairDeclaration",
     "PairEncoding",
+    "answered",
     "distinct",
     "listed",
     "prepare",
@@ -57,8 +60,9 @@ class PairEncoding(BaseModel):
 
     Args:
         read: of the first text, see :class:`~sequela.batches.texts.TextEncoding`.
-        unit: tokens of the other text, "words", "characters" or "labels".
+        unit: tokens of the other text, "words", "characters", "labels" or "subwords".
         min_texts: tokens of fewer training texts are unknown, and never written.
+        subwords: how many of the other text are learnt at most.
         most: tokens of a text that are learnt.
     """
 
@@ -67,6 +71,7 @@ class PairEncoding(BaseModel):
     read: TextEncoding = TextEncoding()
     unit: TargetUnit = "words"
     min_texts: int = Field(11, ge=1)
+    subwords: int = Field(8000, ge=1)
     most: int = Field(60, ge=1)
 
 
@@ -102,8 +107,7 @@ def prepare(experiment: Experiment) -> Prepared:
         DataError: the data cannot be used.
     """
     assert experiment.data is not None
-    overrides = {key: value for key, value in experiment.task.items() if key != "name"}
-    task = tasks.declaration(experiment.task["name"], **overrides)
+    task = tasks.declaration(**experiment.task)
     declaration = checked(PairDeclaration, task, f"task {task.get('name', '')}")
     settings = checked(PairEncoding, experiment.encoding, "encoding")
     found = read(experiment.source, experiment.reading, experiment.data, PairSet)
@@ -112,7 +116,7 @@ def prepare(experiment: Experiment) -> Prepared:
     learnt = of_part[PARTS[0]]
     reader = TextEncoder.fit((one.text for one in learnt), settings.read)
     writer = TargetEncoder.fit(
-        (one.other or "" for one in learnt), settings.unit, settings.min_texts
+        (one.other or "" for one in learnt), settings.unit, settings.min_texts, settings.subwords
     )
     parts = {
         name: _part(some, reader, writer, settings.most, name != PARTS[0])
@@ -206,6 +210,54 @@ def written(writer: TargetEncoder, model: nn.Module, samples: Samples) -> np.nda
     finally:
         model.train(was_training)
     return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A text that a model wrote, and what it looked at.
+
+    Args:
+        text: what it wrote.
+        read: the steps of the first text.
+        tokens: of what it wrote.
+        attention: [tokens + 1, read], the share of each step when a token, or the end, was chosen;
+            rows sum to 1.
+    """
+
+    text: str
+    read: list[str]
+    tokens: list[str]
+    attention: np.ndarray
+
+
+def answered(model: Path | str, text: str) -> Answer:
+    """The other text of one text, by a finished model.
+
+    Args:
+        model: the bundle's folder.
+        text: what is read.
+
+    Raises:
+        BundleError: damaged, or no model that writes a text from a text.
+        DataError: nothing to read.
+    """
+    found = bundle.load(model)
+    if not isinstance(found.model, Seq2SeqAttention):
+        raise BundleError(
+            f"model {model}", got=f"recipe {found.name}", wanted="one that translates"
+        )
+    reader = TextEncoder.from_dict(found.preparation.get("reader") or {})
+    writer = TargetEncoder.from_dict(found.preparation.get("writer") or {})
+    read = reader.shown(text)
+    if not read:
+        raise DataError("the text", got="nothing to read")
+    batch = reader.encode([text]).batch(np.arange(1))
+    with torch.no_grad():
+        best = found.model.hypotheses(batch)
+        tokens = best.tokens[:, 0, : int(best.lengths[0, 0])]
+        shares = found.model.attention_map(batch, tokens)[0]
+    numbers = tokens[0].tolist()
+    return Answer(writer.text(numbers), read, writer.shown(numbers), shares.double().numpy())
 
 
 def samples_for(

@@ -139,8 +139,7 @@ def prepare(experiment: Experiment) -> Prepared:
         DataError: the data cannot be used; LabelError where a class is missing from a part.
     """
     assert experiment.data is not None
-    overrides = {key: value for key, value in experiment.task.items() if key != "name"}
-    task = tasks.declaration(experiment.task["name"], **overrides)
+    task = tasks.declaration(**experiment.task)
     declaration = SignalDeclaration.parse(task)
     signals, left_out = _read(experiment.source, experiment.reading, experiment.data, declaration)
     sets, said = _sets(signals, declaration, experiment)

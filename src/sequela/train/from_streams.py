@@ -50,8 +50,7 @@ def prepare(experiment: Experiment) -> Prepared:
         DataError: the data cannot be used.
     """
     assert experiment.data is not None
-    overrides = {key: value for key, value in experiment.task.items() if key != "name"}
-    task = tasks.declaration(experiment.task["name"], **overrides)
+    task = tasks.declaration(**experiment.task)
     declaration = checked(StreamDeclaration, task, f"task {task.get('name', '')}")
     settings = checked(StreamEncoding, experiment.encoding, "encoding")
     if experiment.split.by != "subject":

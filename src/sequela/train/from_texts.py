@@ -97,8 +97,7 @@ def prepare(experiment: Experiment) -> Prepared:
         DataError: the data cannot be used; LabelError where a class is missing from a part.
     """
     assert experiment.data is not None
-    overrides = {key: value for key, value in experiment.task.items() if key != "name"}
-    task = tasks.declaration(experiment.task["name"], **overrides)
+    task = tasks.declaration(**experiment.task)
     declaration = TextDeclaration.parse(task)
     encoding = checked(TextEncoding, experiment.encoding, "encoding")
     found = declaration.classified(read(experiment.source, experiment.reading, experiment.data))
