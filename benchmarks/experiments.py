@@ -1,12 +1,13 @@
 """The built-in experiments, run from raw data to figures, and what they reached.
 
-    python benchmarks/experiments.py [NAME ...] [--minutes M] [--seeds K]
+    python benchmarks/experiments.py [NAME ...] [--minutes M] [--seeds K] [--keep FOLDER]
 
 A plan, benchmarks/plans/NAME.yaml, says which experiment is run on which data; its result goes to
 benchmarks/results/NAME.json in the shape of benchmarks/stored.py, and `make results` makes the page
 from all of them. Without a name all plans are run. Each seed splits and trains anew, in a process
 of its own, with one thread. With --minutes a plan begins no further seed when the time is spent;
-the first always runs. Real data must lie under SEQUELA_DATA (see `sequela fetch`).
+the first always runs. --keep leaves the models in FOLDER/NAME-CASE-SEED. Real data must lie under
+SEQUELA_DATA (see `sequela fetch`).
 
 A plan::
 
@@ -56,24 +57,33 @@ def _words(case: dict[str, Any], seed: int) -> list[str]:
     return [*given, *case.get("words", []), f"seed={seed}", "training.progress=false"]
 
 
-def one(experiment: str, case: dict[str, Any], seed: int) -> dict[str, Any]:
+def one(
+    experiment: str, case: dict[str, Any], seed: int, keep: Path | None = None
+) -> dict[str, Any]:
     """One run of a case in a process of its own, ready for ``stored.case_of``."""
     words, simulated = _words(case, seed), case.get("simulated")
     told = {"name": experiment, "words": words, "simulated": simulated}
     told["fetched"] = case.get("fetched")
+    told["keep"] = None if keep is None else str(keep)
     found = measure(None, "one_run", "experiment", **told)
     seconds = {"whole": found.pop("seconds"), "processor": found.pop("processor_seconds")}
     seconds = {part: round(spent, 1) for part, spent in seconds.items()}
     return {**found, "seconds": {**seconds, **found.pop("parts")}}
 
 
-def run(name: str, minutes: float = float("inf"), seeds: int | None = None) -> Path:
+def run(
+    name: str,
+    minutes: float = float("inf"),
+    seeds: int | None = None,
+    keep: Path | None = None,
+) -> Path:
     """Runs a plan and stores its result.
 
     Args:
         name: of the plan.
         minutes: after which no further seed is begun.
         seeds: how many, in place of the plan's number.
+        keep: where the models are left; nowhere by default.
     """
     plan = yaml.safe_load((PLANS / f"{name}.yaml").read_text())
     experiment, cases = plan["experiment"], plan["cases"]
@@ -83,8 +93,9 @@ def run(name: str, minutes: float = float("inf"), seeds: int | None = None) -> P
     for seed in range(seeds or plan.get("seeds", 1)):
         if seed and time.monotonic() - begun > 60 * minutes:
             break
-        for found, case in zip(runs, cases, strict=True):
-            found.append(one(case.get("experiment", experiment), case, seed))
+        for place, (found, case) in enumerate(zip(runs, cases, strict=True)):
+            model = None if keep is None else keep / f"{name}-{place}-{seed}"
+            found.append(one(case.get("experiment", experiment), case, seed, model))
             print(f"{name}, {case['data']}, seed {seed}: {_said(found[-1])}", flush=True)
     return stored.write(
         name,
@@ -115,11 +126,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--seeds", type=int)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(known):
         parser.error(f"no plan {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     for name in arguments.names or known:
-        run(name, arguments.minutes, arguments.seeds)
+        run(name, arguments.minutes, arguments.seeds, arguments.keep)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ def experiment(
     words: Sequence[str],
     simulated: dict[str, Any] | None = None,
     fetched: str | None = None,
+    keep: str | None = None,
 ) -> Callable[[], dict[str, Any]]:
     """The run of an experiment in a folder that is removed behind it.
 
@@ -30,6 +32,7 @@ def experiment(
         simulated: the arguments of ``sequela.simulate.cohort``, or of another function of that room
             under ``function``.
         fetched: a data set of ``sequela fetch`` in place of ``data=``.
+        keep: a new folder for the model; None throws it away.
 
     Returns:
         The work; it gives what a stored run needs of ``evaluation.json``, and the parts' seconds.
@@ -51,6 +54,8 @@ def experiment(
             loaded = experiments.load(name, [*given, f"out={folder / 'run'}"])
             run(loaded)
             found = json.loads((folder / "run" / "evaluation.json").read_text())
+            if keep is not None:
+                shutil.copytree(folder / "run" / "model", keep)
             spent = json.loads((folder / "run" / "seconds.json").read_text())
         kept = {key: found[key] for key in _KEPT if key in found}
         return {"seed": loaded.seed, "parts": spent, **kept}
