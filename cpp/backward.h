@@ -33,7 +33,7 @@ struct BackwardPlan {
 
   explicit BackwardPlan(const Job &j) : job(j), walk(j), saved(j, Cell::kSlots) {
     Arena arena(j.scratch);
-    const int64_t columns = (j.input + W - 1) / W * W;
+    const int64_t width = j.given ? 0 : j.input, columns = (width + W - 1) / W * W;
     first = arena.take<real>(adjoint_size<typename Cell::Adjoint>(saved));
     second = arena.take<real>(adjoint_size<typename Cell::SecondAdjoint>(saved));
     inputs = arena.take<real>(saved.padded * Cell::kXCount * columns);
@@ -41,7 +41,7 @@ struct BackwardPlan {
     state = arena.take<real>(j.batch * saved.padded);
     carry = arena.take<real>(j.batch * saved.padded);
     before = arena.take<const real *>(j.rows);
-    sums.x = arena.take<real>(saved.padded * Cell::kXCount * j.input);
+    sums.x = arena.take<real>(saved.padded * Cell::kXCount * width);
     sums.h = arena.take<real>(saved.padded * Cell::kHCount * j.projected);
     sums.r = arena.take<real>(saved.padded * Cell::kRCount * j.projected);
     sums.bias = arena.take<real>(saved.padded * Cell::kSlots);
@@ -72,6 +72,7 @@ void pack_backward(const BackwardPlan<Cell> &plan, int32_t thread) {
   pack_hidden<typename Cell::Adjoint>(plan, plan.first, thread);
   if constexpr (!__is_same(typename Cell::SecondAdjoint, Nothing))
     pack_hidden<typename Cell::SecondAdjoint>(plan, plan.second, thread);
+  if (job.given) return;
   if (job.dx && job.input <= kNarrow) {
     if (thread == 0) pack_narrow<Cell>(plan);
     return;

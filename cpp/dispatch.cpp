@@ -68,6 +68,10 @@ const InstructionSet &instruction_set() {
 
 using sequela::kMost;
 
+int64_t gates_of(int32_t cell) {
+  return cell < SEQUELA_LSTM ? 1 : cell == SEQUELA_LSTM ? 4 : 3;
+}
+
 bool fits(int64_t a, int64_t b, int64_t c) {
   int64_t product;
   return !__builtin_mul_overflow(a, b, &product) && !__builtin_mul_overflow(product, c, &product) &&
@@ -111,7 +115,11 @@ bool has_options(const sequela_layer &layer) {
          layer.mask || is_zoned(layer) || layer.everything;
 }
 
+// Whether x is the product of the input with w_ih already.
+bool is_given(const sequela_layer &layer) { return layer.D && layer.H && !layer.w_ih; }
+
 int32_t check_options(const sequela_layer &layer) {
+  if (is_given(layer) && has_options(layer)) return SEQUELA_BAD_OPTION;
   const bool only_lstm = layer.w_hr || layer.w_peephole || layer.norm_c || layer.norm_c_bias ||
                          layer.keep_c || layer.zoneout_c != 0;
   const bool rates = layer.zoneout_h >= 0 && layer.zoneout_h <= 1 && layer.zoneout_c >= 0 &&
@@ -136,7 +144,8 @@ int32_t check(const sequela_layer &layer, const void *out) {
   const bool work = layer.N && layer.H;
   if (work && ((layer.D && !layer.x) || !out)) return SEQUELA_MISSING;
   // Weights are packed before anyone knows that there is no step.
-  if (layer.H && ((layer.D && !layer.w_ih) || !layer.w_hh)) return SEQUELA_MISSING;
+  if (layer.H && !layer.w_hh) return SEQUELA_MISSING;
+  if (is_given(layer) && layer.D != gates_of(layer.cell) * layer.H) return SEQUELA_MISSING;
   return SEQUELA_OK;
 }
 
@@ -161,10 +170,6 @@ void split_rows(const sequela_layer &layer, const int64_t *lengths, int32_t thre
   }
 }
 
-int64_t gates_of(int32_t cell) {
-  return cell < SEQUELA_LSTM ? 1 : cell == SEQUELA_LSTM ? 4 : 3;
-}
-
 struct Run {
   const Kernels *kernels;
   Job job;
@@ -183,7 +188,7 @@ Job job_of(const sequela_layer &layer) {
   memset(&job, 0, sizeof job);
   job.cell = layer.cell, job.reverse = layer.reverse != 0, job.threads = 1;
   job.rows = layer.N, job.steps = layer.T, job.batch = layer.B;
-  job.input = layer.D, job.hidden = layer.H;
+  job.input = layer.D, job.hidden = layer.H, job.given = is_given(layer);
   job.sizes = layer.batch_sizes, job.x = layer.x, job.h0 = layer.h0, job.c0 = layer.c0;
   job.w_ih = layer.w_ih, job.w_hh = layer.w_hh, job.b_ih = layer.b_ih, job.b_hh = layer.b_hh;
   if (job.cell != SEQUELA_LSTM) job.c0 = nullptr;
@@ -218,7 +223,7 @@ int32_t run(const sequela_layer &layer, Run *run) {
   int64_t *index = index_of(layer, &job);
   if (!index) return SEQUELA_NO_MEMORY;
   run->kernels = instruction_set().tables[layer.precision];
-  const int64_t worth = (layer.D + layer.H) * layer.H;
+  const int64_t worth = ((job.given ? 0 : layer.D) + layer.H) * layer.H;
   const bool few = layer.B < kRowsPerThread * layer.threads && !job.optioned;
   const bool alone = few && (job.packed || worth < kUnitsWorthSplitting || sequela::is_crowded());
   int32_t wanted = alone ? 1 : layer.threads;
@@ -301,7 +306,8 @@ extern "C" int32_t sequela_backward(const sequela_layer *layer, const void *out,
   job.out = const_cast<void *>(out), job.saved = saved;
   job.dout = gradients->dout, job.dh_n = gradients->dh_n;
   job.dc_n = lstm ? gradients->dc_n : nullptr;
-  job.dx = gradients->dx, job.dw_ih = gradients->dw_ih, job.dw_hh = gradients->dw_hh;
+  job.dx = gradients->dx, job.dw_hh = gradients->dw_hh;
+  job.dw_ih = job.given ? nullptr : gradients->dw_ih;
   job.db_ih = gradients->db_ih, job.db_hh = gradients->db_hh;
   const int64_t size = layer->precision ? 8 : 4;
   large_pages(job.dx, layer->N * layer->D * size);
@@ -359,7 +365,7 @@ Samples samples_of(const sequela_layer &layer) {
 
 int32_t check_weights(const sequela_layer &layer) {
   if (const int32_t status = check_sizes(layer)) return status;
-  const bool missing = layer.H && ((layer.D && !layer.w_ih) || !layer.w_hh);
+  const bool missing = is_given(layer) || (layer.H && !layer.w_hh);
   return missing ? SEQUELA_MISSING : SEQUELA_OK;
 }
 
@@ -401,6 +407,7 @@ extern "C" int32_t sequela_step(const sequela_layer *weights, const void *packed
   layer.batch_sizes = &B, layer.x = x, layer.h0 = h0, layer.c0 = c0;
   if (const int32_t status = check(layer, out)) return status;
   if (!packed) return SEQUELA_MISSING;
+  if (is_given(layer)) return SEQUELA_MISSING;
   const Samples now = samples_of(layer);
   if (memcmp(&now, packed, sizeof now)) return SEQUELA_STALE;
   Run call = {nullptr, job_of(layer), false, nullptr};
@@ -450,6 +457,7 @@ extern "C" int32_t sequela_forward_bfloat16(const sequela_layer *given, void *ou
   layer.precision = SEQUELA_FLOAT32;  // of the sums
   if (has_options(layer)) return SEQUELA_BAD_OPTION;
   if (const int32_t status = check(layer, out)) return status;
+  if (is_given(layer)) return SEQUELA_MISSING;
   if (!bfloat_kernels()) return SEQUELA_BAD_CELL;
   Run call = {nullptr, job_of(layer), false, bfloat_kernels()};
   call.job.out = out, call.job.h_n = h_n;

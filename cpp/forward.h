@@ -80,7 +80,7 @@ struct ForwardPlan {
       return {};
     } else {
       const int64_t padded = saved.padded;
-      return {arena.take<real>(padded * P::kXCount * job.input),
+      return {arena.take<real>(job.given ? 0 : padded * P::kXCount * job.input),
               arena.take<real>(padded * P::kHCount * job.projected),
               arena.take<real>(padded * P::kSlots)};
     }
@@ -93,8 +93,9 @@ void pack_panel(const Job &job, const Panels &to, int units, int64_t v) {
   const bool normed = job.norm_ih || job.norm_hh;
   const real *b_ih = normed ? nullptr : static_cast<const real *>(job.b_ih);
   const real *b_hh = normed ? nullptr : static_cast<const real *>(job.b_hh);
-  pack_gates(to.x + v * W * P::kXCount * job.input, static_cast<const real *>(job.w_ih), job.input,
-             job.hidden, P::kXGates, P::kXCount, units, v);
+  if (!job.given)
+    pack_gates(to.x + v * W * P::kXCount * job.input, static_cast<const real *>(job.w_ih),
+               job.input, job.hidden, P::kXGates, P::kXCount, units, v);
   pack_gates(to.h + v * W * P::kHCount * job.projected, static_cast<const real *>(job.w_hh),
              job.projected, job.hidden, P::kHGates, P::kHCount, units, v);
   real *bias = to.bias + v * W * P::kSlots;
@@ -170,10 +171,19 @@ SEQUELA_INLINE void start_from_bias(Tile &tile, const Panels &panels, int rows, 
 }
 
 template <class P>
-SEQUELA_INLINE void add_input(Tile &tile, const Panels &panels, int rows, int units,
-                              const real *const *x, int64_t width, int64_t v) {
-  multiply(tile, P::kXFirst * units, rows, P::kXCount * units, x, Inner{1, width, 0, 1},
-           panels.x + v * W * P::kXCount * width);
+SEQUELA_INLINE void add_input(Tile &tile, const Job &job, const Panels &panels, int rows, int units,
+                              const real *const *x, int64_t v) {
+  const int64_t width = job.input, hidden = job.hidden;
+  if (!job.given)
+    return multiply(tile, P::kXFirst * units, rows, P::kXCount * units, x, Inner{1, width, 0, 1},
+                    panels.x + v * W * P::kXCount * width);
+  for (int r = 0; r < rows; ++r)
+    for (int i = 0; i < P::kXCount; ++i)
+      for (int u = 0; u < units; ++u) {
+        const int64_t unit = (v + u) * W;
+        vec &to = tile.at[r][(P::kXFirst + i) * units + u];
+        to = to + load_units(x[r] + P::kXGates[i] * hidden + unit, hidden - unit);
+      }
 }
 
 // Slot `slot` of unit vector v + u in a row of gates.
@@ -203,7 +213,7 @@ __attribute__((noinline)) void inputs(const ForwardPlan<Cell> &plan, const Panel
         gates[r] = to(n, local);
       }
       start_from_bias<P>(tile, panels, height, units, v);
-      add_input<P>(tile, panels, height, units, x, job.input, v);
+      add_input<P>(tile, job, panels, height, units, x, v);
       for (int r = 0; r < height; ++r)
         for (int slot = P::kXFirst; slot < P::kXFirst + P::kXCount; ++slot)
           for (int u = 0; u < units; ++u)
@@ -237,7 +247,7 @@ __attribute__((noinline)) void one_step(const ForwardPlan<Cell> &plan, const Pan
       Tile tile;
       start_from_bias<P>(tile, panels, height, units, v);
       if (!ahead)
-        add_input<P>(tile, panels, height, units, x, job.input, v);
+        add_input<P>(tile, job, panels, height, units, x, v);
       else
         for (int r = 0; r < height; ++r)
           for (int slot = P::kXFirst; slot < P::kXFirst + P::kXCount; ++slot)

@@ -77,11 +77,27 @@ void narrow_gradients(const Plan &plan, int32_t thread) {
           plan.inputs + d * plan.saved.padded * Cell::kXCount, plan.saved.lines);
 }
 
+// Gradients of the gates in torch's order, which are those of given products.
+template <class Cell, class Plan>
+void given_gradients(const Plan &plan, int32_t thread) {
+  const Job &job = plan.job;
+  const Range rows = share(job.rows, thread, job.threads);
+  real *dx = static_cast<real *>(job.dx);
+  for (int64_t n = rows.begin; n < rows.end; ++n)
+    for (int i = 0; i < Cell::kXCount; ++i)
+      for (int64_t unit = 0; unit < job.hidden; unit += W)
+        store_units(dx + n * job.input + Cell::kXGates[i] * job.hidden + unit,
+                    load(plan.from_x + n * plan.saved.stride +
+                         slot_at(Cell::kSlots, unit / W, Cell::kXFirst + i)),
+                    job.hidden - unit);
+}
+
 // dx = gradients of the gates times w_ih.
 template <class Cell, class Plan>
 void input_gradients(const Plan &plan, int32_t thread) {
   const Job &job = plan.job;
   if (!job.dx) return;
+  if (job.given) return given_gradients<Cell>(plan, thread);
   if (job.input <= kNarrow) return narrow_gradients<Cell>(plan, thread);
   const int64_t width = job.input;
   // The GRU's n outweighs its other gates, whose products would each round at the size of n's.

@@ -11,6 +11,7 @@ struct Kernels;
 struct Job {
   int32_t cell, reverse, threads, split_units;
   int32_t optioned;                                  // whether any of the options below is there
+  int32_t given;                                     // x is w_ih x already: there is no w_ih
   int64_t rows, steps, batch, input, hidden;         // N T B D H
   int64_t projected;                                 // P
   int64_t samples;                                   // 1, or the gradients of how many are apart
@@ -54,9 +55,10 @@ struct PoolJob {
 struct BagJob {
   const Kernels *kernels;
   int32_t threads;
-  int64_t bags, count, features;
+  int64_t bags, count, features, places_most;  // N M F V
+  int64_t extra;                               // K
   const int64_t *offsets, *places;
-  const void *table;
+  const void *table, *values, *rows;
   void *y, *scratch, *team;
 };
 
@@ -92,6 +94,7 @@ struct Kernels {
   void (*linear)(const LinearJob *, int32_t thread);
   void (*pool)(const PoolJob *, int32_t thread);
   void (*bag)(const BagJob *, int32_t thread);
+  void (*bag_gradient)(const BagJob *, int32_t thread);
   void (*softmax)(const SoftmaxJob *);
   void (*draw)(const Draw *, int32_t thread);
 };

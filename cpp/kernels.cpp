@@ -70,4 +70,4 @@ void elementwise(int32_t function, int64_t count, const void *from, void *to) {
 extern const Kernels SEQUELA_TABLE;
 const Kernels SEQUELA_TABLE = {saved_bytes, scratch_bytes, packed_bytes, pack_weights,
                                run_forward, run_backward, elementwise,
-                               linear_scratch, linear, pool, bag, softmax, draw_masks};
+                               linear_scratch, linear, pool, bag, bag_gradient, softmax, draw_masks};

@@ -119,7 +119,7 @@ __attribute__((noinline)) void products(const OptionedForward<Cell> &plan, const
       Tile tile;
       start_from_bias<P>(tile, panels, height, units, v);
       if (!normed && !ahead)
-        add_input<P>(tile, panels, height, units, plain.x + mine + start, job.input, v);
+        add_input<P>(tile, job, panels, height, units, plain.x + mine + start, v);
       for (int r = 0; !normed && ahead && r < height; ++r)
         for (int slot = P::kXFirst; slot < P::kXFirst + P::kXCount; ++slot)
           for (int u = 0; u < units; ++u)

@@ -63,8 +63,11 @@ constexpr int64_t kAhead = 16;
 // Up to four vectors of features of one bag, summed in registers; WHOLE: none reaches over the end.
 template <int V, bool WHOLE>
 SEQUELA_INLINE void sum_bag(const BagJob &job, int64_t begin, int64_t end, int64_t feature,
-                            real *to) {
+                            int64_t n) {
   const real *table = static_cast<const real *>(job.table) + feature;
+  const real *rows = static_cast<const real *>(job.rows) + feature;
+  const real *values = static_cast<const real *>(job.values) + n * job.extra;
+  real *to = static_cast<real *>(job.y) + n * job.features + feature;
   const int64_t *places = job.places;
   const int64_t width = job.features, count = width - feature, last = job.count - 1;
   vec sum[V];
@@ -78,32 +81,56 @@ SEQUELA_INLINE void sum_bag(const BagJob &job, int64_t begin, int64_t end, int64
     for (int v = 0; v < V; ++v)
       sum[v] = sum[v] + (WHOLE ? load(from + v * W) : load_units(from + v * W, count - v * W));
   }
+  for (int64_t k = 0; k < job.extra; ++k, rows += width) {
+    const vec value = splat(values[k]);
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v)
+      sum[v] = fma(value,
+                   WHOLE ? load(rows + v * W) : load_units(rows + v * W, count - v * W), sum[v]);
+  }
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v)
-    if (WHOLE) store(to + feature + v * W, sum[v]);
-    else store_units(to + feature + v * W, sum[v], count - v * W);
+    if (WHOLE) store(to + v * W, sum[v]);
+    else store_units(to + v * W, sum[v], count - v * W);
 }
 
 template <int V>
 SEQUELA_INLINE void sum_panel(const BagJob &job, int64_t begin, int64_t end, int64_t feature,
-                              real *to) {
-  if (feature + V * W <= job.features) sum_bag<V, true>(job, begin, end, feature, to);
-  else sum_bag<V, false>(job, begin, end, feature, to);
+                              int64_t n) {
+  if (feature + V * W <= job.features) sum_bag<V, true>(job, begin, end, feature, n);
+  else sum_bag<V, false>(job, begin, end, feature, n);
 }
 
 void bag(const BagJob *job, int32_t thread) {
   const Range own = share(job->bags, thread, job->threads);
-  const int64_t width = job->features, vectors = (width + W - 1) / W;
-  real *y = static_cast<real *>(job->y);
+  const int64_t vectors = (job->features + W - 1) / W;
   for (int64_t n = own.begin; n < own.end; ++n) {
     const int64_t begin = job->offsets[n];
     const int64_t end = n + 1 < job->bags ? job->offsets[n + 1] : job->count;
     for_panels(4, 0, vectors, [&](int units, int64_t v) {
-      real *to = y + n * width;
-      if (units == 4) sum_panel<4>(*job, begin, end, v * W, to);
-      else if (units == 2) sum_panel<2>(*job, begin, end, v * W, to);
-      else sum_panel<1>(*job, begin, end, v * W, to);
+      if (units == 4) sum_panel<4>(*job, begin, end, v * W, n);
+      else if (units == 2) sum_panel<2>(*job, begin, end, v * W, n);
+      else sum_panel<1>(*job, begin, end, v * W, n);
     });
+  }
+}
+
+// What reached the bags, added to the rows of their places; threads share the features.
+void bag_gradient(const BagJob *job, int32_t thread) {
+  const Range own = share((job->features + W - 1) / W, thread, job->threads);
+  const int64_t width = job->features, begin = own.begin * W;
+  const int64_t end = own.end * W < width ? own.end * W : width;
+  const real *from = static_cast<const real *>(job->values);
+  real *to = static_cast<real *>(job->y);
+  for (int64_t v = 0; v < job->places_most; ++v)
+    for (int64_t i = begin; i < end; ++i) to[v * width + i] = 0;
+  for (int64_t n = 0; n < job->bags; ++n, from += width) {
+    const int64_t last = n + 1 < job->bags ? job->offsets[n + 1] : job->count;
+    for (int64_t m = job->offsets[n]; m < last; ++m) {
+      real *sum = to + job->places[m] * width;
+      for (int64_t i = begin; i < end; i += W)
+        store_units(sum + i, load_units(sum + i, end - i) + load_units(from + i, end - i), end - i);
+    }
   }
 }
 

@@ -100,8 +100,10 @@ extern "C" int32_t sequela_pool(const struct sequela_pool_call *given, void *y) 
   });
 }
 
-extern "C" int32_t sequela_bag(const struct sequela_bag_call *given, void *y) {
-  const struct sequela_bag_call &call = *given;
+namespace {
+
+// Whether the bags and their places fit each other; their job then.
+int32_t bags_of(const struct sequela_bag_call &call, BagJob *job) {
   if (call.precision < 0 || call.precision > 1) return SEQUELA_BAD_CELL;
   if (!fits(call.N, 8) || !fits(call.M, 8) || call.F < 0 || call.F > kMost - kPadding ||
       !fits(call.N, call.F + kPadding) || !fits(call.V, call.F + kPadding))
@@ -114,18 +116,47 @@ extern "C" int32_t sequela_bag(const struct sequela_bag_call *given, void *y) {
   }
   if ((call.N && call.offsets[0]) || !all_below(call.places, call.M, call.V))
     return SEQUELA_BAD_ROW;
-  if (!call.N || !call.F) return SEQUELA_OK;
-  if (!y || (call.M && !call.table)) return SEQUELA_MISSING;
-  BagJob job;
-  memset(&job, 0, sizeof job);
-  job.kernels = sequela::kernels_of(call.precision);
-  job.bags = call.N, job.count = call.M, job.features = call.F;
-  job.offsets = call.offsets, job.places = call.places, job.table = call.table, job.y = y;
+  memset(job, 0, sizeof *job);
+  job->kernels = sequela::kernels_of(call.precision);
+  job->bags = call.N, job->count = call.M, job->features = call.F, job->places_most = call.V;
+  job->offsets = call.offsets, job->places = call.places;
+  return SEQUELA_OK;
+}
+
+int32_t useful_threads(const struct sequela_bag_call &call) {
   const int64_t each = call.F + kPadding, most = kMost / each;
-  const int32_t useful = worth(call.M > most ? kMost : call.M * each, call.threads);
-  return run(&job, useful, 0, 0, [](void *job, int32_t thread) {
+  return worth(call.M > most ? kMost : call.M * each, call.threads);
+}
+
+}  // namespace
+
+extern "C" int32_t sequela_bag(const struct sequela_bag_call *given, void *y) {
+  const struct sequela_bag_call &call = *given;
+  BagJob job;
+  if (const int32_t status = bags_of(call, &job)) return status;
+  if (!fits(call.N, call.K) || !fits(call.K, call.F + kPadding)) return SEQUELA_BAD_SIZE;
+  if (!call.N || !call.F) return SEQUELA_OK;
+  if (!y || (call.M && !call.table) || (call.K && (!call.values || !call.rows)))
+    return SEQUELA_MISSING;
+  job.table = call.table, job.extra = call.K, job.values = call.values, job.rows = call.rows;
+  job.y = y;
+  return run(&job, useful_threads(call), 0, 0, [](void *job, int32_t thread) {
     const BagJob *bag = static_cast<BagJob *>(job);
     bag->kernels->bag(bag, thread);
+  });
+}
+
+extern "C" int32_t sequela_bag_gradient(const struct sequela_bag_call *given, const void *dy,
+                                        void *dtable) {
+  const struct sequela_bag_call &call = *given;
+  BagJob job;
+  if (const int32_t status = bags_of(call, &job)) return status;
+  if (!call.V || !call.F) return SEQUELA_OK;
+  if (!dtable || (call.N && !dy)) return SEQUELA_MISSING;
+  job.values = dy, job.y = dtable;
+  return run(&job, useful_threads(call), 0, 0, [](void *job, int32_t thread) {
+    const BagJob *bag = static_cast<BagJob *>(job);
+    bag->kernels->bag_gradient(bag, thread);
   });
 }
 

@@ -33,6 +33,26 @@ void products(double bound) {
       }
 }
 
+// The gradient of a table from those of its bags.
+template <class T>
+void of_places(const sequela_bag_call &bag, double bound) {
+  const auto dy = Example<T>::fill(bag.N * bag.F, 1);
+  std::vector<T> found((size_t)(bag.V * bag.F)), alone(found);
+  sequela_bag_call one = bag;
+  one.threads = 1;
+  expect(!sequela_bag_gradient(&bag, dy.data(), found.data()) &&
+             !sequela_bag_gradient(&one, dy.data(), alone.data()) && found == alone,
+         "the gradient of a table");
+  std::vector<double> sum(found.size(), 0);
+  for (int64_t n = 0; n < bag.N; ++n) {
+    const int64_t end = n + 1 < bag.N ? bag.offsets[n + 1] : bag.M;
+    for (int64_t m = bag.offsets[n]; m < end; ++m)
+      for (int64_t f = 0; f < bag.F; ++f)
+        sum[(size_t)(bag.places[m] * bag.F + f)] += dy[(size_t)(n * bag.F + f)];
+  }
+  for (size_t i = 0; i < sum.size(); ++i) expect(fabs(sum[i] - found[i]) < bound, "of places");
+}
+
 // Sums, maxima and softmax by row against plain loops; calls that do not fit.
 template <class T>
 void reductions(double bound) {
@@ -48,7 +68,10 @@ void reductions(double bound) {
     const sequela_pool_call pool = {SEQUELA_SUM, precision, 2, N, B, F, rows.data(), weights.data(), x.data()};
     sequela_pool_call greatest = pool;
     greatest.pooling = SEQUELA_MAX, greatest.weights = nullptr;
-    const sequela_bag_call bag = {precision, 2, B, N, F, N, starts.data(), rows.data(), x.data()};
+    const int64_t K = F % 4;
+    const auto values = Example<T>::fill(B * K, 1), extra = Example<T>::fill(K * F, 1);
+    const sequela_bag_call bag = {precision,   2,        B, N,             F,           N, starts.data(),
+                                  rows.data(), x.data(), K, values.data(), extra.data()};
     expect(!sequela_pool(&pool, sum.data()) && !sequela_pool(&greatest, most.data()) &&
                !sequela_bag(&bag, bags.data()),
            "reductions");
@@ -61,9 +84,12 @@ void reductions(double bound) {
           if (n >= starts[(size_t)b] && (b + 1 == B || n < starts[(size_t)b + 1]))
             g += x[(size_t)(rows[(size_t)n] * F + f)];
         }
+        for (int64_t k = 0; k < K; ++k)
+          g += (double)values[(size_t)(b * K + k)] * extra[(size_t)(k * F + f)];
         const size_t i = (size_t)(b * F + f);
         expect(fabs(s - sum[i]) < bound && m == most[i] && fabs(g - bags[i]) < bound, "by row");
       }
+    of_places<T>(bag, bound);
     greatest.weights = weights.data();
     expect(sequela_pool(&greatest, most.data()) == SEQUELA_MISSING, "weights with a maximum");
     sequela_pool_call outside = pool;
@@ -71,7 +97,13 @@ void reductions(double bound) {
     expect(sequela_pool(&outside, sum.data()) == SEQUELA_BAD_ROW, "a row outside");
     sequela_bag_call beyond = bag;
     beyond.V = rows_most - 1;
-    expect(sequela_bag(&beyond, bags.data()) == SEQUELA_BAD_ROW, "a place outside");
+    expect(sequela_bag(&beyond, bags.data()) == SEQUELA_BAD_ROW &&
+               sequela_bag_gradient(&beyond, x.data(), bags.data()) == SEQUELA_BAD_ROW,
+           "a place outside");
+    beyond = bag, beyond.K = -1;
+    expect(sequela_bag(&beyond, bags.data()) == SEQUELA_BAD_SIZE, "a negative K");
+    beyond.K = 1, beyond.values = nullptr;
+    expect(sequela_bag(&beyond, bags.data()) == SEQUELA_MISSING, "values");
   }
   std::vector<T> shares((size_t)N), logs(shares);
   expect(!sequela_softmax(precision, 0, N, B, rows.data(), weights.data(), shares.data()) &&

@@ -5,6 +5,7 @@
 
 #include "bfloat_cases.h"
 #include "example.h"
+#include "given_cases.h"
 #include "lent_cases.h"
 #include "option_cases.h"
 #include "padded_cases.h"
@@ -106,9 +107,11 @@ int main() {
   printf("instruction set %s\n", sequela_instruction_set());
   compute<double>(1e-12);
   functions<double>();
+  given<double>();
   print_hash("double");
   compute<float>(2e-5);
   functions<float>();
+  given<float>();
   print_hash("float");
   steps<double>();
   steps<float>();
@@ -116,6 +119,7 @@ int main() {
   stacks<float>();
   refuse();
   refuse_step();
+  refuse_given();
   random_words();
   products<double>(1e-13);
   products<float>(5e-5);

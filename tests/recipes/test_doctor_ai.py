@@ -88,3 +88,24 @@ def test_single_visits_and_none_have_the_asked_loss_alone(samples, make_batch):
     layer, batch = model(), make_batch([samples[1], samples[3]])
     batch.target = torch.zeros(2, 4).double()
     torch.testing.assert_close(layer.losses(batch, each), each(layer(batch), batch.target))
+
+
+def test_asked_on_the_way(samples, make_batch):
+    layer, batch = model(every=0.7), make_batch(samples)
+    visits = states(layer, samples[2])
+    # Of the batch's longest record, which stands first among those of each time: after its first
+    # visit, after its second, and before any.
+    assert len(visits) == len(batch.steps.batch_sizes)
+    places = [0, int(batch.steps.batch_sizes[0]), -1]
+    static = torch.arange(9.0).view(3, 3).double()
+    batch.asked, batch.static, batch.target = (
+        torch.tensor(places),
+        static,
+        torch.ones(3, 4).double(),
+    )
+    last = torch.stack([visits[0], visits[1], torch.zeros(3).double()])
+    wanted = torch.cat([last, static], 1) @ layer.output.weight.T + layer.output.bias
+    torch.testing.assert_close(layer(batch), wanted)
+    means = [visit_losses(layer, sample) for sample in samples]
+    mean = sum(sum(one) / len(one) for one in means if one) / len(samples)
+    torch.testing.assert_close(layer.losses(batch, each), each(wanted, batch.target) + 0.7 * mean)

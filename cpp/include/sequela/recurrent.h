@@ -60,7 +60,8 @@ struct sequela_layer {
   const int64_t *batch_sizes; /* [T], not increasing, each at most B, summing to N */
   const void *x;              /* [N, D] */
   const void *h0, *c0;        /* [B, P] and [B, H], or null for zeros; c0: the LSTM alone */
-  const void *w_ih, *w_hh;    /* [G*H, D], [G*H, P], torch's gate order */
+  const void *w_ih, *w_hh;    /* [G*H, D], [G*H, P], torch's gate order; w_ih null with D = G*H: x
+                                 is w_ih x already (without options, and not for packed steps) */
   const void *b_ih, *b_hh;    /* [G*H], or null for none */
 
   /* Options; null, and zero for a number, where the call has none. With any of them units are never
@@ -158,7 +159,7 @@ struct sequela_gradients {
   const void *dh_n;       /* [B, P] */
   const void *dc_n;       /* [B, H], LSTM */
   void *dx;               /* [N, D] */
-  void *dw_ih, *dw_hh;    /* [G*H, D], [G*H, P] */
+  void *dw_ih, *dw_hh;    /* [G*H, D], [G*H, P]; dw_ih is not looked at where w_ih is null */
   void *db_ih, *db_hh;    /* [G*H] */
   void *dh0, *dc0;        /* [B, P], [B, H] */
 

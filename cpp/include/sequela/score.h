@@ -45,20 +45,33 @@ struct sequela_pool_call {
  * n ascending; max is exact. */
 SEQUELA_API int32_t sequela_pool(const struct sequela_pool_call *pool, void *y);
 
-/* Rows of a table summed by bag.
+/* Rows of a table summed by bag, and few numbers of each bag times rows of their own.
  *
- *   y[n] = sum of table[places[m]] for m from offsets[n] to the next bag's offset (M for the last) */
+ *   y[n] = sum of table[places[m]] for m from offsets[n] to the next bag's offset (M for the last)
+ *        + sum over k of values[n][k] * rows[k] */
 struct sequela_bag_call {
   int32_t precision, threads;
   int64_t N, M, F, V;     /* bags, places of all bags, features, rows of the table */
   const int64_t *offsets; /* [N], from 0, not falling, at most M */
   const int64_t *places;  /* [M], each in [0, V) */
   const void *table;      /* [V, F] */
+  int64_t K;              /* numbers of each bag, often none */
+  const void *values;     /* [N, K] */
+  const void *rows;       /* [K, F] */
 };
 
 /* y [N, F]; a bag without places gives zeros. Error: one chain of additions that begins at zero, in
- * the order of the places. */
+ * the order of the places, and of multiply-adds, k ascending. */
 SEQUELA_API int32_t sequela_bag(const struct sequela_bag_call *bag, void *y);
+
+/* dtable [V, F], the gradient of the table, from dy [N, F]:
+ *
+ *   dtable[v] = sum of dy[n] for each m in bag n with places[m] = v
+ *
+ * The table, K and what belongs to it are not looked at. Error: one chain of additions that begins
+ * at zero, m ascending, whatever the threads. */
+SEQUELA_API int32_t sequela_bag_gradient(const struct sequela_bag_call *bag, const void *dy,
+                                         void *dtable);
 
 /* y[n] = exp(x[n]) / sum of exp(x) over the steps with the same row; with `logarithm`, its
  * logarithm x[n] - log(sum). The greatest of the row is taken off first, so that nothing overflows.

@@ -16,7 +16,8 @@ class CellWeights(NamedTuple):
     """The weights of one layer in one direction; ``G`` gates (RNN 1, GRU 3, LSTM 4).
 
     ``P`` is the width of h: ``H``, or the projection's width where ``w_hr`` is given. Every field
-    after the first two may be None: then the term is absent from the equations.
+    after the first two may be None: then the term is absent from the equations. Without ``w_ih``
+    the data are its product with them already, ``[N, G*H]``.
 
     Args:
         w_ih: ``[G*H, D]``, rows in torch's gate order (``r z n``; ``i f g o``).
@@ -31,7 +32,7 @@ class CellWeights(NamedTuple):
         norm_c_bias: ``[H]``, its shift.
     """
 
-    w_ih: Tensor
+    w_ih: Tensor | None
     w_hh: Tensor
     b_ih: Tensor | None = None
     b_hh: Tensor | None = None
@@ -52,7 +53,12 @@ def product(x: Tensor, w: Tensor, b: Tensor | None, gain: Tensor | None) -> Tens
 
 def input_product(x: Tensor, weights: CellWeights) -> Tensor:
     """``a_ih = w_ih x + b_ih`` ``[N, G*H]`` for any number of steps at once: it needs no state."""
-    return product(x, weights.w_ih, weights.b_ih, weights.norm_ih)
+    if weights.w_ih is not None:
+        return product(x, weights.w_ih, weights.b_ih, weights.norm_ih)
+    gain, b = weights.norm_ih, weights.b_ih
+    if gain is not None:
+        return layer_norm(x, gain.shape, gain, b, NORM_EPSILON)
+    return x if b is None else x + b
 
 
 def zoneout(new: Tensor, previous: Tensor, keep: Tensor | float) -> Tensor:

@@ -189,6 +189,21 @@ class RecurrentLayer(nn.Module):
             output, final, states = self._unbatched(output, final, states)
         return output, final, states
 
+    def from_products(self, products: PackedSequence) -> PackedSequence:
+        """The output, where the products of the input with the first ``w_ih`` are known already.
+
+        For layers of one direction without ``layer_norm`` that return the sequence alone.
+
+        Args:
+            products: ``[N, G*H]``, without ``b_ih``.
+        """
+        several = self.bidirectional or self.layer_norm or self.return_all_states
+        assert not several, "the input has one plain product"
+        assert self.return_sequences
+        layout = PackedLayout(products)
+        passes = self._run_layers(layout.pack(products.data), None, layout, given=True)
+        return rewrap(self._output(passes, layout, False), products)
+
     # As torch.compiler.disable, which would load all of torch's compiler now.
     _untraced: Any = _disable_dynamo(_forward)
 
@@ -225,8 +240,13 @@ class RecurrentLayer(nn.Module):
     def _weights_of_all(self) -> list[CellWeights]:
         return [self._weights(index) for index in range(len(self._names))]
 
-    def _run_layers(self, x: Tensor, initial: tuple[Tensor, ...] | None, layout: Layout):
-        """What every layer and direction computed, in the order of torch's h_n."""
+    def _run_layers(
+        self, x: Tensor, initial: tuple[Tensor, ...] | None, layout: Layout, given: bool = False
+    ):
+        """What every layer and direction computed, in the order of torch's h_n.
+
+        With ``given`` x are the products of the first layer's input.
+        """
         passes: list[_Pass] = []
         seed = self._seed()
         zeros = () if initial is not None else self._zeros(x, layout)
@@ -246,7 +266,9 @@ class RecurrentLayer(nn.Module):
                     x,
                     layout.batch_sizes,
                     start,
-                    self._weights(index),
+                    self._weights(index)._replace(w_ih=None)
+                    if given and not layer
+                    else self._weights(index),
                     reverse=reverse,
                     mask=self._drop_mask(x, layout, seed, index),
                     keep=self._keep(x, layout, seed, index),

@@ -104,8 +104,7 @@ class Pool(nn.Module):
                 got=f"'{'+'.join(self.kinds)}' of {self.directions} direction(s)",
                 wanted="'last' of one direction, where answers are asked for on the way",
             )
-        none = sequence.data.new_zeros(1, sequence.data.shape[1])
-        return torch.cat([sequence.data, none])[asked]
+        return ragged_of(sequence).after(asked)
 
     def attention_weights(
         self, sequence: Tensor | PackedSequence, lengths: Tensor | None = None

@@ -58,6 +58,15 @@ class Ragged:
             0, present, self.data[chosen[present]]
         )
 
+    def after(self, asked: Tensor) -> Tensor:
+        """``[Q, F]``, the steps that questions on the way come after; zeros for -1.
+
+        Args:
+            asked: int64 ``[Q]``.
+        """
+        none = self.data.new_zeros(1, self.data.shape[1])
+        return torch.cat([self.data, none])[asked]
+
     def of_rows(self, wanted: Tensor) -> Tensor:
         """Int64 ``[N']``, the steps of these rows, one row behind the other, in order of time.
 

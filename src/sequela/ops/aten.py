@@ -36,6 +36,8 @@ def objection(facts: Facts) -> str | None:
             return f"torch's kernels have no {name.replace('_', ' ')}"
     if facts.cell == "lstm" and forward_ad._current_level >= 0:
         return "torch's LSTM kernel has no forward-mode derivative"
+    if facts.given:
+        return "torch's kernels multiply the input themselves"
     if facts.everything:
         return "torch's kernels return only h at every step"
     return None

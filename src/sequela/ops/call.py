@@ -36,6 +36,7 @@ class Facts(NamedTuple):
     recurrent_dropout: bool = False
     zoneout: bool = False
     everything: bool = False
+    given: bool = False  # the data are the input's product already
 
 
 @dataclass  # not frozen, which would make it four times as slow to make
@@ -75,6 +76,7 @@ class Call:
             self.mask is not None,
             zoned,
             self.everything,
+            weights.w_ih is None,
         )
 
 
@@ -100,6 +102,7 @@ def describe(facts: Facts) -> str:
         + ("everything",)
         if getattr(facts, name)
     ]
+    options += ["a given input product"] if facts.given else []
     with_options = f" with {', '.join(options)}" if options else ""
     return (
         f"{facts.cell}{with_options}, {str(facts.dtype).removeprefix('torch.')} on {facts.device}"

@@ -79,7 +79,7 @@ class Layer(NamedTuple):
     x: Tensor
     h0: Tensor
     c0: Tensor | None
-    w_ih: Tensor
+    w_ih: Tensor | None
     w_hh: Tensor
     b_ih: Tensor | None
     b_hh: Tensor | None
@@ -104,7 +104,7 @@ TENSORS = EVERY_TENSOR[:7]
 _PLAIN, _FIRST_OPTION = len(TENSORS), 3 + len(TENSORS)
 _NOTHING = (None,) * len(EVERY_TENSOR)
 _NO_NUMBERS = (0.0, 0.0, False)
-REQUIRED = ("x", "h0", "w_ih", "w_hh")
+REQUIRED = ("x", "h0", "w_hh")
 WITH_ROWS = ("x", "h0", "c0", "mask", "keep_h", "keep_c")
 
 
@@ -124,8 +124,9 @@ def checked(
         sizes: int64 ``[T]`` on the CPU.
         reverse: the direction.
         given: the tensors named in :data:`EVERY_TENSOR`, as many as there are: ``x [N, D]``,
-            ``h0 [B, P]``, ``c0 [B, H]`` (LSTM) or None, ``w_ih [G*H, D]``, ``w_hh [G*H, P]``,
-            ``b_ih`` and ``b_hh [G*H]`` or None, and what a call with options has besides.
+            ``h0 [B, P]``, ``c0 [B, H]`` (LSTM) or None, ``w_ih [G*H, D]`` or None where x is the
+            product ``[N, G*H]``, ``w_hh [G*H, P]``, ``b_ih`` and ``b_hh [G*H]`` or None, and what a
+            call with options has besides.
         rates: zoneout of h and of c as a probability, the expectation.
         everything: whether every state and gate is returned.
         types: the types that the caller's kernel reads.
@@ -139,10 +140,10 @@ def checked(
         )
     plain, options = given[:_PLAIN], given[_PLAIN:]
     x, h0, c0, w_ih, w_hh = plain[:5]
-    if x is None or h0 is None or w_ih is None or w_hh is None:
-        raise RuntimeError("native: x, h0, w_ih and w_hh must be given")
+    if x is None or h0 is None or w_hh is None:
+        raise RuntimeError("native: x, h0 and w_hh must be given")
     for name, part in (("x", x), ("h0", h0), ("w_ih", w_ih), ("w_hh", w_hh)):
-        if part.dim() != 2:
+        if part is not None and part.dim() != 2:
             raise RuntimeError(f"native: {name} must have 2 dimensions, got {part.dim()}")
     if (c0 is not None) != (cell == "lstm"):
         raise RuntimeError(f"native: c0 is the LSTM's, got {type(c0).__name__} for {cell}")
@@ -155,7 +156,8 @@ def checked(
     hidden = w_hh.shape[0] // gates if projected else w_hh.shape[1]
     rows = gates * hidden
     shapes: tuple[tuple[int, ...], ...] = (
-        *((steps, w_ih.shape[1]), (batch, w_hh.shape[1]), (batch, hidden)),
+        *((steps, rows if w_ih is None else w_ih.shape[1]), (batch, w_hh.shape[1])),
+        (batch, hidden),
         *((rows, size), (rows, width), (rows,), (rows,)),
     )
     ready = _ready(EVERY_TENSOR, plain, shapes, dtype)
@@ -250,7 +252,7 @@ def describe(layer: Layer) -> Description:
         x.data_ptr(),
         h0.data_ptr(),
         0 if c0 is None else c0.data_ptr(),
-        w_ih.data_ptr(),
+        0 if w_ih is None else w_ih.data_ptr(),
         w_hh.data_ptr(),
         0 if b_ih is None else b_ih.data_ptr(),
         0 if b_hh is None else b_hh.data_ptr(),

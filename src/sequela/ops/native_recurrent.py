@@ -42,6 +42,8 @@ def objection(facts: Facts) -> str | None:
         return "forward-mode derivatives need torch's own operators"
     if torch.jit.is_tracing():
         return "torch.jit records torch's own operators only"
+    if facts.given and any(facts[3:-1]):
+        return "it takes no given input product beside options"
     return _absence()
 
 

@@ -16,7 +16,7 @@ from torch.autograd import forward_ad
 from sequela.ops.backends import forced, is_free
 from sequela.ops.native import library
 
-__all__ = ["bag", "computes", "elementwise", "pool", "product", "softmax"]
+__all__ = ["bag", "bag_gradient", "computes", "elementwise", "pool", "product", "softmax"]
 
 _PRECISIONS = {torch.float32: 0, torch.float64: 1}
 _FUNCTIONS = {"exp": 0, "sigmoid": 1, "tanh": 2}
@@ -48,6 +48,8 @@ class _Bag(ctypes.Structure):
         *((name, ctypes.c_int32) for name in ("precision", "threads")),
         *((name, ctypes.c_int64) for name in "NMFV"),
         *((name, ctypes.c_void_p) for name in ("offsets", "places", "table")),
+        ("K", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("values", "rows")),
     )
 
 
@@ -86,6 +88,7 @@ def _library() -> ctypes.CDLL:
     loaded.sequela_linear.argtypes = [number] * 2 + [size] * 3 + [pointer] * 4
     loaded.sequela_pool.argtypes = [pointer] * 2
     loaded.sequela_bag.argtypes = [pointer] * 2
+    loaded.sequela_bag_gradient.argtypes = [pointer] * 3
     loaded.sequela_softmax.argtypes = [number] * 2 + [size] * 2 + [pointer] * 3
     loaded.sequela_elementwise.argtypes = [number] * 2 + [size] + [pointer] * 2
     return loaded
@@ -195,13 +198,21 @@ def pool(
     return result
 
 
-def bag(table: Tensor, places: Tensor, offsets: Tensor) -> Tensor:
+def bag(
+    table: Tensor,
+    places: Tensor,
+    offsets: Tensor,
+    values: Tensor | None = None,
+    rows: Tensor | None = None,
+) -> Tensor:
     """``[N, F]``: rows of a table summed by bag; without a gradient.
 
     Args:
         table: ``[V, F]``.
         places: int64 ``[M]``.
         offsets: int64 ``[N]``, where each bag begins.
+        values: ``[N, K]``, which times ``rows`` is added, or None.
+        rows: ``[K, F]`` or None.
 
     Raises:
         IndexError: a place or an offset is out of range.
@@ -221,8 +232,43 @@ def bag(table: Tensor, places: Tensor, offsets: Tensor) -> Tensor:
         table.shape[0],
         *(part.data_ptr() or None for part in (offsets, places, table)),
     )
+    if values is not None and rows is not None:
+        count = rows.shape[0]
+        values = _shaped("values", values, table.dtype, len(offsets), count)
+        rows = _shaped("rows", rows, table.dtype, count, table.shape[1])
+        call.K, call.values, call.rows = count, values.data_ptr(), rows.data_ptr()
     result = table.new_empty((len(offsets), table.shape[1]))
     _done(_library().sequela_bag(ctypes.addressof(call), result.data_ptr() or None))
+    return result
+
+
+def bag_gradient(gradient: Tensor, places: Tensor, offsets: Tensor, count: int) -> Tensor:
+    """``[V, F]``: of each row of a table the sum of what reached the bags that hold it.
+
+    Args:
+        gradient: ``[N, F]``, of the bags.
+        places: as of :func:`bag`.
+        offsets: as of :func:`bag`.
+        count: V.
+
+    Raises:
+        IndexError: a place or an offset is out of range.
+        RuntimeError: something does not fit.
+    """
+    if gradient.dim() != 2 or len(gradient) != len(offsets):
+        raise RuntimeError(f"native: the gradient must have {len(offsets)} rows")
+    precision = _precision("the gradient", gradient)
+    gradient = _plain("the gradient", gradient, gradient.dtype)
+    places = _index("places", places, places.numel())
+    offsets = _index("offsets", offsets, offsets.numel())
+    call = _Bag(
+        *(precision, torch.get_num_threads()),
+        *(len(offsets), len(places), gradient.shape[1], count),
+        *(offsets.data_ptr() or None, places.data_ptr() or None),
+    )
+    result = gradient.new_empty((count, gradient.shape[1]))
+    found = gradient.data_ptr() or None, result.data_ptr() or None
+    _done(_library().sequela_bag_gradient(ctypes.addressof(call), *found))
     return result
 
 

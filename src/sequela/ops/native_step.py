@@ -64,6 +64,7 @@ class PackedWeights:
             if self._can_be_seen
         ]
         w_ih, w_hh = weights.w_ih, weights.w_hh
+        assert w_ih is not None
         self.dtype, self.size, self.hidden = w_hh.dtype, w_ih.shape[1], w_hh.shape[1]
         none = w_hh.new_empty(0, self.hidden, dtype=self.dtype)
         c0 = none if cell == "lstm" else None

@@ -41,7 +41,8 @@ def run(
     Args:
         cell: a name in :data:`sequela.cells.CELLS`.
         data: ``[N, D]``, the steps of all rows, time-major: first step 0 of every row, then step 1
-            of those that have one, the longest row first (as in ``PackedSequence.data``).
+            of those that have one, the longest row first (as in ``PackedSequence.data``). Where
+            the weights have no ``w_ih`` its product with them, ``[N, G*H]``.
         batch_sizes: int64 ``[T]`` on the CPU or a list, never increasing, summing to N: the rows
             that have step t. Zeros may follow. :class:`Uniform` when each step has all rows.
         initial: the state ``[B, P]`` (and ``[B, H]`` for c of the LSTM). ``B`` may exceed
@@ -93,7 +94,9 @@ def _without_steps(call: Call) -> Result:
     # all of them. Processes that train together wait for it.
     weights = [part for part in call.weights if part is not None]
     none = sum(part.flatten()[:0].sum() for part in weights)
-    output = linear(call.data, call.weights.w_ih)[:, : call.weights.w_hh.shape[1]] + none
+    w_ih, data = call.weights.w_ih, call.data
+    product = data if w_ih is None else linear(data, w_ih)
+    output = product[:, : call.weights.w_hh.shape[1]] + none
     names = (*call.cell.state._fields, *call.cell.gates._fields) if call.everything else ()
     wide = call.weights.w_hh.shape[0] // call.cell.gate_count
     everything = {
@@ -114,13 +117,14 @@ def check_weights(cell: Cell, weights: CellWeights, suffix: str = "") -> tuple[i
     """
     w_ih, w_hh = weights.w_ih, weights.w_hh
     for name, weight in (("w_ih", w_ih), ("w_hh", w_hh)):
-        if weight.dim() != 2:
+        if weight is not None and weight.dim() != 2:
             raise RuntimeError(f"{name}{suffix} must have 2 dimensions, got {weight.dim()}")
     hidden = w_hh.shape[0] // cell.gate_count
     projected = w_hh.shape[1]
     rows = cell.gate_count * hidden
+    size = rows if w_ih is None else w_ih.shape[1]
     wanted = (
-        (rows, w_ih.shape[1]),
+        (rows, size),
         (rows, projected if weights.w_hr is not None else hidden),
         *((rows,), (rows,), (projected, hidden), (3, hidden)),
         *((rows,), (rows,), (hidden,), (hidden,)),
@@ -141,7 +145,7 @@ def check_weights(cell: Cell, weights: CellWeights, suffix: str = "") -> tuple[i
             )
     if (weights.b_ih is None) != (weights.b_hh is None):
         raise RuntimeError("b_ih and b_hh must both be given or both be None")
-    return w_ih.shape[1], hidden, projected
+    return size, hidden, projected
 
 
 def _check(call: Call) -> None:

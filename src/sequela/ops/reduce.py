@@ -97,6 +97,8 @@ class _Bag(Function):
     # pyrefly: ignore [bad-override]
     def backward(ctx: Any, gradient: Tensor) -> Any:
         places, offsets = ctx.saved_tensors
+        if not torch.is_grad_enabled() and native_score.computes(gradient):
+            return native_score.bag_gradient(gradient, places, offsets, ctx.size), None, None
         ends = torch.cat([offsets[1:], offsets.new_full((1,), len(places))])
         bags = torch.repeat_interleave(ends[: len(offsets)] - offsets, output_size=len(places))
         return _by_row(gradient[bags], places, ctx.size), None, None

@@ -65,16 +65,16 @@ class Passes:
         self.kind = (cell, directions, backwards, rates)
         given = [part for row in rows for part in row if part is not None]
         self._seen = [(part, part.data_ptr(), part.shape, part.dtype) for part in given]
-        w_ih, w_hh = rows[0].w_ih, rows[0].w_hh
-        self.dtype, self.size, self.width = w_hh.dtype, w_ih.shape[1], w_hh.shape[1]
+        w_hh, widths = rows[0].w_hh, [row.w_ih.shape[1] for row in rows if row.w_ih is not None]
+        self.dtype, self.size, self.width = w_hh.dtype, widths[0], w_hh.shape[1]
         self.hidden = w_hh.shape[0] // CELLS[cell].gate_count
         self._layers = [
-            self._layer(cell, row, backwards or index % directions == 1, rates)
-            for index, row in enumerate(rows)
+            self._layer(cell, row, width, backwards or index % directions == 1, rates)
+            for index, (row, width) in enumerate(zip(rows, widths, strict=True))
         ]
         sizes = [self.size] * directions + [self.width * directions] * (len(rows) - directions)
-        for row, size in zip(rows, sizes, strict=True):
-            if row.w_ih.shape[1] != size:
+        for width, size in zip(widths, sizes, strict=True):
+            if width != size:
                 raise RuntimeError(f"w_ih of a layer above must have {size} columns")
         described = [describe(layer) for layer in self._layers]
         self._described = (Description * len(rows))(*described)
@@ -85,12 +85,12 @@ class Passes:
         self._most_rows = SHORT // max(sum(part.numel() for part in given), 1)
 
     def _layer(
-        self, cell: str, row: CellWeights, reverse: bool, rates: tuple[float, float]
+        self, cell: str, row: CellWeights, width: int, reverse: bool, rates: tuple[float, float]
     ) -> Layer:
         # What is kept here cannot be freed, so no later tensor can have the same address.
         kept = [None if part is None else part.detach() for part in row]
         none = row.w_hh.new_empty(0, 0)
-        x, h0 = none.view(0, row.w_ih.shape[1]), none.view(0, self.width)
+        x, h0 = none.view(0, width), none.view(0, self.width)
         c0 = none.view(0, self.hidden) if cell == "lstm" else None
         sizes = torch.zeros(0, dtype=torch.int64, device="cpu")
         layer = checked(cell, sizes, reverse, x, h0, c0, *kept, rates=rates)

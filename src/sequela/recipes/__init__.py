@@ -93,7 +93,7 @@ _OF_SETS = ("leap",)
 #: Those that answer each token of a text; they are trained and used by ``sequela.deid``.
 _OF_TOKENS = ("neuroner",)
 #: Those that can be asked after any step, and see nothing later than it.
-_FORWARD = ("gru_d", "onset_gru", "t_lstm", "values_gru")
+_FORWARD = ("doctor_ai", "gru_d", "onset_gru", "t_lstm", "values_gru")
 _MOST_MEMBERS = 100
 #: Those whose answer is how probable they find what they read.
 _OF_LIKELIHOOD = ("captioner", "char_lm", "seq2seq_attention", "speech_ctc")

@@ -13,8 +13,8 @@ d_t (the first is log(1 + days since the visit before)) and the static features 
 
 The loss of a patient is the mean of L_t over t < T, whose next visits are part of the history, and
 the loss of what is asked after the last visit: ``y = U [h_T, s] + b``, logits of any labels (those
-of the next visit, in the paper's task). What the paper does not have: U beside W, and s; its time
-is not logarithmic in all experiments.
+of the next visit, in the paper's task). What the paper does not have: U beside W, s, and time that
+is always logarithmic. Asked on the way, the mean of L_t over patients stands beside each question.
 """
 
 from __future__ import annotations
@@ -89,14 +89,12 @@ class DoctorAI(nn.Module):
         self.shift = nn.Parameter(torch.zeros(embedding_size))
         self.recurrent = recurrent(cell, embedding_size + step_size, hidden_size, layers, dropout)
         self.codes, self.days = Linear(hidden_size, vocabulary_size), Linear(hidden_size, 1)
-        # Some weeks: a rate below 0 would pass no gradient, one far from usual gaps learns late.
-        nn.init.constant_(self.days.bias, 3.5)
-        width = hidden_size + static_size
-        one = answer == "classes"
+        nn.init.constant_(self.days.bias, 3.5)  # some weeks; below 0 no gradient would pass
+        width, one = hidden_size + static_size, answer == "classes"
         self.output: nn.Module = Classify(width, classes) if one else Linear(width, classes)
 
     def forward(self, batch: Any) -> Tensor:
-        """Logits ``[B, classes]`` (``[B]`` for one of two classes) in the order of the batch.
+        """Logits ``[B, classes]`` (``[B]`` for one of two classes), ``[Q, ...]`` with ``asked``.
 
         Args:
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
@@ -110,7 +108,7 @@ class DoctorAI(nn.Module):
         return NextVisit(softmax(self.codes(states)), torch.relu(self.days(states)).squeeze(1))
 
     def losses(self, batch: Any, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """The loss of each patient ``[B]``: of what is asked, and of every visit foretold.
+        """The loss of each patient (question): of what is asked, and of every visit foretold.
 
         Args:
             batch: as in ``forward``, with ``target``.
@@ -125,8 +123,9 @@ class DoctorAI(nn.Module):
         earlier = later - torch.repeat_interleave(sizes[:-1], sizes[1:]).to(later.device)
         each = self._visit_losses(batch, self.dropout(states.data[earlier]), later)
         counts = (states.lengths() - 1).clamp(min=1)
-        rows = states.rows[later]
-        return found + self.every * row_sum(each[:, None], rows, states.count)[:, 0] / counts
+        mean = row_sum(each[:, None], states.rows[later], states.count)[:, 0] / counts
+        on_the_way = getattr(batch, "asked", None) is not None
+        return found + self.every * (mean.mean() if on_the_way else mean)
 
     def _visit_losses(self, batch: Any, states: Tensor, visits: Tensor) -> Tensor:
         chances = torch.log_softmax(self.codes(states), dim=1)
@@ -140,8 +139,9 @@ class DoctorAI(nn.Module):
         return of_codes + 0.5 * (days - torch.relu(self.days(states)).squeeze(1)).square()
 
     def _last(self, batch: Any, states: Ragged) -> Tensor:
-        static = batch.static.to(states.data.dtype)
-        return self.output(torch.cat([self.dropout(states.at("last")), static], dim=1))
+        static, asked = batch.static.to(states.data.dtype), getattr(batch, "asked", None)
+        last = states.at("last") if asked is None else states.after(asked)
+        return self.output(torch.cat([self.dropout(last), static], dim=1))
 
     def _states(self, batch: Any) -> Ragged:
         codes = self.embedding(batch.codes, batch.code_offsets).to(self.shift.dtype)

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
 from sequela.nn.embed import CodeBag
 from sequela.nn.heads import Head, Pool
+from sequela.nn.visits import read_visits
 from sequela.recipes.answers import AnswerName, answer_layer
 from sequela.recipes.cells import CellName, recurrent
 from sequela.recipes.sizes import at_least, probability
@@ -95,15 +94,7 @@ class OnsetGRU(nn.Module):
             batch: has ``steps`` (packed ``[N, F]``), ``codes`` ``[M]``, ``code_offsets`` ``[N]``
                 and ``static`` ``[B, S]``; with ``asked``, answers are ``[Q]``.
         """
-        steps = batch.steps
-        dtype = self.recurrent.weight_ih_l0.dtype
-        codes = self.embedding(batch.codes, batch.code_offsets).to(dtype)
-        x = PackedSequence(
-            torch.cat([codes, steps.data.to(codes.dtype)], dim=1),
-            steps.batch_sizes,
-            steps.sorted_indices,
-            steps.unsorted_indices,
-        )
-        states = self.recurrent(x)[0]
-        static, asked = batch.static.to(codes.dtype), getattr(batch, "asked", None)
+        codes = (batch.codes, batch.code_offsets)
+        states = read_visits(self.embedding, self.recurrent, batch.steps, *codes)
+        static, asked = batch.static.to(states.data.dtype), getattr(batch, "asked", None)
         return self.head(states, static=static, asked=asked)

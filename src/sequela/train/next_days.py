@@ -14,6 +14,7 @@ from torch import nn
 
 from sequela import evaluate
 from sequela.batches import Samples
+from sequela.batches.running import RunningSamples
 from sequela.batches.stretches import StretchSamples
 from sequela.nn.ragged import ragged_of, repacked
 from sequela.train.prepared import Prepared
@@ -23,6 +24,8 @@ __all__ = ["days_ahead", "with_days"]
 
 def days_ahead(model: nn.Module, samples: Samples, batch_size: int = 256) -> np.ndarray | None:
     """``[n]``, what a model with ``next_visit`` says after the last visit; None of others.
+
+    Of records that are asked on their way, for each question in the order of their samples.
 
     A sample without a visit has 0: nothing was seen that something could follow.
 
@@ -34,7 +37,7 @@ def days_ahead(model: nn.Module, samples: Samples, batch_size: int = 256) -> np.
     foretell = getattr(model, "next_visit", None)
     if foretell is None:
         return None
-    found, was_training = np.zeros(len(samples)), model.training
+    found, was_training = np.zeros(len(samples.target)), model.training
     order = np.argsort(-samples.lengths, kind="stable")
     parameter = next(model.parameters())
     model.eval()
@@ -43,8 +46,10 @@ def days_ahead(model: nn.Module, samples: Samples, batch_size: int = 256) -> np.
             for first in range(0, len(order), batch_size):
                 rows = order[first : first + batch_size]
                 batch = samples.batch(rows).to(parameter.device)
-                days = repacked(batch.steps, foretell(batch).days[:, None])
-                found[rows] = ragged_of(days).at("last")[:, 0].double().cpu().numpy()
+                days = ragged_of(repacked(batch.steps, foretell(batch).days[:, None]))
+                last = days.at("last") if batch.asked is None else days.after(batch.asked)
+                places = samples.places(rows) if isinstance(samples, RunningSamples) else rows
+                found[places] = last[:, 0].double().cpu().numpy()
     finally:
         model.train(was_training)
     return found
