@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,116 @@ def _mortality() -> None:
     _dots("guide-mortality", blocks, "AUROC on the held-out part, with 95 % intervals")
 
 
-PICTURES: dict[str, Callable[[], None]] = {"mortality": _mortality, "seizure_five": _seizure}
+def _beats() -> None:
+    found = _stored("beats")["cases"][0]["runs"][0]["per_class_all"]
+    blocks = []
+    for place, held in enumerate(next(iter(found.values()))):
+        rows = []
+        for number, (who, classes) in enumerate(
+            one for one in found.items() if one[0] != "majority"
+        ):
+            row = classes[place]
+            ends = {end: row[f"f1_{end}"] for end in ("low", "high")}
+            rows.append((who, {"value": row["f1"], **ends}, number))
+        blocks.append((f"{held['class']}, {held['n']:,} beats", rows))
+    _dots("guide-beats", blocks, "F1, each of six records held out once, with 95 % intervals")
+
+
+def _deterioration() -> None:
+    case = _stored("deterioration")["cases"][0]
+    blocks = [("asked every four hours", _rows(case, "auroc"))]
+    runs = [run["breakdown"]["rows"] for run in case["runs"]]
+    # Means over the splits; a band in which some split had too few has no figure.
+    for place, band in enumerate(runs[0]):
+        found = [rows[place]["cells"][4] for rows in runs]
+        if all(value is not None for value in found):
+            mean = {"value": sum(found) / len(found)}
+            blocks.append((f"in hours {band['name']}", [(case["table"][0]["name"], mean, 0)]))
+    _dots("guide-deterioration", blocks, "AUROC on the held-out part, with 95 % intervals")
+
+
+def _glucose() -> None:
+    case = _stored("glucose")["cases"][0]
+    blocks = [(words, _rows(case, key)) for key, words in _LOSSES]
+    _dots("guide-glucose", blocks, "mg/dl on the held-out people (less is better)")
+
+
+_LOSSES = (("pinball", "quantile loss"), ("mae", "mean absolute error of the median"))
+
+
+def _windows() -> None:
+    """A panel for each window ahead: figures by how much was seen."""
+    cases = _stored("heart_failure_windows")["cases"]
+    found = {tuple(map(int, _NUMBER.findall(case["data"])[-2:])): case for case in cases}
+    ahead = sorted({days for _, days in found})
+    figure = Figure(figsize=(7.6, 2.7), layout="constrained")
+    panels = figure.subplots(1, len(ahead), sharey=True)
+    names = [row["name"] for row in cases[0]["table"] if row["name"] != "majority"]
+    for panel, days in zip(panels, ahead, strict=True):
+        seen = sorted(past for past, later in found if later == days)
+        for place, name in enumerate(names):
+            rows = [
+                next(row for row in found[past, days]["table"] if row["name"] == name)["auroc"]
+                for past in seen
+            ]
+            shade = _COLOURS[place] if name != "best possible" else "#7f7f7f"
+            values = [row["value"] for row in rows]
+            panel.plot(range(len(seen)), values, "o-", color=shade, markersize=4, label=name)
+            ends = [[row[end] for row in rows] for end in ("low", "high")]
+            panel.fill_between(range(len(seen)), *ends, color=shade, alpha=0.12, linewidth=0)
+        panel.set_xticks(range(len(seen)), [f"{past}" for past in seen])
+        panel.set_title(f"{days} days ahead", fontsize=9)
+        panel.set_xlabel("days seen")
+    panels[0].set_ylabel("AUROC, held-out part")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    _save(figure, "guide-heart-failure")
+
+
+_NUMBER = re.compile(r"[0-9]+")
+
+
+def _visit_risk() -> None:
+    """Mean risk of both sides along two years, and the visits of a few simulated patients."""
+    found = _stored("visit_risk")
+    figure = Figure(figsize=(7.6, 2.7), layout="constrained")
+    mean, single = figure.subplots(1, 2)
+    looks = {"cases": ("#d55e00", "-"), "others": ("#0b62a4", (0, (6, 2)))}
+    words = {"cases": "heart failure within the window", "others": "none"}
+    for side, (colour, dashes) in looks.items():
+        days = [row["day"] for row in found["along"]]
+        risks = [row[side] for row in found["along"]]
+        mean.plot(days, risks, "o", color=colour, linestyle=dashes, markersize=3, label=words[side])
+    for one in found["some"]:
+        colour, dashes = looks[one["side"]]
+        single.step(one["day"], one["risk"], where="post", color=colour, linestyle=dashes)
+    mean.set_ylabel("mean risk at the last visit")
+    single.set_ylabel("risk of single patients")
+    for panel in (mean, single):
+        panel.set_xlabel("days since the first event")
+        panel.set_ylim(bottom=0)
+    mean.legend(fontsize=8)
+    _save(figure, "guide-visit-risk")
+
+
+def _recipes() -> None:
+    cases = _stored("recipes")["cases"]
+    models = [(case["table"][0]["name"], case["table"][0]["auroc"], 0) for case in cases]
+    rivals = [row for row in cases[0]["table"][1:] if row["name"] != "majority"]
+    others = [(row["name"], row["auroc"], place) for place, row in enumerate(rivals, 1)]
+    blocks = [("recurrent models", models), ("beside them", others)]
+    _dots("guide-progression", blocks, "AUROC on the held-out part, with 95 % intervals")
+
+
+PICTURES: dict[str, Callable[[], None]] = {
+    "mortality": _mortality,
+    "seizure_five": _seizure,
+    "beats": _beats,
+    "deterioration": _deterioration,
+    "glucose": _glucose,
+    "heart_failure_windows": _windows,
+    "recipes": _recipes,
+    "visit_risk": _visit_risk,
+}
 
 
 def draw() -> None:
