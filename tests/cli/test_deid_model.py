@@ -116,6 +116,7 @@ def test_a_broken_run_goes_on_with_its_own_threshold(trained, raw, tmp_path, cap
     monkeypatch.setattr(running, "publish", killed)
     words = ("deid", raw, "--out", tmp_path / "out", "--model")
     assert call(*words, trained / "bundle") == 130
+    assert capfd.readouterr().err == "sequela: stopped\n"
     monkeypatch.undo()
     for other in (("none",), (trained / "bundle", "--recall-target", ".9", *tuning(trained))):
         assert call(*words, *other) == 1

@@ -28,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_STOPPED = 130
+
 _Words = Annotated[
     list[str] | None,
     typer.Argument(
@@ -415,6 +417,12 @@ def _show_attrition(steps: Sequence[Mapping[str, object]]) -> None:
         print(f"{line}  {step['step']}")
 
 
+def _status(error: SequelaError) -> int:
+    if isinstance(error, ConfigError):
+        return 2
+    return _STOPPED if isinstance(error, Interrupted) else 1
+
+
 def main() -> None:
     """The entry point: one line for each error, exit status 2 for settings, 1 for the rest."""
     debug = os.environ.get("SEQUELA_TRACEBACK") == "1"
@@ -426,13 +434,13 @@ def main() -> None:
         if isinstance(error, CohortError) and error.attrition:
             _show_attrition(error.attrition)
         print(f"sequela: {error}", file=sys.stderr)
-        status = (
-            2 if isinstance(error, ConfigError) else 130 if isinstance(error, Interrupted) else 1
-        )
-        sys.exit(status)
-    except KeyboardInterrupt:
+        sys.exit(_status(error))
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Typer makes a silent exit of most interruptions.
+        if isinstance(stop, SystemExit) and stop.code != _STOPPED:
+            raise
         print("sequela: stopped", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(_STOPPED)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has left; that is no error, and nothing more is sent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
 import re
-import signal
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +17,7 @@ from sequela.deid.work import Block, write_block
 from sequela.deid.write import MARKED_FORMS
 from sequela.notes import Document
 
-__all__ = ["Settings", "begin", "begin_child", "clean_block"]
+__all__ = ["Settings", "begin", "clean_block"]
 
 
 @dataclass(frozen=True)
@@ -74,16 +70,6 @@ def begin(
         settings.mode, key, safe_harbor=settings.safe_harbor, day_first=settings.day_first
     )
     _STATE[:] = [(settings, replacer, Names(names) if names else None, model, blocks)]
-
-
-def begin_child(*state: Any) -> None:
-    """The same in a process that is to end with the one that started it, and not before."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        # After a kill of the parent nobody would end this one, and it holds notes.
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-    begin(*state)
 
 
 def clean_block(number: int, first: int, documents: list[Document], digest: str) -> Block:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from sequela.deid.block import Settings, begin, begin_child, clean_block
+from sequela.deid.block import Settings, begin, clean_block
 from sequela.deid.found import Finder
 from sequela.deid.publish import finished, publish, was_published
 from sequela.deid.replace import Replacer
 from sequela.deid.work import Block, Work
 from sequela.deid.write import FORMS
-from sequela.errors import ConfigError, DataError, OutputError, nearest
+from sequela.errors import ConfigError, OutputError, nearest
 from sequela.files import translated
 from sequela.lock import locked
 from sequela.notes import Document, NoteSet
+from sequela.pool import Pool, pool_of
 
 __all__ = ["Settings", "Summary", "deidentify", "not_safe_harbor", "summary_dict"]
 
@@ -131,26 +130,19 @@ def _blocks(notes: NoteSet, work: Work, start: _Start, processes: int) -> Iterat
             digest = work.digest(documents)
             yield work.done(number, digest) or clean_block(number, first, documents, digest)
         return
-    # Spawned, since a forked child may hang on the threads of polars.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, begin_child, state) as pool:
+    todo = "Is there enough memory? Start it again: it goes on where it was."
+    with pool_of(processes, "the run", begin, state, todo=todo) as pool:
         waiting: deque[Block | Future[Block]] = deque()
-        try:
-            for number, first, documents in _dealt(notes):
-                waiting.append(_submitted(pool, work, number, first, documents))
-                while len(waiting) > 2 * processes:
-                    yield _result(waiting.popleft())
-            while waiting:
+        for number, first, documents in _dealt(notes):
+            waiting.append(_submitted(pool, work, number, first, documents))
+            while len(waiting) > 2 * processes:
                 yield _result(waiting.popleft())
-        except BrokenProcessPool as error:
-            todo = "Is there enough memory? Start it again: it goes on where it was."
-            raise DataError("the run", got="a process that ended by itself", todo=todo) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while waiting:
+            yield _result(waiting.popleft())
 
 
 def _submitted(
-    pool: Executor, work: Work, number: int, first: int, documents: list[Document]
+    pool: Pool, work: Work, number: int, first: int, documents: list[Document]
 ) -> Block | Future[Block]:
     digest = work.digest(documents)
     return work.done(number, digest) or pool.submit(clean_block, number, first, documents, digest)

@@ -10,12 +10,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import multiprocessing
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from sequela.ingest.shard import shard_facts, shard_name, write_shard
 from sequela.ingest.summary import Summary
 from sequela.ingest.work import Bucket, Work, deal_part, deal_table, plan_shards
 from sequela.lock import locked
+from sequela.pool import pool_of
 
 __all__ = ["SHARD_EVENTS", "SUMMARY_FILE", "Origin", "Say", "ingest", "input_identity"]
 
@@ -195,21 +194,12 @@ def _in_processes(
             if say:
                 say(what, done, len(jobs))
         return
-    # Spawned, since a forked child may hang on the threads of polars.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(jobs)), mp_context=context) as pool:
+    with pool_of(min(processes, len(jobs)), what) as pool:
         futures = [pool.submit(function, *job) for job in jobs]
-        try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                if say:
-                    say(what, done, len(jobs))
-        except BrokenProcessPool as error:
-            raise DataError(
-                what, got="a process that ended by itself", todo="Is there enough memory?"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        for done, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            if say:
+                say(what, done, len(jobs))
 
 
 def _deal_there(
