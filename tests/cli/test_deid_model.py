@@ -9,14 +9,18 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from tests.cli.command import call
 from tests.deid.test_tagger import NAMES, NEW, SMALL, notes
 
 from sequela import seeds
 from sequela.cli import deid_model
+from sequela.deid import Settings, deidentify
+from sequela.deid import run as running
 from sequela.deid.learning import Course, learn
 from sequela.deid.tagger import Tagger, shipped
-from sequela.notes import write_jsonl
+from sequela.notes import Document, NoteSet, write_jsonl
+from sequela.ops.native_score import computes
 
 needs_shipped = pytest.mark.skipif(not shipped().is_dir(), reason="no model is shipped")
 
@@ -24,8 +28,6 @@ needs_shipped = pytest.mark.skipif(not shipped().is_dir(), reason="no model is s
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A bundle of a tagger that has read a few notes, and marked notes that it has not read."""
-    import torch
-
     folder, before = tmp_path_factory.mktemp("model"), torch.get_num_threads()
     torch.set_num_threads(1)
     course = Course(epochs=2, batch_size=8, learning_rate=0.02, min_documents=3)
@@ -108,8 +110,6 @@ def test_the_shipped_model_and_what_is_said(raw, tmp_path, capfd):
 
 
 def test_a_broken_run_goes_on_with_its_own_threshold(trained, raw, tmp_path, capfd, monkeypatch):
-    from sequela.deid import run as running
-
     def killed(*arguments):
         raise KeyboardInterrupt
 
@@ -128,6 +128,41 @@ def tuning(trained):
     return "--tuning", trained / "marked.jsonl"
 
 
+def test_a_note_is_cleaned_alone(trained, tmp_path, monkeypatch):
+    """The same bytes whatever stands beside a note, was read before it, and in which order."""
+    tagger = Tagger.load(trained / "bundle")
+    texts = [one.text for one in notes(30, NEW, 5)]
+    some = [
+        Document(f"n{number}", "\n".join(texts[number : number + 1 + number % 7]))
+        for number in range(30)
+    ]
+    some.append(Document("long", " ".join(texts * 3)))
+
+    class Model:
+        """Asked for a block at once, or for each note by itself."""
+
+        def __init__(self, together):
+            if together:
+                self.spans = tagger.each
+
+        def __call__(self, document):
+            return tagger(document)
+
+    def cleaned(name, notes, together):
+        settings = Settings(mode="hash", form="jsonl", keep_ids=True)
+        out, key = tmp_path / name, b"0123456789abcdef"
+        deidentify(NoteSet(lambda: notes), out, settings, model=Model(together), key=key)
+        files = out / "notes.jsonl", tmp_path / f"{name}.phi" / "phi.jsonl"
+        return sorted(line for file in files for line in file.read_text().splitlines())
+
+    wanted = cleaned("whole", some, True)
+    assert sum('"by": "model"' in line for line in wanted) > 20
+    monkeypatch.setattr(running, "_BLOCK_DOCUMENTS", 9)
+    assert cleaned("blocks", some[::-1], True) == wanted
+    if computes(torch.zeros(1)):
+        assert cleaned("alone", some[9:] + some[:9], False) == wanted
+
+
 def child_processes(process):
     return [
         int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()
@@ -142,11 +177,7 @@ def alive(process):
 
 
 @pytest.mark.long
-@pytest.mark.xfail(
-    strict=False,
-    reason="the last bits of a probability differ with what a process has read before, so that a "
-    "token at the very threshold may fall on either side; with rules alone the bytes are the same",
-)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="asks /proc for the processes")
 def test_kill_9_and_resume_with_a_model(trained, tmp_path):
     folder, key = tmp_path / "raw", tmp_path / "key"
@@ -154,7 +185,7 @@ def test_kill_9_and_resume_with_a_model(trained, tmp_path):
     random = seeds.generator(0, "lines")
     some = notes(400, NEW, 5)
     for number in range(1500):
-        texts = [some[place].text for place in random.integers(0, 400, 12)]
+        texts = [some[place].text for place in random.integers(0, 400, 4)]
         (folder / f"{number:05d}.txt").write_text("\n".join(texts))
     key.write_bytes(b"0123456789abcdef")
 
@@ -166,7 +197,7 @@ def test_kill_9_and_resume_with_a_model(trained, tmp_path):
 
     child = subprocess.Popen(command("out", 2), stdout=subprocess.DEVNULL)
     blocks = tmp_path / "out.phi" / "work"
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline and len(list(blocks.glob("*.json"))) < 2:
         time.sleep(0.01)
     workers = child_processes(child.pid)

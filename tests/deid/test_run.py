@@ -186,15 +186,22 @@ def test_a_broken_run_keeps_its_own_key(tmp_path, small_blocks):
     assert len(phones) == 1
 
 
-def test_changed_notes_are_done_again_and_other_settings_refused(tmp_path, small_blocks):
+def test_changed_notes_are_done_again_and_other_settings_refused(
+    tmp_path, small_blocks, monkeypatch
+):
     def stop(done):
         raise Stop
 
     with pytest.raises(Stop):
         deidentify(notes(9), tmp_path / "out", say=stop)
     for settings, names in ((Settings(mode="mask"), []), (Settings(), ["Ann Smith"])):
-        with pytest.raises(OutputError, match="other settings, names or another key"):
+        with pytest.raises(OutputError, match="other settings, names, another key or version"):
             deidentify(notes(9), tmp_path / "out", settings, names=names)
+    # Half of the notes by other rules would be a mixture that nobody can make again.
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "_code", lambda: "other rules")
+        with pytest.raises(OutputError, match="version"):
+            deidentify(notes(9), tmp_path / "out")
     other = NoteSet(lambda: (Document(f"n{number}", "On 3/4/2012.") for number in range(3)))
     deidentify(other, tmp_path / "out")
     assert len(content(tmp_path / "out" / "notes")) == 3

@@ -58,10 +58,15 @@ def chosen(
             raise ConfigError("--recall-target", got="--model none", wanted=wanted)
         return None, []
     # Only here, since torch takes seconds to load.
+    import torch
+
     from sequela.deid.tagger import StoredTagger, shipped
+    from sequela.ops.native_score import computes
 
     path = shipped() if choice == "builtin" else Path(choice)
-    stored = StoredTagger(path, threads=None if alone else 1)
+    # The bits of the library do not depend on the threads, those of torch do.
+    own = computes(torch.zeros(1))
+    stored = StoredTagger(path, threads=None if alone and own else 1)
     # Now, so that what is wrong with it is said before the work.
     stored.tagger()
     said = [SHIPPED if choice == "builtin" else f"model: {path}"]

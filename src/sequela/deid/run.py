@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from sequela import __version__
 from sequela.deid.block import Settings, begin, clean_block
 from sequela.deid.found import Finder
 from sequela.deid.publish import finished, publish, was_published
 from sequela.deid.replace import Replacer
+from sequela.deid.surrogates import code
 from sequela.deid.work import Block, Work
 from sequela.deid.write import FORMS
 from sequela.errors import ConfigError, OutputError, nearest
-from sequela.files import translated
+from sequela.files import sha256, translated
 from sequela.lock import locked
 from sequela.notes import Document, NoteSet
 from sequela.pool import Pool, pool_of
@@ -58,8 +61,8 @@ def deidentify(
 ) -> Summary:
     """Writes the notes without what identifies; whole or not at all.
 
-    A run that was killed goes on when it is started again with the same settings, and ends with
-    the same notes. Nothing found is held in memory beyond a block of notes.
+    A run that was killed goes on when it is started again with the same settings, by the same
+    version, and ends with the same notes. Nothing found is held in memory beyond a block of notes.
 
     Args:
         notes: of any number.
@@ -101,6 +104,7 @@ def deidentify(
             )
     with locked(out.parent / f"{out.name}.phi"):
         known = {**vars(settings), "names": sorted(names), "model": _identity(model)}
+        known["code"] = _code()
         work = Work(out, key, known)
         if out.exists():
             return finished(work)
@@ -116,6 +120,13 @@ def deidentify(
 
 def _identity(model: Finder | None) -> str | None:
     return None if model is None else str(getattr(model, "identity", "a model"))
+
+
+@functools.cache
+def _code() -> str:
+    """Which rules are at work: half of a run by those of another version would be a mixture."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return f"{__version__} {code(bytes(16), *(sha256(file) for file in files)).hex()}"
 
 
 _Start = tuple[Settings, bytes, Sequence[str], Finder | None]

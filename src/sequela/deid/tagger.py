@@ -19,6 +19,7 @@ from sequela.files import sha256
 from sequela.notes.documents import Document
 from sequela.notes.tags import runs
 from sequela.notes.tokens import tokenised, windows
+from sequela.ops.native_score import computes
 from sequela.recipes.neuroner import NeuroNER
 
 __all__ = ["Marked", "StoredTagger", "Tagger", "TokenChances", "shipped"]
@@ -266,9 +267,11 @@ class StoredTagger:
             BundleError: no bundle is there.
         """
         try:
-            return f"{sha256(Path(self.path) / bundle.MANIFEST)} at {self.threshold}"
+            made = sha256(Path(self.path) / bundle.MANIFEST)
         except OSError as error:
             raise BundleError(f"model {self.path}", got=type(error).__name__) from None
+        # Torch's last bits are others than the library's.
+        return f"{made} at {self.threshold}{'' if computes(torch.zeros(1)) else ' by torch'}"
 
     def tagger(self) -> Tagger:
         """The tagger itself.

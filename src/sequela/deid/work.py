@@ -126,7 +126,7 @@ class Work:
         if path.read_text() != settings:
             raise OutputError(
                 f"folder {self.folder}",
-                got="a broken run with other settings, names or another key",
+                got="a broken run with other settings, names, another key or version of Sequela",
                 todo="Go on with the same ones, or remove the folder.",
             )
 
