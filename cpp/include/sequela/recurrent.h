@@ -19,7 +19,7 @@
 #endif
 
 /* Raised by one with every change that an older caller cannot live with. */
-#define SEQUELA_INTERFACE_VERSION 9
+#define SEQUELA_INTERFACE_VERSION 10
 
 #ifdef __cplusplus
 extern "C" {

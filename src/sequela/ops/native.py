@@ -18,7 +18,7 @@ import torch
 
 __all__ = ["INTERFACE_VERSION", "library", "status"]
 
-INTERFACE_VERSION = 9
+INTERFACE_VERSION = 10
 _NAME = "libsequela.so"
 
 
