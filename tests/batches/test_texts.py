@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -77,3 +78,16 @@ def test_damaged_encoders_are_refused(damage):
     content = TextEncoder.fit(TEXTS, TextEncoding(min_texts=1)).to_dict()
     with pytest.raises(BundleError, match="encoder of texts"):
         TextEncoder.from_dict({**content, **damage})
+
+
+def test_a_code_is_known_by_its_beginnings():
+    encoding = TextEncoding(unit="prefixes", min_texts=2)
+    encoder = TextEncoder.fit(["4280", "4281", "5280"], encoding)
+    found = encoder.encode(["4289", "9990", ""])
+    assert found.lengths.tolist() == [1, 1, 1]
+    names = ["", *encoder.units]
+    offsets = found.code_offsets
+    shown = [[names[k] for k in found.codes[a:b]] for a, b in itertools.pairwise(offsets)]
+    assert shown == [["4", "42", "428", ".2", "..8"], ["...0"], []]
+    again = TextEncoder.from_dict(encoder.to_dict()).encode(["4280"])
+    assert np.array_equal(again.codes, encoder.encode(["4280"]).codes)

@@ -32,7 +32,7 @@ OPTIONS = {
     "conv_rnn": {"stride": [1, 2], "pooling": ["mean", "last+max"], "bidirectional": [True, False]},
     "dipole": {},
     "doctor_ai": {"layers": [1, 2]},
-    "forecaster": {"linear": [0, 3], "layers": [1, 2]},
+    "forecaster": {"linear": [0, 3], "relative": [False, True]},
     "frames": {"height": [2, 4], "pooling": ["last", "mean+max"], "layers": [1, 2]},
     "gru_d": {"pooling": ["last", "attention"]},
     "leap": {"beam": [1, 3], "coverage": [True, False], "most": [1, 4]},

@@ -69,8 +69,7 @@ def places_by_hand(layer, kind, x, codes):
 def chances_by_hand(layer, places, target):
     """log P of each word and the end, and the attention."""
     state, own = layer.state_dict(), weights(layer.state_dict(), "decoder.cell")
-    mean = sum(places) / len(places)
-    s = torch.tanh(state["first.weight"] @ mean + state["first.bias"])
+    s = torch.tanh(state["first.weight"] @ torch.cat(places) + state["first.bias"])
     found, maps, name = [], [], "decoder.attention"
     for before, token in zip([TOKENS + 1, *target], [*target, TOKENS], strict=True):
         query = state[f"{name}.query.weight"] @ s + state[f"{name}.query.bias"]

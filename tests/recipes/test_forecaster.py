@@ -30,6 +30,7 @@ def by_hand(layer, sample, decoder: str, linear: int):
     state = layer.state_dict()
     h = torch.zeros(4, dtype=torch.float64)
     for step in steps.double():
+        step = step - steps[-1].double() if layer.relative else step
         h = gru(weights(state, "recurrent", "_l0"), step, h)
     read = torch.cat([h, static.double()])
     w, b = state["output.linear.weight"], state["output.linear.bias"]
@@ -54,9 +55,9 @@ def by_hand(layer, sample, decoder: str, linear: int):
 
 
 @pytest.mark.parametrize("decoder", ["direct", "seq2seq"])
-@pytest.mark.parametrize("linear", [0, 3])
-def test_quantiles_equal_the_equations(decoder, linear, samples, make_batch):
-    layer = model(decoder=decoder, linear=linear)
+@pytest.mark.parametrize(("linear", "relative"), [(0, False), (3, False), (3, True)])
+def test_quantiles_equal_the_equations(decoder, linear, relative, samples, make_batch):
+    layer = model(decoder=decoder, linear=linear, relative=relative)
     found = layer(make_batch(samples))
     wanted = torch.stack([by_hand(layer, sample, decoder, linear) for sample in samples])
     torch.testing.assert_close(found, wanted)

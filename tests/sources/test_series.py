@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from sequela import ingest, sources
-from sequela.errors import DataError, SchemaError
+from sequela.errors import ConfigError, DataError, SchemaError
 from sequela.events import subject_number
 
 EXAMPLE = Path(sources.__file__).parent / "series" / "example"
@@ -67,3 +67,12 @@ def test_the_transformer(data_root):
     events = pl.concat(extract.tables[0].frames())
     assert events.height == 17_420 * 7
     assert not extract.drops.counts()
+
+
+def test_rows_at_equal_distances(tmp_path):
+    (tmp_path / "a.csv").write_text("Month,Sold\n1949-01,1\n1949-02,2\n1949-03,\n1949-04,4\n")
+    found = ingest.opened("series", tmp_path, step_days=30).read()
+    days = (found["time"] - found["time"][0]).dt.total_days().to_list()
+    assert (days, found["numeric_value"].to_list()) == ([0, 30, 90], [1, 2, 4])
+    with pytest.raises(ConfigError, match="step_days"):
+        sources.read("series", tmp_path, step_days=0)

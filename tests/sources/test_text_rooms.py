@@ -135,3 +135,16 @@ def test_published_pairs(data_root):
     pairs = sources.read("text_pairs", data_root / "multi30k", source="en", target="de")
     counts = {part: sum(one.part == part for one in pairs) for part in ("train", "tuning")}
     assert counts == {"train": 29_000, "tuning": 1014}
+
+
+def test_pairs_in_a_table(tmp_path):
+    path = tmp_path / "codes.csv"
+    path.write_text('row,CODE,title\n1,428,"Heart failure, all"\n2,,none\n3,4280,\n')
+    options = {"layout": "table", "source": "code", "target": "Title"}
+    found = list(sources.read("text_pairs", path, **options))
+    assert [(one.id, one.text, one.other) for one in found] == [
+        ("codes 1", "428", "Heart failure, all")
+    ]
+    refused("text_pairs", path, "with the columns", ConfigError, layout="table")
+    refused("text_pairs", path, "lines; or table", ConfigError, layout="rows")
+    refused("text_pairs", path, "column 'name'", SchemaError, **{**options, "target": "name"})

@@ -31,7 +31,9 @@ class TextEncoding(BaseModel):
     """How texts become steps; the table ``encoding`` of an experiment on texts.
 
     Args:
-        unit: a step is one of "words" (tokens), "characters" or "subwords".
+        unit: a step is one of "words" (tokens), "characters" or "subwords"; or the text is one
+            step, "prefixes": all its beginnings are codes of it (4, 42, 428, 4280), as in a
+            hierarchy, and each character in its place (4, .2, ..8, ...0).
         min_texts: words, pieces and characters of fewer training texts are unknown; 11 is the usual
             smallest cell that may be published about patients, and less is for open data alone.
         pieces: of words too, see the head of this file.
@@ -41,7 +43,7 @@ class TextEncoding(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    unit: Literal["words", "characters", "subwords"] = "words"
+    unit: Literal["words", "characters", "subwords", "prefixes"] = "words"
     min_texts: int = Field(11, ge=1)
     pieces: bool = False
     subwords: int = Field(8000, ge=1)
@@ -90,7 +92,7 @@ class TextEncoder:
         pieces: Counter[str] = Counter()
         for text in texts:
             found = set(_units(text, encoding))
-            units.update(found)
+            units.update(found if encoding.unit != "prefixes" else set(_prefixes(text)))
             if encoding.pieces:
                 pieces.update({piece for word in found for piece in _pieces(word)})
         return cls(
@@ -179,8 +181,11 @@ class TextEncoder:
         """The codes of each step of a word or character."""
         found = self._seen.get(unit)
         if found is None:
-            parts = [unit] if self._cut is None else self._cut(unit)
-            found = [[self._units.get(part, 0)] for part in parts]
+            if self.encoding.unit == "prefixes":
+                found = [[self._units[one] for one in _prefixes(unit) if one in self._units]]
+            else:
+                parts = [unit] if self._cut is None else self._cut(unit)
+                found = [[self._units.get(part, 0)] for part in parts]
             if self.pieces:
                 found[0] += [self._pieces[one] for one in _pieces(unit) if one in self._pieces]
             self._seen[unit] = found
@@ -190,9 +195,16 @@ class TextEncoder:
 def _units(text: str, encoding: TextEncoding) -> list[str]:
     if encoding.unit == "characters":
         return list(text[: encoding.longest])
+    if encoding.unit == "prefixes":
+        return [text]
     places = tokenised(text)[: encoding.longest]
     mark = BLANK if encoding.unit == "subwords" else ""
     return [mark + word_form(text[start:end]) for start, end in places]
+
+
+def _prefixes(text: str) -> list[str]:
+    beginnings = [text[:length] for length in range(1, len(text) + 1)]
+    return [*beginnings, *("." * place + one for place, one in enumerate(text) if place)]
 
 
 def _pieces(word: str) -> list[str]:

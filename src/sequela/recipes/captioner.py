@@ -9,7 +9,7 @@ al.: Show, attend and tell. ICML 2015. What is described has P places m_1 ... m_
 
 and the words y_1 ... y_T with their end y_{T+1}:
 
-    s_0  = tanh(V [the mean of the m_p] + g)
+    s_0  = tanh(V [m_1 ... m_P] + g)
     a_ip = softmax over p of v . tanh(A s_{i-1} + B m_p + f),  c_i = sum_p a_ip m_p
     s_i  = GRU([D[y_{i-1}], c_i], s_{i-1})
     P(y_i | y_1 ... y_{i-1}, x) = softmax(W drop([s_i, c_i]) + b)
@@ -33,7 +33,7 @@ from sequela.nn.decoder import sequence_losses
 from sequela.nn.image_layers import ImageLayers
 from sequela.nn.ragged import Ragged, ragged_of, repacked
 from sequela.nn.search import Hypotheses
-from sequela.ops.reduce import row_sum, tanh
+from sequela.ops.reduce import tanh
 from sequela.recipes.sizes import at_least, probability
 
 __all__ = ["Captioner"]
@@ -88,11 +88,11 @@ class Captioner(nn.Module):
         self.embedding = CodeBag(vocabulary_size, embedding_size) if vocabulary_size else None
         if self.image is not None:
             self.places = nn.Parameter(0.1 * torch.randn(self.image.cells, place_size))
-            width = self.image.filters + place_size
+            width, places = self.image.filters + place_size, self.image.cells
         else:
             read = step_size + (embedding_size if vocabulary_size else 0)
-            self.vector, width = Linear(read, hidden_size), hidden_size
-        self.first = Linear(width, hidden_size)
+            self.vector, width, places = Linear(read, hidden_size), hidden_size, 1
+        self.first = Linear(places * width, hidden_size)
         asks = AdditiveAttention(hidden_size, width, hidden_size)
         self.decoder = Decoder(tokens, embedding_size, hidden_size, asks, dropout=dropout)
 
@@ -129,6 +129,5 @@ class Captioner(nn.Module):
             seen = self.image(first)
             m = torch.cat([seen, self.places.expand(len(seen), -1, -1)], dim=2)
         rows = torch.arange(len(m), device=m.device).repeat_interleave(m.shape[1])
-        ragged = Ragged(m.flatten(0, 1), rows, len(m))
-        mean = row_sum(ragged.data, rows, len(m)) / m.shape[1]
-        return tanh(self.first(mean)), self.decoder.attention.memory(ragged)
+        memory = self.decoder.attention.memory(Ragged(m.flatten(0, 1), rows, len(m)))
+        return tanh(self.first(m.flatten(1))), memory

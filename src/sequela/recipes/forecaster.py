@@ -14,8 +14,9 @@ part). For the steps x_1 ... x_T, the static features s and the horizons k = 1 .
 
 Quantiles cannot cross (:class:`sequela.nn.Quantiles`). In training too y_k is the model's own, so
 that it learns to go on from what it says itself. The linear part keeps the level of the series,
-which saturating cells lose. Where there are codes, the GRU reads the sum of the vectors of each
-step's codes beside x_t.
+which saturating cells lose; with "relative" the GRU reads x_t - x_T alone, so that it cannot lean
+on a level that later times leave (Zeng, Chen, Zhang, Xu. AAAI 2023). Where there are codes, it also
+reads the sum of the vectors of each step's codes.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Forecaster(nn.Module):
         embedding_size: the width of a code's vector; 0 leaves the codes out.
         decoder: "direct" or "seq2seq".
         linear: m, the last steps that the linear part reads; 0 leaves it out.
+        relative: the GRU reads how the steps differ from the last one.
         hidden_size: H of the layers.
         layers: stacked recurrent layers.
         dropout: in training, of the features, between the layers and before the output.
@@ -66,6 +68,7 @@ class Forecaster(nn.Module):
         embedding_size: int = 8,
         decoder: Literal["direct", "seq2seq"] = "direct",
         linear: int = 0,
+        relative: bool = False,
         hidden_size: int = 64,
         layers: int = 1,
         dropout: float = 0.0,
@@ -78,6 +81,7 @@ class Forecaster(nn.Module):
         at_least(0, static_size=static_size, linear=linear)
         at_least(0, vocabulary_size=vocabulary_size, embedding_size=embedding_size)
         probability(dropout=dropout)
+        self.relative = relative
         self.horizons, self.last, self.middle = classes, linear, quantiles // 2
         self.dropout = nn.Dropout(dropout)
         coded = embedding_size if vocabulary_size > 1 else 0
@@ -104,7 +108,8 @@ class Forecaster(nn.Module):
                 ``codes`` and ``code_offsets``.
         """
         x = batch.steps.data.to(next(self.parameters()).dtype)
-        read = self.dropout(x)
+        ragged = ragged_of(repacked(batch.steps, x))
+        read = self.dropout(x - ragged.at("last")[ragged.rows] if self.relative else x)
         if self.embedding is not None:
             codes = self.embedding(batch.codes, batch.code_offsets)
             read = torch.cat([read, codes.to(x.dtype)], dim=1)
@@ -113,7 +118,6 @@ class Forecaster(nn.Module):
         found = self.output(self.dropout(read)) if self.direct else self._one_by_one(read)
         if self.linear is None:
             return found
-        ragged = ragged_of(repacked(batch.steps, x))
         return found + self.linear(self._latest(ragged))[..., None]
 
     def _one_by_one(self, read: Tensor) -> Tensor:

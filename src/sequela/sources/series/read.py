@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
-from sequela.errors import DataError, SchemaError
+from sequela.errors import ConfigError, DataError, SchemaError
 from sequela.events import Delimited, Drops, Extract, Table, subject_ids
 from sequela.events.cells import as_numbers, as_times
 from sequela.folders import files_below
@@ -15,6 +16,7 @@ from sequela.folders import files_below
 __all__ = ["read"]
 
 _LARGEST = 3.4e38  # of float32, in which MEDS keeps values
+_DAY, _LONGEST = 86_400_000_000, 1000
 _KINDS = {
     "subject_id": pl.Int64(),
     "time": pl.Datetime("us"),
@@ -23,20 +25,28 @@ _KINDS = {
 }
 
 
-def read(path: Path | str, *, time: str | None = None) -> Extract:
+def read(
+    path: Path | str, *, time: str | None = None, step_days: float | int | None = None
+) -> Extract:
     """Reads one table, or every .csv and .tsv file of a folder, each a subject of its own.
 
     Args:
         path: tables with a header; every column beside that of the times is a series.
         time: the column of the times; the first one by default.
+        step_days: the rows stand at equal distances of so many days, the first one at the beginning
+            of 1970, and the column of the times is not looked at. For months, which are of unequal
+            length: a year of them is then exactly twelve steps.
 
     Returns:
         An event ``SERIES//NAME`` for each number, the name of its column in capitals.
 
     Raises:
         DataError: no such file, or a damaged one; SchemaError where the column is missing or there
-            is no other.
+            is no other; ConfigError for a distance that is none.
     """
+    if step_days is not None and not 0 < step_days <= _LONGEST:
+        wanted = f"days, above 0 and at most {_LONGEST:,}"
+        raise ConfigError("option 'step_days' of source series", got=str(step_days), wanted=wanted)
     _, files = files_below(path, (".csv", ".csv.gz", ".tsv"), "a table of series")
     opened = [Delimited.open(file, required=[time.lower()] if time else ()) for file in files]
     for table in opened:
@@ -53,8 +63,14 @@ def read(path: Path | str, *, time: str | None = None) -> Extract:
 
     def frames() -> Iterator[pl.DataFrame]:
         for name, table in zip(names, opened, strict=True):
+            column, done = (time or table.columns[0]).lower(), 0
             for rows in table.frames():
-                yield _events(rows, time or table.columns[0], numbers[name], table.name, drops)
+                found = as_times(rows[column])
+                if step_days is not None:
+                    found = _at_equal_distances(done, len(rows), step_days)
+                dated = rows.with_columns(found.alias(column))
+                yield _events(dated, column, numbers[name], table.name, drops)
+                done += len(rows)
 
     return Extract(
         tables=(Table("series", frames),),
@@ -64,11 +80,14 @@ def read(path: Path | str, *, time: str | None = None) -> Extract:
     )
 
 
+def _at_equal_distances(first: int, count: int, days: float) -> pl.Series:
+    places = np.arange(first, first + count) * round(days * _DAY)
+    return pl.Series(places).cast(pl.Datetime("us"))
+
+
 def _events(
     rows: pl.DataFrame, column: str, subject: int, table: str, drops: Drops
 ) -> pl.DataFrame:
-    column = column.lower()
-    rows = rows.with_columns(as_times(rows[column]).alias(column))
     rows = drops.keep(rows, pl.col(column).is_not_null(), table, "time missing or unreadable")
     series = [name for name in rows.columns if name != column]
     long = pl.concat(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sequela.errors import ConfigError, DataError
+from sequela.events.delimited import Delimited
 from sequela.folders import LARGEST_TEXT, files_below, text_of
 from sequela.notes import PairSet, TextPair
 from sequela.notes.texts import part_of_name
@@ -15,27 +16,43 @@ from sequela.notes.texts import part_of_name
 __all__ = ["read"]
 
 
-def read(path: Path | str, *, source: str | None = None, target: str | None = None) -> PairSet:
+_TABLES = (".csv", ".csv.gz")
+
+
+def read(
+    path: Path | str,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    layout: str = "lines",
+) -> PairSet:
     """Reads the pairs of a file or folder.
 
     Args:
         path: tables without a header (.txt, .tsv), the text, a tab and the other text on each line
             (further columns are passed over). With ``source`` and ``target`` a folder of parallel
             files, ``NAME.en`` and ``NAME.de`` (or ``.gz``), line by line.
-        source: the ending of the files that are read from, such as "en".
-        target: the ending of the files that are written to, such as "de".
+        source: the ending of the files that are read from, such as "en"; of a table, the column.
+        target: the ending of the files that are written to, such as "de"; of a table, the column.
+        layout: "lines", or "table" for tables with a header (.csv, .csv.gz).
 
     Returns:
         Pairs named by file and line; their part where the name of the file tells it.
 
     Raises:
-        ConfigError: one of the endings without the other.
+        ConfigError: one of the endings without the other, or no such layout.
         DataError: no such file, one without its fellow, files of several lengths, or a line
             without a tab; by file and line.
     """
     if (source is None) != (target is None):
         raise ConfigError("options 'source' and 'target' of source text_pairs", wanted="both")
-    if source is None or target is None:
+    if layout not in ("lines", "table") or (layout == "table" and source is None):
+        wanted = "lines; or table, with the columns in source and target"
+        raise ConfigError("option 'layout' of source text_pairs", wanted=wanted)
+    if layout == "table" and source is not None and target is not None:
+        _, files = files_below(path, _TABLES, "a table of pairs")
+        pairs = [pair for file in files for pair in _table(file, source.lower(), target.lower())]
+    elif source is None or target is None:
         _, files = files_below(path, (".txt", ".tsv"), "pairs of texts")
         pairs = [pair for file in files for pair in _columns(file)]
     else:
@@ -56,6 +73,17 @@ def _columns(file: Path) -> Iterator[TextPair]:
         if len(cells) < 2:
             raise DataError(f"line {number} of {file}", got="no tab", wanted="two texts")
         yield TextPair(f"{file.stem} {number}", cells[0], cells[1], part)
+
+
+def _table(file: Path, source: str, target: str) -> Iterator[TextPair]:
+    stem, number = file.name.split(".")[0], 0
+    for frame in Delimited.open(file, required=[source, target], name=str(file)).frames(
+        [source, target]
+    ):
+        for text, other in frame.select(source, target).iter_rows():
+            number += 1
+            if text and other:
+                yield TextPair(f"{stem} {number}", text, other, part_of_name(stem))
 
 
 def _parallel(file: Path, source: str, target: str) -> Iterator[TextPair]:

@@ -1,0 +1,137 @@
+"""The pictures of the guides to speech, captions and forecasts, from finished runs.
+
+    sequela train speakers data=PATH out=runs/speakers        # and canvas, airline
+    python scripts/mapping_pictures.py speakers runs/speakers PATH
+
+Each shows rows of the held-out part of that run, the first ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import torch
+from guide_pictures import _COLOURS, _STYLE, IMAGES
+from matplotlib.figure import Figure
+
+from sequela import bundle, experiments
+from sequela.batches.pairs import TargetEncoder
+from sequela.train.experiment import prepare
+from sequela.train.predict import predict
+from sequela.train.prepared import Prepared
+
+
+def _saved(figure: Figure, name: str) -> None:
+    IMAGES.mkdir(exist_ok=True)
+    where = IMAGES / f"guide-{name}.svg"
+    figure.savefig(where, facecolor="white", metadata={"Date": None})
+    print(where)
+
+
+def speakers(model: Any, prepared: Prepared) -> None:
+    """The probability of each label and of the blank over the frames, and what is heard."""
+    part = prepared.parts["held_out"]
+    names = ["?", *prepared.preparation["writer"]["tokens"]]
+    row = int(np.argmax([len(text.split()) == 4 for (text,) in part.truth]))
+    batch = part.samples.batch(np.array([row]))
+    chances, _ = model.log_chances(batch)
+    found = model.hypotheses(batch).tokens[0, 0]
+    heard = " ".join(names[k] for k in found.tolist() if k >= 0)
+    figure = Figure(figsize=(6.6, 2.4), layout="constrained")
+    axes, shown = figure.add_subplot(), chances[:, 0].exp().numpy()
+    axes.plot(shown[:, -1], color="#9aa4ad", linestyle="--", linewidth=1, label="no label")
+    for place, k in enumerate(k for k in range(len(names)) if shown[:, k].max() > 0.2):
+        colour = _COLOURS[place % len(_COLOURS)]
+        axes.plot(shown[:, k], color=colour, label=f"speaker {names[k]}")
+    axes.set(xlabel="frame", ylabel="probability", ylim=(0, 1.03))
+    axes.set_title(f"heard: {heard}      said: {part.truth[row][0]}", fontsize=9, loc="left")
+    axes.legend(ncols=6, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+    _saved(figure, "speakers")
+
+
+def canvas(model: Any, prepared: Prepared) -> None:
+    """Pictures with their sentences; below, where the model looked at its digits."""
+    part = prepared.parts["held_out"]
+    writer = TargetEncoder.from_dict(prepared.preparation["writer"])
+    counts = [len(text.split()) // 3 for (text,) in part.truth]
+    rows = np.array([counts.index(count) for count in (2, 3, 4)])
+    batch = part.samples.batch(rows)
+    tokens = model.hypotheses(batch).tokens[:, 0]
+    maps = model.attention_map(batch, tokens)
+    height = model.image.height
+    pixels = part.samples.steps[part.samples.starts[rows]].reshape(len(rows), height, -1)
+    figure = Figure(figsize=(6.6, 4.4), layout="constrained")
+    axes = figure.subplots(2, len(rows))
+    for place in range(len(rows)):
+        words = writer.text(tokens[place].tolist()).split()
+        said = ["\n" + " ".join(words[k : k + 3]) for k in range(0, len(words), 3)]
+        looked = maps[place, 2 : len(words) : 3].sum(0).reshape(model.image.rows, -1)
+        axes[0, place].imshow(pixels[place], cmap="gray_r")
+        axes[0, place].set_title("".join(said).strip(), fontsize=8)
+        axes[1, place].imshow(looked.numpy(), cmap="viridis")
+        axes[1, place].set_title("attention while it names digits", fontsize=7)
+        for one in axes[:, place]:
+            one.set_axis_off()
+    _saved(figure, "canvas")
+
+
+def airline(model: Any, prepared: Prepared, shift: Any, kind: str) -> None:
+    """What came, and the quantiles of twelve months from three origins."""
+    part, outcome = prepared.parts["held_out"], prepared.asked
+    said = outcome.restored(predict(model, part.samples, logit_shift=shift, kind=kind))
+    figure = Figure(figsize=(6.6, 2.8), layout="constrained")
+    axes, truth = figure.add_subplot(), np.asarray(part.truth)
+    origins = range(0, len(truth), 12)
+    months = np.arange(1, truth.shape[1] + 1)
+    low, middle, high = (0, len(outcome.levels) // 2, len(outcome.levels) - 1)
+    for number, origin in enumerate(origins):
+        told = said[origin]
+        label = "forecast" if number == 0 else None
+        axes.fill_between(
+            origin + months, told[:, low], told[:, high], color=_COLOURS[0], alpha=0.2, linewidth=0
+        )
+        axes.plot(origin + months, told[:, middle], color=_COLOURS[0], label=label)
+        axes.plot(
+            origin + months,
+            truth[origin],
+            "o",
+            color=_COLOURS[1],
+            markersize=3,
+            label="came" if number == 0 else None,
+        )
+        axes.axvline(origin + 0.5, color="#9aa4ad", linewidth=0.8, linestyle="--")
+    ends = f"{100 * outcome.levels[low]:g} to {100 * outcome.levels[high]:g} %"
+    axes.set(xlabel="months from the first held-out origin", ylabel="passengers, thousands")
+    axes.set_title(f"twelve months from each dashed line; shaded: {ends}", fontsize=9, loc="left")
+    axes.legend(fontsize=8)
+    _saved(figure, "airline")
+
+
+PICTURES: dict[str, Callable[..., None]] = {
+    "speakers": speakers,
+    "canvas": canvas,
+    "airline": airline,
+}
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Draws the picture of a guide.")
+    parser.add_argument("name", choices=sorted(PICTURES))
+    parser.add_argument("run", type=Path, help="a finished run of that experiment")
+    parser.add_argument("data", type=Path)
+    given = parser.parse_args()
+    prepared = prepare(experiments.load(given.name, [f"data={given.data}"]))
+    loaded = bundle.load(given.run / "model")
+    more = (loaded.logit_shift, loaded.kind) if given.name == "airline" else ()
+    with matplotlib.rc_context(_STYLE), torch.no_grad():
+        PICTURES[given.name](loaded.model.eval(), prepared, *more)
+
+
+if __name__ == "__main__":
+    main()
