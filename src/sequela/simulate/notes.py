@@ -11,31 +11,31 @@ question.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 
 from sequela import seeds
 from sequela.errors import ConfigError
 from sequela.notes.documents import Document, NoteSet, Span
-from sequela.simulate.passages import ENDS, FILLERS, HEADINGS, HEADS, LINES, SENTENCES
-from sequela.simulate.phrases import (
-    CITIES,
-    EPONYMS,
-    FIRST,
-    MONTHS,
-    ROADS,
-    STATES,
-    SURNAMES,
-    TEMPLATES,
-    WARDS,
+from sequela.simulate.drafts import draft, pick
+from sequela.simulate.identities import (
+    day_forms,
+    employer,
+    hospital,
+    name,
+    person_forms,
+    street,
+    surname,
+    town,
 )
+from sequela.simulate.lexicon import LEXICON, ODD, odd
+from sequela.simulate.phrases import EPONYMS, STATES, TEMPLATES
 
 __all__ = ["notes"]
 
-_Any = TypeVar("_Any")
 _PLACE = re.compile(r"\{(\w+)\}")
 #: How notes are written: a few in capitals or in small letters throughout.
 _CASES: dict[str, list[Callable[[str], str]]] = {
@@ -82,12 +82,12 @@ def notes(
 
 def _note(number: int, random: np.random.Generator, seed: int, part: str, noise: float) -> Document:
     subject = number // 2
-    writer = _Writer(random, part, _name(seeds.generator(seed, "person", part, subject), part))
+    writer = _Writer(random, part, name(seeds.generator(seed, "person", part, subject), part))
     pieces: list[str] = []
     spans: list[Span] = []
     place = 0
     template = _template(random, part)
-    cased = _pick(random, _CASES[part])
+    cased = pick(random, _CASES[part])
     # Every other piece is the name of a place.
     for index, piece in enumerate(_PLACE.split(template)):
         marked = index % 2 == 1
@@ -101,42 +101,16 @@ def _note(number: int, random: np.random.Generator, seed: int, part: str, noise:
 
 
 def _template(random: np.random.Generator, part: str) -> str:
-    """One of the whole ones, or in three training notes of four one of passages."""
-    if part != "train" or random.random() < 0.25:
-        return _pick(random, TEMPLATES[part])
-    lines = [_pick(random, HEADS)]
-    lines += [_pick(random, LINES) for _ in range(random.integers(0, 7))]
-    for _ in range(random.integers(1, 5)):
-        text = [_pick(random, SENTENCES) for _ in range(random.integers(1, 6))]
-        between = _pick(random, [" ", " ", "\n", "  ", "\r\n"])
-        head = _pick(random, HEADINGS) + _pick(random, [": ", ":", ":\n", " - "])
-        lines.append((head if random.random() < 0.7 else "") + between.join(text))
-        lines += [_pick(random, LINES)] * (random.random() < 0.2)
-    lines += [_pick(random, ENDS)] * (random.random() < 0.7)
-    return _pick(random, ["\n", "\n", "\n\n", "\r\n"]).join(lines)
-
-
-def _pick(random: np.random.Generator, choices: Sequence[_Any]) -> _Any:
-    return choices[int(random.integers(len(choices)))]
+    """One of the whole ones, or in most training notes one of passages."""
+    whole = part != "train" or random.random() < 0.1
+    return pick(random, TEMPLATES[part]) if whole else draft(random)
 
 
 def _digits(random: np.random.Generator, pattern: str) -> str:
     """A pattern with a digit for each 9 and a letter for each A."""
     letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
     drawn = {"9": "0123456789", "A": letters}
-    return "".join(_pick(random, list(drawn[one])) if one in drawn else one for one in pattern)
-
-
-def _surname(random: np.random.Generator, part: str) -> str:
-    return _pick(random, SURNAMES[part]) + _pick(random, SURNAMES["endings"])
-
-
-def _name(random: np.random.Generator, part: str) -> tuple[str, str]:
-    surname = _surname(random, part)
-    if random.random() < 0.15:
-        second = _surname(random, part)
-        surname = _pick(random, [f"{surname}-{second}", f"O'{surname}", f"Mc{surname}"])
-    return _pick(random, FIRST[part]), surname
+    return "".join(pick(random, list(drawn[one])) if one in drawn else one for one in pattern)
 
 
 class _Writer:
@@ -148,61 +122,82 @@ class _Writer:
     def written(self, label: str) -> str:
         """What stands in a place."""
         if label in _PATTERNS:
-            return _digits(self.random, _pick(self.random, _PATTERNS[label]))
+            more = _MORE.get(label, []) if self.part == "train" else []
+            return _digits(self.random, pick(self.random, [*_PATTERNS[label], *more]))
+        if self.part == "train" and label in ODD and self.random.random() < 0.12:
+            return odd(self.random, label)
+        if label not in _WORDS and label.lower() in _WORDS:
+            words = self.written(label.lower())
+            return words[0].upper() + words[1:]
         return _WORDS[label](self)
 
     def person(self, name: tuple[str, str]) -> str:
         """A name as it may be written."""
-        first, last = name
-        forms = [f"{first} {last}", last, f"{last}, {first}", f"{first[0]}. {last}", last.upper()]
-        return _pick(self.random, [*forms, f"{first} {_pick(self.random, list('ABCDEH'))}. {last}"])
+        return pick(self.random, person_forms(self.random, self.part, name))
 
     def day(self) -> str:
         """A date in one of many forms."""
         day = date(1935, 1, 1) + timedelta(days=int(self.random.integers(33_000)))
-        month = MONTHS[day.month - 1]
-        forms = [
-            f"{day.month:02}/{day.day:02}/{day.year}",
-            f"{day.month}/{day.day}/{day.year % 100:02}",
-            f"{day.month}/{day.day}",
-            day.isoformat(),
-            f"{month} {day.day}, {day.year}",
-            f"{month[:3]} {day.day}",
-            f"{day.day} {month} {day.year}",
-            f"{day.month:02}-{day.day:02}-{day.year % 100:02}",
-        ]
-        return _pick(self.random, forms)
+        return pick(self.random, day_forms(self.part, day))
 
     def town(self) -> str:
         """A city."""
-        return _pick(self.random, CITIES[self.part])
+        return town(self.random, self.part)
 
     def word(self) -> str:
         """A surname in small letters, for addresses of machines."""
-        return _surname(self.random, self.part).lower()
+        return surname(self.random, self.part).lower()
 
 
 def _own(choices: dict[str, list[str]] | dict[str, tuple[str, ...]]) -> Callable[[_Writer], str]:
-    return lambda writer: _pick(writer.random, list(choices[writer.part]))
+    return lambda writer: pick(writer.random, list(choices[writer.part]))
 
 
 def _between(low: int, high: int) -> Callable[[_Writer], str]:
     return lambda writer: str(int(writer.random.integers(low, high)))
 
 
+def _hour(random: np.random.Generator) -> str:
+    hour, minute = int(random.integers(1, 13)), int(random.integers(60))
+    forms = [f"{hour}:{minute:02} {half}" for half in ("AM", "PM", "a.m.", "p.m.", "am")]
+    forms += [f"{hour + 11}:{minute:02}", f"{hour + 11:02}{minute:02}", f"{hour} p.m.", f"{hour}am"]
+    return pick(random, [*forms, f"{hour + 11:02}{minute:02} hours", "noon", f"{hour} o'clock"])
+
+
+_COUNTS = [
+    *("two", "three", "four", "five", "six", "seven", "eight", "ten", "2", "3", "4", "5", "6"),
+    *("10", "12", "15", "20", "30", "2-3", "4-6", "1-1/2"),
+]
+_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_KINDS = [
+    *(
+        "Progress Note",
+        "PROGRESS NOTE",
+        "Office Visit",
+        "Clinic note",
+        "Discharge Summary",
+        "Consult",
+    ),
+    *("OPERATIVE NOTE", "Admission H&P", "Procedure Note", "Nursing Note", "Nutrition assessment"),
+    *(
+        "Radiology Report",
+        "MRI KNEE",
+        "CT HEAD",
+        "Phone call",
+        "Letter",
+        "Transfer Note",
+        "SOAP note",
+    ),
+    *("PATHOLOGY", "Intake", "Discharge instructions", "Wound care note", "Event note", "Addendum"),
+]
 _WORDS: dict[str, Callable[[_Writer], str]] = {
     "PATIENT": lambda writer: writer.person(writer.patient),
-    "DOCTOR": lambda writer: writer.person(_name(writer.random, writer.part)),
+    "DOCTOR": lambda writer: writer.person(name(writer.random, writer.part)),
     "DATE": _Writer.day,
     "AGE": _between(90, 104),
-    "HOSPITAL": lambda writer: f"{writer.town()} {_pick(writer.random, WARDS[writer.part])}",
-    "ORGANIZATION": lambda writer: (
-        f"{_surname(writer.random, writer.part)} {_pick(writer.random, ['Inc.', '& Sons', 'Ltd'])}"
-    ),
-    "STREET": lambda writer: (
-        f"{int(writer.random.integers(1, 9999))} {_surname(writer.random, writer.part)} "
-        f"{_pick(writer.random, ROADS[writer.part])}"
-    ),
+    "HOSPITAL": lambda writer: hospital(writer.random, writer.part),
+    "ORGANIZATION": lambda writer: employer(writer.random, writer.part),
+    "STREET": lambda writer: street(writer.random, writer.part),
     "CITY": _Writer.town,
     "STATE": _own(STATES),
     "EMAIL": lambda writer: f"{writer.word()}{_digits(writer.random, '99')}@{writer.word()}.org",
@@ -210,11 +205,20 @@ _WORDS: dict[str, Callable[[_Writer], str]] = {
     "USERNAME": lambda writer: f"{writer.word()[:6]}{_digits(writer.random, '99')}",
     "IPADDR": lambda writer: ".".join(map(str, writer.random.integers(1, 255, 4))),
     # What is none:
-    "eponym": lambda writer: _pick(writer.random, EPONYMS),
+    "eponym": lambda writer: pick(
+        writer.random, [*EPONYMS, *(LEXICON["named"] if writer.part == "train" else ())]
+    ),
     "age": _between(18, 90),
+    "nineties": _between(88, 112),
+    "odd": lambda writer: odd(writer.random, pick(writer.random, list(ODD))),
+    "year": _between(1940, 2024),
+    "count": lambda writer: pick(writer.random, _COUNTS),
+    "hour": lambda writer: _hour(writer.random),
+    "weekday": lambda writer: pick(writer.random, _WEEKDAYS),
+    "kind": lambda writer: pick(writer.random, _KINDS),
     **{
-        name: lambda writer, words=words: _pick(writer.random, words)
-        for name, words in FILLERS.items()
+        name: lambda writer, words=words: pick(writer.random, words)
+        for name, words in LEXICON.items()
     },
 }
 
@@ -235,6 +239,43 @@ _PATTERNS: dict[str, list[str]] = {
     "dose": ["9 mg", "9.9mg", "99 mcg", "999mg BID", "9.99 mg po"],
     "lab": ["119/79", "12/8", "99%", "130/99", "5/5", "99-99%"],
     "score": ["9", "9.9", "-9", "9/9"],
+    "digit": ["9"],
+    "number": ["9.9", "99", "9.99", "99.9", "0.9", "199", "9"],
+    "weight": ["19", "299", "99", "150", "999"],
+}
+#: Other forms, of training notes alone.
+_MORE: dict[str, list[str]] = {
+    "PHONE": ["999 999 9999", "(999)999-9999", "999-9999", "9-9999", "+1 999 999 9999", "9999"],
+    "FAX": ["999.999.9999", "999 999 9999", "1-999-999-9999"],
+    "SSN": ["999 99 9999", "999999999", "xxx-xx-9999"],
+    "MEDICALRECORD": [
+        "99999999",
+        "9999-9999",
+        "MR999999",
+        "999999",
+        "AA99999",
+        "999-99-99",
+        "9999999-9",
+    ],
+    "HEALTHPLAN": ["AA9999999", "9AA9-AA9-AA99", "999999999A", "A-9999999", "9999999999"],
+    "ACCOUNT": ["9999999999", "A99999999", "99-9999999", "999999"],
+    "LICENSE": ["AA999999", "9999999", "A99-999-999", "999-99-9999A"],
+    "VEHICLE": ["AAA9999", "999 AAA", "A99-AAA", "AA-99-AA", "9999 AA"],
+    "DEVICE": ["AAA999999", "99A-9999", "9999999", "A99.9999", "AA9-9999-A", "SN9999999"],
+    "BIOID": ["A-99999", "9999-AA", "AAA999999", "999999"],
+    "IDNUM": ["A99999999", "99-9999", "AA99-999", "99999999", "99A9999", "9999-999"],
+    "dose": [
+        "99 units",
+        "9 mL",
+        "999 mg t.i.d.",
+        "9-9 tabs",
+        "9 g IV",
+        "99mg/9mg",
+        "9 puffs",
+        "99.9 mg",
+    ],
+    "lab": ["199/99", "9/9", "99/99", "9+/9", "9.9-9.9", "1:99"],
+    "score": ["99", "9.99", "9+", "0"],
 }
 
 

@@ -8,7 +8,7 @@ the templates for tuning and testing.
 
 from __future__ import annotations
 
-__all__ = ["ENDS", "FILLERS", "HEADINGS", "HEADS", "LINES", "SENTENCES"]
+__all__ = ["ENDS", "HEADINGS", "HEADS", "LINES", "SENTENCES"]
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -256,49 +256,3 @@ Procedure, DESCRIPTION OF PROCEDURE, Indication, Technique, Findings, IMPRESSION
 Disposition, DISCHARGE INSTRUCTIONS, Events, Neuro, CV, Resp, GI, GU, Skin, Pain, Access, Reason for
 Consult, CLINICAL INFORMATION, GROSS DESCRIPTION, Diagnosis, Subjective, Objective
 """)
-
-#: What is written for a place in small letters, none of it identifying.
-FILLERS = {
-    "drug": _listed("""
-Norvasc, Lipitor, Plavix, Zocor, Toprol, Ativan, Haldol, Zofran, Percocet, Tylenol, Protonix,
-Nexium, Keppra, Dilantin, Neurontin, Synthroid, Glucophage, Lantus, Humalog, Bactrim, Levaquin,
-Rocephin, Flagyl, Zosyn, Diovan, Cozaar, Colace, Senna, Ambien, Zoloft, Prozac, Celexa, Seroquel,
-Flomax, Proscar, Advair, Spiriva, Singulair, Lovenox, Eliquis, Xarelto, Premarin, Fosamax, Celebrex,
-metoprolol, atorvastatin, aspirin, furosemide, warfarin, insulin, vancomycin, prednisone, morphine,
-omeprazole, amlodipine, metformin, gabapentin, levothyroxine, albuterol, ceftriaxone, acetaminophen,
-hydralazine, digoxin, amiodarone, sertraline, tamsulosin, Ancef, Cipro, Decadron, Reglan, Benadryl
-"""),
-    "sign": _listed("""
-chest pain, shortness of breath, fever, chills, nausea, vomiting, abdominal pain, headache,
-dizziness, syncope, cough, hematuria, dysuria, back pain, leg swelling, palpitations, weakness,
-numbness, rash, weight loss, fatigue, diarrhea, constipation, confusion, hypertension, diabetes
-mellitus, atrial fibrillation, COPD, asthma, CHF, coronary artery disease, hyperlipidemia, GERD,
-chronic kidney disease, pneumonia, cellulitis, urinary tract infection, anemia, depression, anxiety,
-osteoarthritis, hypothyroidism, stroke, seizures, deep vein thrombosis, breast cancer, gout, sepsis
-"""),
-    "test": _listed("""
-CT of the abdomen, Chest CT, MRI brain, Echocardiogram, EKG, Stress test, Colonoscopy, Chest
-radiograph, Ultrasound, Urinalysis, Blood cultures, EEG, Bone scan, PET CT, Angiography, KUB,
-Mammogram, Biopsy, Spirometry, Head CT, LP, Cardiac catheterization, Doppler study, EGD
-"""),
-    "finding": _listed("""
-no acute abnormality, small pleural effusion, mild cardiomegaly, no evidence of fracture, EF 55%,
-normal sinus rhythm, ST depression in V4-V6, diverticulosis, a 3 cm mass in the left lobe, patent
-vessels, moderate stenosis, benign tissue, negative for malignancy, no growth, trace regurgitation,
-hepatic steatosis, cholelithiasis, degenerative changes at L4-L5, stable nodules, white matter
-changes, clear lungs, no hydronephrosis, elevated troponin, unremarkable study
-"""),
-    "service": _listed("""
-Cardiology, Neurology, General Surgery, Medicine, Oncology, Nephrology, Psychiatry, Orthopedics,
-Urology, Gastroenterology, Pulmonary, Endocrinology, Infectious Disease, Dermatology, Hematology,
-Rheumatology, Pediatrics, Obstetrics, Radiology, Anesthesia, Plastic Surgery, Palliative Care, ICU
-"""),
-    "kin": _listed("""
-wife, husband, daughter, son, brother, sister, mother, father, niece, nephew, partner, friend,
-neighbor, granddaughter, grandson, cousin, aunt, uncle, guardian, caregiver
-"""),
-    "role": _listed("""
-teacher, carpenter, nurse, engineer, farmer, driver, cook, lawyer, mechanic, secretary, plumber,
-accountant, librarian, musician, baker, miner, veteran, student, waiter, tailor, mason, clerk
-"""),
-}

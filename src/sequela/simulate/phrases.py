@@ -119,6 +119,17 @@ WARDS = {
         *("General Hospital", "Medical Center", "Memorial Hospital", "Clinic"),
         *("Community Hospital", "Children's Hospital", "Rehabilitation Center", "Hospice"),
         *("Surgery Center", "Nursing Home", "Veterans Hospital", "Heart Institute", "General"),
+        *("Lodge", "House", "Pavilion", "Wellness Center", "Care Home", "Medical Group", "Retreat"),
+        *("Gardens", "Village", "Commons", "Dispensary", "Polyclinic", "Sanatorium", "Place"),
+        *(
+            "Emergency Hospital",
+            "State Hospital",
+            "Methodist",
+            "Baptist",
+            "Presbyterian",
+            "Lutheran",
+        ),
+        *("Women's Hospital", "Day Surgery", "Walk-In Clinic", "Eye Clinic", "Specialists", "Hall"),
     ),
     "tune": ("County Hospital", "Family Practice", "Cancer Center", "Manor"),
     "test": ("Regional Hospital", "Health Center", "University Hospital", "Infirmary"),
@@ -229,8 +240,67 @@ Propofol {dose}, fentanyl {dose}. Pump {DEVICE} checked from host {IPADDR}. Wris
 Billing: acct {ACCOUNT}; soc sec no {SSN}. Relieved by {DOCTOR} at 1405.
 """
 
+_CLINIC_TUNE = """\
+{CITY} office visit {DATE}                              Seen by: {DOCTOR}, DO
+Patient ID {MEDICALRECORD} / {PATIENT} / born {DATE}
+S> {age} yo here for recheck of knee swelling and to go over bloodwork. Walks the dog daily. \
+Ran out of Inderal over the weekend and took her aunt's. Tolerating soft foods. Aunt, {PATIENT}, \
+came along and did most of the talking.
+O> Pulse {score}, {lab}. Effusion smaller, gait antalgic, {eponym} negative. Sugar {score}.
+A> Gouty flare, settling. Mild anemia, cause unclear. Stopped Indocin.
+P> Naprosyn {dose} with meals; hold if melena. Iron studies. Dr. {DOCTOR} in rheum to weigh in by \
+{DATE}. Letter for {ORGANIZATION} regarding light duty given. RTC one month or sooner.
+"""
+_EMERGENCY_TUNE = """\
+{HOSPITAL} EMERGENCY SERVICES               Encounter {IDNUM}
+{PATIENT}   {MEDICALRECORD}   arrived {DATE} 22:47 by private vehicle
+
+This is a {age}-year-old right-handed male who, while shoveling snow earlier today, noted squeezing
+substernal discomfort radiating to the jaw. He chewed two baby aspirin. No diaphoresis, no emesis.
+Grandfather lived to {AGE}. He had a normal treadmill study at {HOSPITAL} on {DATE}. {PATIENT} works
+nights stocking shelves at {ORGANIZATION} and has not slept. Denies cocaine, vapes occasionally.
+Wife {PATIENT} ({PHONE}) drove him in. Physical: anxious, clammy, S1 S2 crisp, {eponym} sign none.
+Troponin {score}, repeat {score}. Tracing read by {DOCTOR}: sinus tachycardia, no ectopy. Heparin
+bolus {dose} withheld. Case turned over to Dr {DOCTOR} at shift change. Chart closed by {USERNAME}.
+"""
+_HOMECARE_TUNE = """\
+HOME CARE VISIT  |  {DATE}  |  Clinician {DOCTOR} RN  |  badge {USERNAME}
+Client: {PATIENT}  Residence: {STREET}, {CITY}, {STATE}  {ZIP}  Tel {PHONE}
+Payer: {HEALTHPLAN}     Physician to sign orders: {DOCTOR}, fax {FAX}
+
+Wound on left heel measures {score} by {score} cm, granulating, scant drainage. Redressed with
+Aquacel. Oxygen concentrator ({DEVICE}) humming, filter cleaned. Pillbox filled through Sunday;
+Coumadin {dose} tonight. Client's roommate {PATIENT} cooks and shops. Throw rugs removed, grab bar
+advised. Great-uncle in the home is {AGE} and frail. Client states "I feel like my old self."
+Next visit {DATE}; telehealth link {URL}. Questions to {EMAIL}.
+"""
+_COUNSELING_TUNE = """\
+BEHAVIORAL HEALTH INTAKE
+Name (last, first): {PATIENT}      Soc. Sec. {SSN}      Intake date {DATE}
+Referred from: {HOSPITAL} by {DOCTOR}, PhD
+Presenting problem: low mood since a layoff from {ORGANIZATION}, poor appetite, early waking.
+Client grew up in {CITY}, {STATE}, youngest of five. Moved often. {PATIENT} describes a strict but
+loving household. Brother {PATIENT} had {eponym} disease. Court papers: license {LICENSE} revoked,
+vehicle {VEHICLE} impounded {DATE}. Uses cannabis to unwind. Sertraline {dose} begun. PHQ-9 {score}.
+Safety plan reviewed; agrees to call {PHONE} if thoughts worsen. Account {ACCOUNT} on sliding scale.
+Therapist: {DOCTOR}, LICSW
+"""
+_TISSUE_TUNE = """\
+SURGICAL TISSUE EXAMINATION                 Accession: {IDNUM}
+Submitted by {DOCTOR}    Collected {DATE}    Received {DATE}    Reported {DATE}
+Subject of report: {PATIENT}, DOB {DATE}, Hosp # {MEDICALRECORD}
+
+Tissue: sigmoid polyp, hot snare. One tan nodule, {lab} mm, bisected, embedded in cassette A1.
+Microscopic: tubular adenoma, margins free, no high-grade dysplasia. {eponym} cells not seen. Ki-67
+index {score}. Slides shared with {DOCTOR} ({HOSPITAL}), who concurs.
+Verified by voice key {BIOID} from {IPADDR}.      {DOCTOR}, MD, Pathologist
+"""
+
 TEMPLATES = {
-    "tune": (_TRIAGE_TUNE, _LETTER_TUNE, _ANESTHESIA_TUNE),
+    "tune": (
+        *(_TRIAGE_TUNE, _LETTER_TUNE, _ANESTHESIA_TUNE, _CLINIC_TUNE, _EMERGENCY_TUNE),
+        *(_HOMECARE_TUNE, _COUNSELING_TUNE, _TISSUE_TUNE),
+    ),
     "train": (_DISCHARGE_TRAIN, _PROGRESS_TRAIN, _RADIOLOGY_TRAIN, _NURSING_TRAIN),
     "test": (_DISCHARGE_TEST, _PROGRESS_TEST, _RADIOLOGY_TEST, _NURSING_TEST),
 }
