@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from sequela import seeds
+from sequela.deid import learning
 from sequela.deid.learning import Course, learn, stretches_of
 from sequela.deid.swaps import Swaps
 from sequela.deid.tagger import StoredTagger, Tagger, TokenChances
@@ -198,7 +199,10 @@ def test_mistakes(trained):
     for wrong in ({"threshold": 0.0}, {"threshold": 1.5}, {"window": 8, "overlap": 8}):
         with pytest.raises(ConfigError):
             Tagger(tagger.model, tagger.encoder, **wrong)
-    for wrong in ({"epochs": 0}, {"learning_rate": 0.0}, {"optimiser": "x"}):
+    for wrong in (
+        *({"epochs": 0}, {"learning_rate": 0.0}, {"optimiser": "x"}),
+        *({"fall": 0.0}, {"fall": 1.1}, {"word_loss": 1.0}),
+    ):
         with pytest.raises(ConfigError):
             Course(**wrong)
     course = Course(epochs=9, learning_rate=1e38, optimiser="sgd", min_documents=1)
@@ -218,3 +222,22 @@ def test_swaps_change_words_and_keep_marks():
     upon = Document("a", "one two", (Span(0, 3, "NAME"), Span(1, 7, "DATE")))
     assert swaps(upon, np.random.default_rng(1)) == upon
     learn(some[:6], course=Course(epochs=2, min_documents=1, swap=0.5), **SMALL)
+
+
+def test_the_learning_rate_falls_and_frequent_words_are_lost_too(monkeypatch):
+    rates, shares = [], []
+
+    def losses(model, encoder, stretches, rare):
+        shares.append(float(rare.min()))
+        return _losses(model, encoder, stretches, rare)
+
+    def step(model, optimiser, loss, clip_norm):
+        rates.append(optimiser.param_groups[0]["lr"])
+
+    _losses = learning._losses
+    monkeypatch.setattr(learning, "_losses", losses)
+    monkeypatch.setattr(learning, "_step", step)
+    course = Course(epochs=3, learning_rate=0.01, fall=0.25, word_loss=0.125, min_documents=1)
+    learn(notes(4, NAMES, 1), course=course, **SMALL)
+    assert rates == pytest.approx([0.01, 0.005, 0.0025])
+    assert shares == [0.125] * 3

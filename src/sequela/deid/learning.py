@@ -37,6 +37,8 @@ class Course:
         batch_size: windows of one step.
         optimiser: "adam", or "sgd", which is the paper's (with .005 and one window a step).
         learning_rate: .002 suits Adam here.
+        fall: the share of the learning rate that is left in the last epoch; it falls by the same
+            factor from each epoch to the next. With 1 it stays.
         clip_norm: the largest norm of the gradient; the paper's 5.
         patience: epochs without a better F1 on the tuning notes before training stops; without
             tuning notes nothing stops it.
@@ -44,6 +46,8 @@ class Course:
         word_dropout: a word of n training tokens is read as unknown with the probability
             ``w / (w + n)``, w this number times ``min_documents`` (Kiperwasser, Goldberg, TACL 4
             (2016) 313): what is unknown is then learnt from rare words, of all kinds.
+        word_loss: the least of these probabilities, of frequent words too: notes of other houses
+            have other frequent words.
         window: tokens that are read together.
         overlap: tokens that two windows share.
         swap: the share of spans that have the words of another one of their type, drawn anew in
@@ -58,10 +62,12 @@ class Course:
     batch_size: int = 16
     optimiser: Literal["adam", "sgd"] = "adam"
     learning_rate: float = 0.002
+    fall: float = 1.0
     clip_norm: float = 5.0
     patience: int = 5
     min_documents: int = 11
     word_dropout: float = 0.3
+    word_loss: float = 0.0
     window: int = 256
     overlap: int = 64
     swap: float = 0.0
@@ -75,8 +81,12 @@ class Course:
             raise ConfigError("learning_rate and clip_norm", wanted="above 0")
         if not 0 <= self.swap <= 1:
             raise ConfigError("swap", got=self.swap, wanted="0 to 1")
+        if not 0 < self.fall <= 1:
+            raise ConfigError("fall", got=self.fall, wanted="above 0, at most 1")
         if not self.word_dropout >= 0:
             raise ConfigError("word_dropout", got=self.word_dropout, wanted="0 or more")
+        if not 0 <= self.word_loss < 1:
+            raise ConfigError("word_loss", got=self.word_loss, wanted="from 0, below 1")
         if self.optimiser not in ("adam", "sgd"):
             raise ConfigError("optimiser", got=repr(self.optimiser)[:40], wanted="adam or sgd")
 
@@ -172,6 +182,8 @@ def _train(
     best, kept, since = -1.0, None, 0
     for epoch in range(course.epochs):
         model.train()
+        for group in optimiser.param_groups:
+            group["lr"] = course.learning_rate * course.fall ** (epoch / max(1, course.epochs - 1))
         if course.swap:
             drawn = seeds.generator(course.seed, "swaps", epoch)
             learnt = stretches_of((swaps(one, drawn) for one in training), *cut)
@@ -202,7 +214,8 @@ def _rarity(stretches: Sequence[_Stretch], encoder: NoteEncoder, course: Course)
     for texts, _ in stretches:
         counts += torch.bincount(encoder.batch([texts]).words.data, minlength=len(counts))
     weight = course.word_dropout * course.min_documents
-    return weight / (weight + counts) if weight else torch.zeros_like(counts)
+    rare = weight / (weight + counts) if weight else torch.zeros_like(counts)
+    return rare.clamp(min=course.word_loss)
 
 
 def _losses(
