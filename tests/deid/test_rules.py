@@ -271,9 +271,30 @@ def test_a_model_is_united_and_its_names_are_found_again():
     found = [(note.text[o.start : o.end], o.label, o.by) for o in find(note, model=model)]
     assert found == [
         ("Jones", "DOCTOR", "model"),
-        ("Jones", "PATIENT", "model"),
+        ("Jones", "DOCTOR", "model"),
         ("3/4/2012", "DATE", "rule"),
     ]
+
+
+def test_who_is_a_patient_in_one_place_is_no_doctor_in_another():
+    text = "Ann Smith, seen by Rose Lee. Smith slept; SMITH, ANN ate, Rose Bush left."
+    labels = {
+        "Ann Smith": "PATIENT",
+        "Rose Lee": "DOCTOR",
+        "Smith": "DOCTOR",
+        "SMITH, ANN": "DOCTOR",
+        "Rose Bush": "DOCTOR",
+    }
+
+    def model(document):
+        for words, label in labels.items():
+            start = text.index(words + (" s" if words == "Smith" else ""))
+            yield start, start + len(words), label, 0.8
+
+    found = {text[o.start : o.end]: o.label for o in find(Document("n", text), model=model)}
+    others = {"Smith": "PATIENT", "SMITH, ANN": "PATIENT"}
+    # One shared word of two is another person.
+    assert found == labels | others
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from types import MappingProxyType
 
 from sequela.deid.contact import emails, network_addresses, phones, urls
@@ -103,7 +105,7 @@ def find(
 
     What was found as a name is found wherever it stands in the document, if it begins with a
     capital there, or was found without one at a score of .9 or more: a doubtful "also" must not
-    take every other with it.
+    take every other with it. A name that is a patient's in one place is one in all.
 
     Args:
         document: its own spans play no part.
@@ -122,18 +124,50 @@ def find(
         found += names.find(document.text)
     if model is not None:
         found += _checked(seen(document), document.text, model)
-        called = {
-            sure: {
-                document.text[one.start : one.end]
-                for one in found
-                if one.label in NAME_LABELS and (one.score >= _SURE or not sure)
-            }
-            for sure in (False, True)
-        }
-        for sure, words in called.items():
-            again = Names(words, as_written=sure).find(document.text)
-            found += [Found(one.start, one.end, "PATIENT", 0.3, "model") for one in again]
+        found = _one_label(document.text, found)
+        found += list(_again(document.text, found))
     return united(document.text, found)
+
+
+def _one_label(text: str, found: Iterable[Found]) -> list[Found]:
+    """Who is a patient in one place is one wherever else a model calls the same name a doctor.
+
+    Two names are the same where they share two words, or a word that is all of one of them.
+    """
+    spans = [(one, _name_words(text, one)) for one in found]
+    patients = [words for one, words in spans if one.label == "PATIENT"]
+    known = {word for words in patients for word in words}
+    whole = {words[0] for words in patients if len(words) == 1}
+    pairs = {pair for words in patients for pair in itertools.combinations(words, 2)}
+    settled = []
+    for one, words in spans:
+        same = not (known if len(words) == 1 else whole).isdisjoint(words)
+        same = same or not pairs.isdisjoint(itertools.combinations(words, 2))
+        if same and one.label == "DOCTOR":
+            one = replace(one, label="PATIENT")
+        settled.append(one)
+    return settled
+
+
+def _name_words(text: str, one: Found) -> list[str]:
+    """In order of the alphabet; of a span that is much too long the first ones."""
+    if one.label not in ("PATIENT", "DOCTOR"):
+        return []
+    words = re.findall(r"[^\W\d_]{2,}", text[one.start : one.end])
+    return sorted({word.lower() for word in words[:8]})
+
+
+def _again(text: str, found: list[Found]) -> Iterator[Found]:
+    """Wherever else the names stand that were found."""
+    for label in NAME_LABELS:
+        for sure in (False, True):
+            words = {
+                text[one.start : one.end]
+                for one in found
+                if one.label == label and (one.score >= _SURE or not sure)
+            }
+            for one in Names(words, as_written=sure).find(text):
+                yield Found(one.start, one.end, label, 0.3, "model")
 
 
 def seen(document: Document) -> Document:
