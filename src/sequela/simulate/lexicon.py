@@ -254,18 +254,6 @@ swallowed, switched, talked, tested, thought, tolerated, took, tried, tripped, t
 underwent, understood, used, voided, waited, walked, wanted, washed, watched, weaned, went, woke,
 wondered, wore, worsened
 """),
-    # Diseases, signs and devices that bear a surname.
-    "named": _words("""
-Achilles Apgar Asperger Barrett Behcet Bartholin Blount Bovie Brudzinski Burkitt Chagas Charcot
-Chiari Colles Cooper Coombs Cullen Down Doppler Dupuytren Ehlers Ewing Fallot Fanconi Felty Fuchs
-Gardner Gaucher Gilbert Glasgow Gleason Gowers Gram Grawitz Guillain Hartmann Heberden Heimlich
-Henoch Hirschsprung Hoffmann Holter Homan Horner Jones Kaposi Kawasaki Kegel Kelly Kernig
-Klinefelter Kocher Koplik Korsakoff Lachman Lasegue Legg Lewy Lhermitte Lyme Mallory Marcus
-McBurney McMurray Meckel Meniere Mohs Morton Nissen Osgood Osler Pap Peyronie Phalen Pott Purkinje
-Quincke Reiter Reye Rinne Romberg Roux Salter Schilling Schober Sever Sjogren Snellen Spurling
-Still Sydenham Takayasu Thomas Tinel Todd Tourette Trendelenburg Trousseau Turner Uhthoff Valsalva
-Virchow Waldenstrom Weber Wegener Whipple Wilms Zenker Zollinger
-"""),
     "abbr": _words("""
 ABG ACE ADA ADHD ADL AKA ALS ALT AMS ANA AP ARDS ARF ASD AST AVM AVR BKA BMI BNP BPH BSO BUN CA
 CABG CAD CBC CCU CHF CKD CLL CML CMV CN CNS COPD CP CPAP CPK CPR CRP CSF CT CTA CVA CVC CXR DIC

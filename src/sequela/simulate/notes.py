@@ -205,9 +205,7 @@ _WORDS: dict[str, Callable[[_Writer], str]] = {
     "USERNAME": lambda writer: f"{writer.word()[:6]}{_digits(writer.random, '99')}",
     "IPADDR": lambda writer: ".".join(map(str, writer.random.integers(1, 255, 4))),
     # What is none:
-    "eponym": lambda writer: pick(
-        writer.random, [*EPONYMS, *(LEXICON["named"] if writer.part == "train" else ())]
-    ),
+    "eponym": lambda writer: pick(writer.random, EPONYMS),
     "age": _between(18, 90),
     "nineties": _between(88, 112),
     "odd": lambda writer: odd(writer.random, pick(writer.random, list(ODD))),

@@ -245,44 +245,6 @@ Status post {procedure} [in {year}|{count} years ago|, {year}|at age {age}|for {
 [Grade|Stage|Type|Class|Phase|Lead|Zone|Level|Segment|Table|Figure|Version|Cassette|Block|Part|Site|Line]
   [{digit}|{digit}{digit}|A{digit}|B{digit}|II|III|IV|V{digit}|C{digit}|T{digit}|L{digit}-{digit}|{digit}A][,
   {quality}|: {odd}| {noun}| of {digit}| and {digit}|].
-[I|We] [believe|think|feel|suspect|hope|told him|explained to her|agree|doubt|understand|cannot
-  tell|am concerned|asked|find|note] [that|if|whether|how|] [he|she|it|this|the {noun}|they|her
-  {part}|the {odd}] [is|was|may be|has been|might|will|would] {quality}[, which I {verb}| and
-  which she {verb}|, although he {verb}| at this point|, so I {verb} it|].
-[She|He|They|Mom] [tells|told|informs|asked|gave|showed|called|reminded|brought]
-  [me|us|her|him|them|myself] [that|about|of|how|what|with|where] [she|he|the {noun}|it|a
-  {thing}|any {odd}|her {noun}] [{verb}|is {quality}|was|has|had {sign}][, which {verb}| to me|
-  for which I {verb}| with me today|].
-[She|He|It|This|That|These|Those|They|There|What|Which|Who|Where|When|Why|How|Here|One|Both|Each|Some|Others|Nobody|Everyone|Nothing|Another]
-  [is|was|are|were|does|did|has|had|could|would|should|can|may] [not |also |only |still |never
-  |always |even |just |][{verb}|be {quality}|a {noun}|here|there|it|me|her|them|much|more|very
-  {quality}|in the way of {noun}|with {sign}].
-[A|An|The|Some|Any|No|Every|My|Our|Your|Their|Its] {quality}
-  [{age}-year-old|{odd}|{noun}|woman|gentleman|boy|girl|infant|person|lady] [who|whose {part}|whom
-  I|which|that] {verb}[ {how}| {odd}| and {verb}|, {quality}| in {year}|].
-[However|Although|Because|While|Since|If|Unless|Though|Whereas|Once|Until|As|Despite|Besides|Instead|Nevertheless|Therefore|Thus|Meanwhile|Either|Neither|Moreover],
-  [I|she|he|they|it|we] [{verb}|{how} {verb}|will|can|do not|did not] [it|them|{odd}|the
-  {noun}|so|{how}|to {noun}].
-[{part}|{odd}|{noun}|{thing}] [measures|measuring|measured|of|approximately|about|sized|up to]
-  {score} [x|by|X] {score}[ cm| mm| inches| x {score} cm|][, {quality}| in the {part}| and
-  {odd}|].
-[{abbr}|{Odd}|{abbr} {odd}|{noun}|{part}] [is |of |was |at ||score |level
-  |][{lab}|{digit}/{digit}|{score}|{digit}/{digit}{digit}|{digit}/6|{digit}/{digit}/{digit}|{nineties}][.|,
-  {odd}.|. {Odd} {verb}.|; {abbr} {number}.| x{digit}.| and {quality}.]
-[Works|Worked|Studies|Shops|Eats|Slept|Waited|Volunteers|Teaches] [at|in|for|with] [the |a |an
-  |][{odd}|{quality}
-  {odd}|store|bank|office|school|hospital|factory|{noun}|restaurant|hotel|warehouse|company|business|clinic|farm|church|library|jewelry
-  store|call center|daycare].
-[She|He|The patient] [works|worked|studies|waited|was seen|is seen|was admitted|stayed|is
-  living|lives|was born] [at|in|for|with|near] [the |a |an |this
-  |][hospital|clinic|office|{odd}|store|bank|school|factory|group
-  home|country|{abbr}|{service}|waiting room|outpatient department|urgent
-  care|facility|apartment|house|area|institution|emergency room|human resources department].
-[Vaccination status|Handedness|Religion|Status|Source|Reliability|Birth
-  history|Development|Feeding|Pets|Transfusions|Blood type|Tetanus|Code status]:
-  [Unknown|Noncontributory|Unchanged|Reliable|Current|Term|None|{Odd}|{Quality}|Yes|Left|Right|O
-  positive|Deferred|Not obtained|See above|As above|Same|Per chart].
-[{Odd}|{Noun}|{Sign}|{Drug}|{Abbr}|{Procedure}|{Quality}|{Part}].
 """)
 
 LISTS = patterns("""
