@@ -4,8 +4,8 @@
 
 Writes the bundle src/sequela/deid/model and benchmarks/results/deid_model.json. Training, tuning
 and test notes have other templates and other names each. The threshold is the one that reaches the
-wanted recall on the tuning notes; the figures are of the test notes, model and rules united, and of
-each alone.
+wanted recall on the tuning notes; the figures are of the test notes, model and rules united (also
+at the threshold of a lower recall) and of each alone.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ COURSE = Course(
 )
 SIZES = {"word_size": 50, "character_size": 25, "hidden_size": 64}
 TARGET = 0.995
+#: What less recall on the tuning notes gives, told beside it.
+LOWER = 0.99
 VIEWS = ("binary token", "binary token, HIPAA", "token, HIPAA", "strict, HIPAA")
 
 
@@ -62,9 +64,12 @@ def finish(tagger: Tagger, arguments: dict[str, Any], count: int, minutes: float
     tuning, test = list(notes(300, 2, "tune")), list(notes(200, 3, "test"))
     chosen = threshold_for(tagger, tuning, TARGET, labels=HIPAA_LABELS)
     print(f"trained in {minutes} minutes; {chosen}")
+    lower = threshold_for(tagger, tuning, LOWER, labels=HIPAA_LABELS)
     tagger = Tagger(tagger.model, tagger.encoder, threshold=chosen.threshold)
     shutil.rmtree(shipped(), ignore_errors=True)
     figures = measured(tagger, test)
+    other = Tagger(tagger.model, tagger.encoder, threshold=lower.threshold)
+    figures[f"model and rules, target {LOWER}"] = measured(other, test)["model and rules"]
     tagger.save(shipped(), arguments, _card(count, minutes, figures))
     result = {
         "title": "The tagger that comes with Sequela, on simulated notes of other templates",
@@ -74,6 +79,7 @@ def finish(tagger: Tagger, arguments: dict[str, Any], count: int, minutes: float
         "minutes of one processor for training": minutes,
         "settings": {**dataclasses.asdict(COURSE), **arguments},
         "threshold": dataclasses.asdict(chosen),
+        f"threshold, target {LOWER}": dataclasses.asdict(lower),
         "bytes": sum(file.stat().st_size for file in shipped().iterdir()),
         "scores": figures,
         "commit": commit(),
