@@ -23,5 +23,5 @@ def test_it_finds_most_in_notes_of_other_templates():
         truth = [(span.start, span.end, span.type) for span in one.spans]
         judged.append(JudgedNote(one.text, truth, [(f.start, f.end, f.label) for f in found]))
     scores = judge_spans(judged, replicates=0)["views"]["binary token, HIPAA"]
-    assert scores["recall"]["value"] > 0.93
-    assert scores["precision"]["value"] > 0.82
+    assert scores["recall"]["value"] > 0.985
+    assert scores["precision"]["value"] > 0.9
