@@ -230,7 +230,10 @@ class _Search:
             totals = totals.clone()
             totals[..., list(self.never)] = _NEVER
         totals = (totals - beam.costs).flatten(1)
-        order = totals.argsort(dim=1, descending=True, stable=True)[:, : self.beam]
+        # Equal ones stay in their order, as far as they are among the best: a whole sort is dear.
+        order = totals.topk(self.beam, dim=1).indices.sort(dim=1).values
+        ranks = totals.gather(1, order).argsort(dim=1, descending=True, stable=True)
+        order = order.gather(1, ranks)
         best = totals.gather(1, order)
         parent, token = order // self.tokens, order % self.tokens
         first = torch.arange(self.rows, device=order.device)[:, None] * self.beam
