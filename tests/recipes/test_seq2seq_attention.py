@@ -116,8 +116,9 @@ def test_the_search_finds_the_best_of_all_targets(kind, feeding, samples, make_b
         assert torch.isinf(found.scores[row, len(every) :]).all()
 
 
-def test_gradients_are_those_of_finite_differences(samples, make_batch):
-    layer = model(attention="luong")
+@pytest.mark.parametrize("kind", ["bahdanau", "luong"])
+def test_gradients_are_those_of_finite_differences(kind, samples, make_batch):
+    layer = model(attention=kind)
     batch = make_batch(samples)
     batch.target = torch.tensor([[1, 2], [2, -1], [0, 1], [-1, -1], [1, 1]])
     names = [name for name, _ in layer.named_parameters()]

@@ -44,6 +44,6 @@ def _translate(model: Path, text: str, picture: Path | None) -> None:
         from sequela.files import atomic_write
         from sequela.report.figures import attention_figure, standalone
 
-        svg = attention_figure(found.read, [*found.tokens, "."], found.attention)
+        svg = attention_figure(found.read, [*found.tokens, "(end)"], found.attention)
         atomic_write(picture, standalone(svg))
     print(found.text)

@@ -355,9 +355,11 @@ def attention_figure(read: Sequence[str], said: Sequence[str], shares: Any) -> s
     """
     figure, axes = _axes(1.2 + 0.26 * len(read), 0.9 + 0.22 * len(said))
     axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="face", linewidth=0.1)
+    # The mark of a blank before a token is no letter of it.
+    read, said = ([_literal(one.replace("▁", "")) for one in names] for names in (read, said))
     columns, rows = ([k + 0.5 for k in range(len(names))] for names in (read, said))
-    axes.set_xticks(columns, [_literal(one) for one in read], rotation=60, ha="left")
-    axes.set_yticks(rows, [_literal(one) for one in said])
+    axes.set_xticks(columns, read, rotation=60, ha="left")
+    axes.set_yticks(rows, said)
     axes.invert_yaxis()
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
