@@ -106,6 +106,7 @@ def main() -> None:
     for name, lines in (
         ("transfer", guide_pages.transfer),
         ("prescription", guide_pages.prescription),
+        ("texts", guide_pages.texts),
     ):
         guide = ROOT / "docs" / "guides" / f"{name}.md"
         text, made = guide.read_text(), lines()

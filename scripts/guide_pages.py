@@ -162,3 +162,91 @@ def prescription() -> str:
             *_sets(demo),
         ]
     return "\n".join(lines) + "\n"
+
+
+#: Experiments on texts, and the measure by which each is told.
+TEXTS = {
+    "sentiment": "accuracy",
+    "names": "accuracy",
+    "abstracts": "macro_f1",
+    "sections": "macro_f1",
+    "shakespeare": "nats",
+    "phrases": "chrf",
+    "translation": "bleu",
+}
+
+
+def _text_row(name: str, measure: str, result: dict[str, Any]) -> str:
+    from results_page import figure as shown
+    from results_page import measure_words
+
+    case = result["cases"][0]
+    model, *rivals = (row for row in case["table"] if row["name"] != "majority")
+    key = min if measure == "nats" else max
+    rival = key(rivals, key=lambda row: row[measure]["value"])
+    cells = [
+        f"`{name}`: {case['data']}",
+        measure_words(measure),
+        shown(model[measure]),
+        f"{shown(rival[measure])}, {rival['name']}",
+        f"{case['seconds']['whole'] / 60:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _drawn_text(stream: dict[str, Any]) -> list[str]:
+    options = f"--length {stream['length']} --temperature {stream['temperature']}"
+    options += f" --top-k {stream['top_k']} --seed {stream['seed']}"
+    return [
+        f'`sequela write runs/shakespeare/model "{stream["prompt"]}" {options}`:',
+        "",
+        "```text",
+        *(stream["prompt"] + stream["written"]).rstrip().split("\n"),
+        "```",
+        "",
+    ]
+
+
+def _written(found: dict[str, Any]) -> list[str]:
+    from sequela.report.figures import attention_figure
+
+    first = found["pairs"][0]
+    svg = attention_figure(first["read"], [*first["tokens"], "(end)"], first["attention"])
+    return [
+        *(_drawn_text(found["stream"]) if "stream" in found else ()),
+        "Sentences of our own, and what the model of `translation` made of them:",
+        "",
+        "| read | written |",
+        "|---|---|",
+        *(f"| {one['text']} | {one['written']} |" for one in found["pairs"]),
+        "",
+        f"![What was looked at]({drawn('attention.svg', svg)})",
+        "",
+        "Each row is a piece that was written, each column one that was read; the darker, the more "
+        "it counted.",
+    ]
+
+
+def _stream(found: dict[str, Any]) -> list[str]:
+    marks = [row["mib"] for row in found["memory"]["rises"]]
+    speeds = "; ".join(
+        f"{row['sequela']:,} with {row['hidden_size']} units, {row['ratio']:.2f} times those of "
+        f"`torch.nn.LSTM` in the same loop ({row['torch']:,})"
+        for row in found["speed"]
+    )
+    return [
+        f"Over {found['characters']:,} characters the highest mark of memory rises by {marks[0]} "
+        f"MiB in the first tenth and by {marks[-1] - marks[0]:.1f} MiB in the other nine. "
+        f"Characters a second, one thread: {speeds} (`{found['command']}`).",
+    ]
+
+
+def texts() -> str:
+    known = {name: stored(name) for name in TEXTS}
+    lines = ["| experiment | measure | model | best rival | minutes |", "|---|---|---|---|---|"]
+    lines += [_text_row(name, TEXTS[name], found) for name, found in known.items() if found]
+    if (found := stored("written")) is not None:
+        lines += ["", *_written(found)]
+    if (found := stored("stream")) is not None:
+        lines += ["", *_stream(found)]
+    return "\n".join(lines) + "\n"
