@@ -44,10 +44,14 @@ COMMAND = "from sequela.cli.main import main; main()"
 ROWS: dict[str, tuple[str, int, int, int | None]] = {
     "model, whole notes": ("builtin", 2, 10_000, None),
     "model, whole notes, one process": ("builtin", 1, 5_000, None),
-    "model, 10,000 short notes": ("builtin", 2, 10_000, SHORT),
+    "model, 12,500 short notes": ("builtin", 2, 12_500, SHORT),
+    "model, 25,000 short notes": ("builtin", 2, 25_000, SHORT),
+    "model, 50,000 short notes": ("builtin", 2, 50_000, SHORT),
     "model, 100,000 short notes": ("builtin", 2, 100_000, SHORT),
     "rules, whole notes": ("none", 2, 10_000, None),
-    "rules, 10,000 short notes": ("none", 2, 10_000, SHORT),
+    "rules, 12,500 short notes": ("none", 2, 12_500, SHORT),
+    "rules, 25,000 short notes": ("none", 2, 25_000, SHORT),
+    "rules, 50,000 short notes": ("none", 2, 50_000, SHORT),
     "rules, 100,000 short notes": ("none", 2, 100_000, SHORT),
 }
 

@@ -30,11 +30,15 @@ def read(path: Path | str, *, subject: str | None = None) -> NoteSet:
         ConfigError: ``subject`` is no such expression.
     """
     root, files = files_below(path, (".txt",), "a text file")
-    owners = [subject_of(root, file, subject) for file in files]
+    subject_of(root, files[0], subject)  # a wrong expression is said at once
+    # There may be very many, and a path is several times as large as its text.
+    names = [str(file) for file in files]
 
     def documents() -> Iterator[Document]:
-        for file, owner in zip(files, owners, strict=True):
-            name = recording_id(root, file)
-            yield document(f"file {file}", name, text_of(file), (), subject=owner)
+        for file in map(Path, names):
+            owner = subject_of(root, file, subject)
+            yield document(
+                f"file {file}", recording_id(root, file), text_of(file), (), subject=owner
+            )
 
-    return NoteSet(documents, "one document for each text file", lambda: len(files))
+    return NoteSet(documents, "one document for each text file", lambda: len(names))
