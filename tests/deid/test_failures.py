@@ -218,6 +218,17 @@ def test_tracebacks_tell_nothing(kind, tmp_path, monkeypatch):
     assert remains("".join(traceback.format_exception(caught.value))) == []
 
 
+def test_a_crash_leaves_no_image_of_memory(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    (tmp_path / "a.txt").write_text(CANARY)
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+        assert deid(tmp_path / "a.txt", "--out", tmp_path / "out") == 0
+        assert resource.getrlimit(resource.RLIMIT_CORE) == (0, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+
+
 def test_the_account_holds_no_words_unless_asked(tmp_path):
     for keep in (False, True):
         out = tmp_path / f"out{keep}"

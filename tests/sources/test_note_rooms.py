@@ -29,6 +29,18 @@ def test_the_example_reads_as_expected(room):
     assert all(one.text == other.text for one, other in zip(notes, expected, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("source", "name", "line"),
+    [("notes_jsonl", "a.jsonl", '{"text": "x"}'), ("conll", "a.conll", "x O")],
+)
+def test_files_of_one_name_in_two_folders(tmp_path, source, name, line):
+    for ward in ("", "east", "west"):
+        (tmp_path / ward).mkdir(exist_ok=True)
+        (tmp_path / ward / name).write_text(line + "\n")
+    ids = [one.id for one in sources.read(source, tmp_path)]
+    assert ids == ["a 1", "east/a 1", "west/a 1"]
+
+
 # --- real files --------------------------------------------------------------------------------
 
 

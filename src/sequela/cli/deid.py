@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sequela import sources
 from sequela.cli.deid_model import chosen
+from sequela.deid.review import write_review
 from sequela.deid.run import Settings, Summary, deidentify, not_safe_harbor, summary_dict
 from sequela.deid.work import read_key
 from sequela.errors import ConfigError, DataError
@@ -50,6 +51,7 @@ def run(
     recall_target: float | None = None,
     tuning: Path | None = None,
     tuning_source: str | None = None,
+    review: bool = False,
     as_json: bool = False,
 ) -> None:
     """Cleans the notes, and says what was found, never where or what.
@@ -61,6 +63,7 @@ def run(
         OutputError: the place exists already, or cannot be written.
     """
     _refuse_within(path, out)
+    _leave_no_core()
     known = source or _source_of(path)
     notes = sources.read(known, path, **override({}, words))
     if not isinstance(notes, NoteSet):
@@ -81,10 +84,22 @@ def run(
             processes=processes,
             say=say,
         )
+    page = write_review(notes, out) if review else None
     if as_json:
         print(json.dumps({**summary_dict(summary, settings), "model": said}, indent=2))
     else:
         _print(summary, settings, out, rules_alone=finder is None)
+        print(
+            "" if page is None else f"to look at and correct, for your eyes alone: {page}\n", end=""
+        )
+
+
+def _leave_no_core() -> None:
+    """A process that crashes leaves no image of its memory behind: it holds notes."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # not on Windows
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _refuse_within(path: Path, out: Path) -> None:
@@ -97,8 +112,8 @@ def _refuse_within(path: Path, out: Path) -> None:
 def _source_of(path: Path) -> str:
     if path.is_file():
         files = [path.name.lower()]
-    elif all((path / name).is_dir() for name in ("data", "metadata")):
-        return "notes_table"  # MEDS
+    elif _is_meds(path):
+        return "notes_table"
     elif path.is_dir():
         files = [file.name.lower() for file in path.rglob("*") if file.name[0] != "."]
     else:
@@ -117,7 +132,13 @@ def _source_of(path: Path) -> str:
     return found[0]
 
 
+def _is_meds(path: Path) -> bool:
+    return all((path / name).is_dir() for name in ("data", "metadata"))
+
+
 def _form_of(source: str, path: Path) -> str:
+    if source == "notes_table" and _is_meds(path):
+        return "meds"
     form = _KINDS[source][1] if source in _KINDS else "jsonl"
     parquet = path.suffix == ".parquet" or any(path.glob("**/*.parquet"))
     return "parquet" if form == "csv" and parquet else form

@@ -269,7 +269,7 @@ def _deid(
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", help="txt, csv, parquet, jsonl, brat, i2b2, conll; as it was read."
+            "--format", help="txt, csv, parquet, jsonl, meds, brat, i2b2, conll; as it was read."
         ),
     ] = None,
     key: Annotated[
@@ -294,6 +294,9 @@ def _deid(
     tuning_source: Annotated[
         str | None, typer.Option(help="Their reader; notes_jsonl by default.")
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Also a page to look at what was found, and correct.")
+    ] = False,
     processes: Annotated[int, typer.Option(min=1, help="How many work at once.")] = 1,
     json: _Json = False,
 ) -> None:
@@ -326,6 +329,7 @@ def _deid(
         recall_target=recall_target,
         tuning=tuning,
         tuning_source=tuning_source,
+        review=review,
         as_json=json,
     )
 

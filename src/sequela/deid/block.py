@@ -14,7 +14,7 @@ from sequela.deid.found import Finder, Found
 from sequela.deid.replace import Cleaned, Replacer, clean, person_of
 from sequela.deid.rules import Names, seen
 from sequela.deid.work import Block, write_block
-from sequela.deid.write import MARKED_FORMS
+from sequela.deid.write import MARKED_FORMS, NOTE
 from sequela.notes import Document
 
 __all__ = ["Settings", "begin", "clean_block"]
@@ -88,7 +88,10 @@ def clean_block(number: int, first: int, documents: list[Document], digest: str)
     for place, one in enumerate(documents, first):
         cleaned = clean(one, replacer, names=names, model=finder)
         name = _name(one, place, settings)
-        lines.append({**_line(one, name, cleaned, settings, replacer), "source": one.id})
+        line = _line(one, name, cleaned, settings, replacer)
+        if settings.form == "meds":
+            line["code"] = _kind(one, names)
+        lines.append({**line, "source": one.id})
         phi += [_account(one, name, span, made, settings) for span, made in cleaned.done]
         _count(block, name, cleaned, settings)
     write_block(folder, number, lines, phi, block)
@@ -121,6 +124,13 @@ def _line(
             days = timedelta(replacer.shift_of(person_of(one)))
             line["time"] = (one.time + days).isoformat()
     return line
+
+
+def _kind(one: Document, names: Names | None) -> str:
+    """The code of a note's sort, unless it tells of somebody itself."""
+    kind = one.kind or NOTE
+    found = clean(Document("kind", kind), Replacer("tag", bytes(16)), names=names)
+    return kind if found.text == kind else NOTE
 
 
 def _account(

@@ -139,6 +139,7 @@ class Work:
             part
             for one in documents
             for part in (one.id, one.text, str(one.subject), str(one.time and one.time.isoformat()))
+            + ((one.kind,) if one.kind else ())
         ]
         return code(self.key, "block", *parts).hex()
 

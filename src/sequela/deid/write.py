@@ -5,18 +5,26 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sequela.errors import DataError, LeakageError
 from sequela.files import translated
 from sequela.notes import Document, Span, write_brat, write_conll, write_i2b2
 
-__all__ = ["FORMS", "MARKED_FORMS", "write_notes"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["FORMS", "MARKED_FORMS", "NOTE", "write_notes"]
 
 MARKED_FORMS = ("brat", "i2b2", "conll")
 """In these it is marked where something was replaced; surrogates then hide nothing."""
 
-FORMS = ("txt", "csv", "parquet", "jsonl", *MARKED_FORMS)
+FORMS = ("txt", "csv", "parquet", "jsonl", "meds", *MARKED_FORMS)
+NOTE = "NOTE"
+"""The code of a note in MEDS whose sort is not known."""
+
 _COLUMNS = ("id", "subject", "time", "text")
 _ROWS = 1024
 
@@ -27,7 +35,8 @@ def write_notes(form: str, folder: Path, notes: Iterable[dict[str, Any]]) -> Non
     Args:
         form: one of :data:`FORMS`; ``txt`` makes a file for each note in ``notes/``, the others
             one file ``notes.csv`` and so on, with the columns id, subject, time and text; brat and
-            i2b2 make files in ``notes/``, CoNLL one file.
+            i2b2 make files in ``notes/``, CoNLL one file; ``meds`` makes a data set in ``notes/``,
+            where each note is an event of its subject with the text in ``text_value``.
         folder: exists.
         notes: ``id`` and ``text``, where known ``subject`` and ``time``, and for forms that hold
             them ``spans``.
@@ -42,6 +51,7 @@ def write_notes(form: str, folder: Path, notes: Iterable[dict[str, Any]]) -> Non
             "csv": _csv,
             "parquet": _parquet,
             "jsonl": _jsonl,
+            "meds": _meds,
             "brat": lambda folder, notes: write_brat(folder / "notes", _marked(notes)),
             "i2b2": lambda folder, notes: write_i2b2(folder / "notes", _marked(notes)),
             "conll": lambda folder, notes: write_conll(folder / "notes.conll", _marked(notes)),
@@ -88,6 +98,40 @@ def _parquet(folder: Path, notes: Iterable[dict[str, Any]]) -> None:
         for rows in _chunks(notes):
             full = [{name: row.get(name) for name in _COLUMNS} for row in rows]
             table.write_table(pa.Table.from_pylist(full, schema))
+
+
+def _meds(folder: Path, notes: Iterable[dict[str, Any]]) -> None:
+    from sequela.events.write import write_events
+
+    try:
+        write_events(folder / "notes", _shards(notes), dataset={"dataset_name": "notes"})
+    except LeakageError:
+        raise DataError(
+            "notes of a subject",
+            got="some that stand far from the others",
+            wanted="a subject in one file of MEDS",
+            todo="Sort the notes by subject, or choose another --format.",
+        ) from None
+
+
+def _shards(notes: Iterable[dict[str, Any]]) -> Iterator[pl.DataFrame]:
+    """Whole subjects, so many that a shard is not small."""
+    import polars as pl
+
+    types = {"subject_id": pl.Int64, "time": pl.Datetime("us"), "code": pl.String}
+    types |= {"text_value": pl.String}
+    rows: list[tuple] = []
+    for number, note in enumerate(notes, 1):
+        # A code of 16 hexadecimal digits has one bit too many; notes of nobody known stand alone.
+        known = note.get("subject")
+        subject = number if known is None else int(known, 16) >> 1
+        if len(rows) >= _ROWS and subject != rows[-1][0]:
+            yield pl.DataFrame(rows, types, orient="row")
+            rows = []
+        time = None if note.get("time") is None else datetime.fromisoformat(note["time"])
+        rows.append((subject, time, note["code"], note["text"]))
+    if rows:
+        yield pl.DataFrame(rows, types, orient="row")
 
 
 def _chunks(notes: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -48,6 +48,7 @@ class Document:
         subject: whom it is about, or None where the source does not say; the unit of splitting.
         time: when it was written, local time as written, or None.
         part: the part that the source itself puts it into ("train"), or None.
+        kind: what the source calls notes of its sort ("discharge", a code of MEDS), or None.
 
     Raises:
         DataError: a span lies outside the text, the id is empty, or the text is no valid Unicode.
@@ -59,12 +60,13 @@ class Document:
     subject: str | None = field(default=None, repr=False)
     time: datetime | None = field(default=None, repr=False)
     part: str | None = None
+    kind: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Checks the spans and puts them in order."""
         if not self.id or re.search(r"[\x00-\x1f]", self.id):
             raise DataError("id of a document", got="nothing, or control characters")
-        for name in ("id", "text", "subject", "part"):
+        for name in ("id", "text", "subject", "part", "kind"):
             # JSON can write half a character; no file can hold it.
             if re.search("[\ud800-\udfff]", getattr(self, name) or ""):
                 wanted = "text in Unicode"

@@ -24,7 +24,7 @@ class JsonKeys:
         text, spans: of a document.
         start, end, type: of a span; spans may also be lists ``[start, end, type]``.
         id: of a document; where the key is missing, the number of the line names it.
-        subject, time, part: of a document; may be missing.
+        subject, time, part, kind: of a document; may be missing.
     """
 
     text: str = "text"
@@ -36,10 +36,18 @@ class JsonKeys:
     subject: str = "subject"
     time: str = "time"
     part: str = "part"
+    kind: str = "note_kind"
 
 
-def jsonl_documents(path: Path, keys: JsonKeys = JsonKeys()) -> Iterator[Document]:
+def jsonl_documents(
+    path: Path, keys: JsonKeys = JsonKeys(), name: str | None = None
+) -> Iterator[Document]:
     """The documents of a file: one JSON object on each line, or (``.json``) one list of objects.
+
+    Args:
+        path: the file.
+        keys: of its objects.
+        name: of the file, for documents without an id; by default its own without the ending.
 
     Raises:
         DataError: what is wrong, by file and line (of a list: by number), never by content.
@@ -48,7 +56,7 @@ def jsonl_documents(path: Path, keys: JsonKeys = JsonKeys()) -> Iterator[Documen
     for number, where, value in values:
         if not isinstance(value, dict):
             raise DataError(where, got=_kind(value), wanted="a JSON object")
-        yield _document(value, keys, where, f"{path.stem} {number}")
+        yield _document(value, keys, where, f"{name or path.stem} {number}")
 
 
 def _kind(value: Any) -> str:
@@ -119,6 +127,7 @@ def _document(value: dict[str, Any], keys: JsonKeys, where: str, number: str) ->
         subject=_maybe(value, keys.subject, where),
         time=None if time is None else parsed_time(time, where),
         part=_maybe(value, keys.part, where),
+        kind=_maybe(value, keys.kind, where),
     )
 
 
@@ -159,6 +168,7 @@ def _plain(one: Document) -> dict[str, Any]:
         "subject": one.subject,
         "time": None if one.time is None else one.time.isoformat(),
         "part": one.part,
+        "note_kind": one.kind,
     }
     known = {key: value for key, value in optional.items() if value is not None}
     return {"id": one.id, "text": one.text, "spans": spans, **known}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sequela.errors import ConfigError, DataError
-from sequela.folders import files_below, text_of
+from sequela.folders import files_below, recording_id, text_of
 from sequela.notes import Document, NoteSet, decoded
 from sequela.notes.documents import document
 
@@ -38,19 +38,21 @@ def read(path: Path | str, *, token: int = 1, tag: int = -1, whole: bool = False
     """
     if token == 0 or tag == 0:
         raise ConfigError("a column of source conll", got=0, wanted="1, 2 ... or -1, -2 ...")
-    _, files = files_below(path, _ENDINGS, "a file of tokens and tags")
+    root, files = files_below(path, _ENDINGS, "a file of tokens and tags")
     # One number places a column from the left, counted from 1, or from the right.
     columns = [place - 1 if place > 0 else place for place in (token, tag)]
 
     def documents() -> Iterator[Document]:
         for file in files:
-            yield from _documents(file, columns[0], columns[1], whole)
+            # Two folders may each have a file of one name.
+            name = recording_id(root, file)
+            yield from _documents(file, name, columns[0], columns[1], whole)
 
     note = "sentences counted as documents" if not whole else "documents as the files part them"
     return NoteSet(documents, note)
 
 
-def _documents(file: Path, token: int, tag: int, whole: bool) -> Iterator[Document]:
+def _documents(file: Path, name: str, token: int, tag: int, whole: bool) -> Iterator[Document]:
     count, text, spans = 0, "", []
     first = None
     for line, tokens, tags in _sentences(file, token, tag):
@@ -65,10 +67,10 @@ def _documents(file: Path, token: int, tag: int, whole: bool) -> Iterator[Docume
             first = first or line
         if text and not (whole and tokens):
             count += 1
-            yield document(f"line {first} of {file}", f"{file.stem} {count}", text, spans)
+            yield document(f"line {first} of {file}", f"{name} {count}", text, spans)
             text, spans, first = "", [], None
     if text:
-        yield document(f"line {first} of {file}", f"{file.stem} {count + 1}", text, spans)
+        yield document(f"line {first} of {file}", f"{name} {count + 1}", text, spans)
 
 
 def _sentences(file: Path, token: int, tag: int) -> Iterator[tuple[int, list[str], list[str]]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sequela.errors import ConfigError
-from sequela.folders import files_below
+from sequela.folders import files_below, recording_id
 from sequela.notes import Document, JsonKeys, NoteSet, jsonl_documents
 
 __all__ = ["LAYOUTS", "read"]
@@ -61,10 +61,11 @@ def read(
     given |= {"id": id, "subject": subject, "time": time, "part": part}
     chosen = {name: value for name, value in given.items() if value is not None}
     keys = JsonKeys(**{**LAYOUTS[layout], **chosen})
-    _, files = files_below(path, (".jsonl", ".ndjson", ".json"), "a file of JSON lines")
+    root, files = files_below(path, (".jsonl", ".ndjson", ".json"), "a file of JSON lines")
 
     def documents() -> Iterator[Document]:
         for file in files:
-            yield from jsonl_documents(file, keys)
+            # Two folders may each have a file of one name.
+            yield from jsonl_documents(file, keys, recording_id(root, file))
 
     return NoteSet(documents, "documents as their file names them")

@@ -22,7 +22,7 @@ from sequela.settings import nearest
 __all__ = ["read"]
 
 _ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet")
-_MEDS = {"text": "text_value", "subject": "subject_id", "time": "time"}
+_MEDS = {"text": "text_value", "subject": "subject_id", "time": "time", "kind": "code"}
 
 # Rows of a Parquet file held at once: notes are long.
 _ROWS = 1024
@@ -36,16 +36,17 @@ def read(
     subject: str | None = None,
     time: str | None = None,
     part: str | None = None,
+    kind: str | None = None,
 ) -> NoteSet:
     """Opens one table, or every .csv, .tsv and .parquet file below a folder.
 
     Args:
         path: the file or the folder; of a MEDS data set, its folder ``data`` is read.
         text: the column of the texts; letter case of names does not count. By default ``text``, and
-            of MEDS ``text_value`` with its subjects and times, where rows without text are no
-            documents.
+            of MEDS ``text_value`` with its subjects, times and codes, where rows without text are
+            no documents.
         id: the column of ids; by default documents are named by file and row.
-        subject, time, part: the columns of these, where there are some.
+        subject, time, part, kind: the columns of these, where there are some.
 
     Returns:
         Documents without spans; a row whose text is empty has an empty text.
@@ -56,6 +57,7 @@ def read(
         SchemaError: a column is missing, or holds something else.
     """
     names = {"text": text, "id": id, "subject": subject, "time": time, "part": part}
+    names["kind"] = kind
     columns = {what: name.lower() for what, name in names.items() if name is not None}
     path = Path(path)
     if all((path / name).is_dir() for name in ("data", "metadata")):
@@ -112,6 +114,7 @@ def _document(found: dict[str, Any], where: str, number: str) -> Document:
         subject=_word(found.get("subject")),
         time=_time(found.get("time"), where),
         part=_word(found.get("part")),
+        kind=_word(found.get("kind")),
     )
 
 
