@@ -7,8 +7,9 @@ processes of their own with one thread; the median counts. Seconds are those of 
 samples in memory to trained weights (train: epochs of forward, backward and update, batches
 included) or to scores (score); those of the clock are stored beside them. Sizes are PyHealth's
 defaults: embedding and state of 128. Ours and torch's model run in the same loop on the same
-batches. PyHealth's runs in its own loop; it reads no times and no sex or age, as ours do, and the
-last ten visits of a patient alone.
+batches. PyHealth's runs in its own loop; it reads no times and no sex or age, as ours do. As it
+comes it reads the last ten visits of a patient alone ("pyhealth_ten"; "ours_ten" is our model on
+these); for what is asked of the whole its tokenizer is told to keep all of them, as ours does.
 
 PYTHON is the interpreter of PyHealth's environment, see benchmarks/pipeline_parts/rivals.md.
 Real data must lie under SEQUELA_DATA. Writes benchmarks/results/visits.json.
@@ -45,7 +46,9 @@ BATCH = 64
 #: What is asked of the whole (times ours beside the rival), as the issue of the project has it.
 TARGETS = {"pyhealth": 5.0, "torch": 2.0}
 #: Epochs of a measurement, so that each takes seconds.
-EPOCHS = {"ours": 4, "torch": 2, "pyhealth": 1}
+EPOCHS = {"ours": 4, "torch": 2, "pyhealth": 1, "ours_ten": 4, "pyhealth_ten": 1}
+#: Who is compared with whom; both read the same visits.
+BESIDE = {"pyhealth": "ours", "torch": "ours", "pyhealth_ten": "ours_ten"}
 CASES = {
     "simulated": ("heart_failure", "two years of 5,000 simulated patients", []),
     "synthea": (
@@ -106,8 +109,11 @@ def measured(case: str, pyhealth: str | None, scale: float, rounds: int) -> dict
                 for kind in ("ours", "torch")
             }
             if pyhealth is not None:
-                given = {"path": str(folder / "samples.json"), **sizes}
-                players["pyhealth"] = (pyhealth, "rival_pyhealth", part, given)
+                given, most = {"path": str(folder / "samples.json"), **sizes}, int(lengths.max())
+                ten = {"path": path, "kind": "ours", "visits": 10, **sizes}
+                players["pyhealth"] = (pyhealth, "rival_pyhealth", part, {**given, "visits": most})
+                players["ours_ten"] = (None, "gru_visits", part, ten)
+                players["pyhealth_ten"] = (pyhealth, "rival_pyhealth", part, given)
             for name, player in players.items():
                 player[-1]["epochs"] = EPOCHS[name] * (1 if part == "train" else 3)
             found[part] = alternating(players, rounds)
@@ -126,7 +132,11 @@ def measured(case: str, pyhealth: str | None, scale: float, rounds: int) -> dict
         },
         "patients_per_second": rates,
         "times": {
-            part: {name: round(rate["ours"] / rate[name], 2) for name in TARGETS if name in rate}
+            part: {
+                name: round(rate[ours] / rate[name], 2)
+                for name, ours in BESIDE.items()
+                if name in rate
+            }
             for part, rate in rates.items()
         },
         "players": found,

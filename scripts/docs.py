@@ -9,6 +9,7 @@ import engine_page
 import guide_pages
 import pipeline_page
 import results_page
+import visits_page
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -107,6 +108,7 @@ def main() -> None:
         ("transfer", guide_pages.transfer),
         ("prescription", guide_pages.prescription),
         ("texts", guide_pages.texts),
+        ("next_visit", guide_pages.next_visit),
     ):
         guide = ROOT / "docs" / "guides" / f"{name}.md"
         text, made = guide.read_text(), lines()
@@ -119,7 +121,10 @@ def main() -> None:
     measured = RESULTS / "pipeline.json"
     if measured.exists():
         result = json.loads(measured.read_text())
-        (ROOT / "docs" / "pipeline.md").write_text(pipeline_page.page(result))
+        page, visits = pipeline_page.page(result), RESULTS / "visits.json"
+        if visits.exists():
+            page += visits_page.section(json.loads(visits.read_text()))
+        (ROOT / "docs" / "pipeline.md").write_text(page)
         if any(name.startswith("scaling ") for name in result["jobs"]):
             pipeline_page.draw(result, ROOT / "docs" / pipeline_page.FIGURE)
 

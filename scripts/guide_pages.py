@@ -250,3 +250,67 @@ def texts() -> str:
     if (found := stored("stream")) is not None:
         lines += ["", *_stream(found)]
     return "\n".join(lines) + "\n"
+
+
+_VISITS = (
+    ("recall_at_10", "recall@10"),
+    ("new_recall_at_10", "of new codes"),
+    ("precision_at_10", "precision@10"),
+    ("new_precision_at_10", "of new codes"),
+    ("days_error", "error of log days ↓"),
+    ("days_r2", "R² of log days"),
+)
+
+
+def _visits(cases: list[dict[str, Any]]) -> list[str]:
+    """The models of some cases on the same held-out parts, then the rivals of the first."""
+    lines = [f"| | {' | '.join(words for _, words in _VISITS)} |", "|---|" + "---|" * len(_VISITS)]
+    rows = [(f"**{one['table'][0]['name']}**", one["table"][0]) for one in cases]
+    rows += [(row["name"], row) for row in cases[0]["table"][1:] if row["name"] != "majority"]
+    for name, row in rows:
+        cells = [
+            _visit_cell(row.get(measure), wide=place < 2)
+            for place, (measure, _) in enumerate(_VISITS)
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _visit_cell(entry: dict[str, Any] | None, *, wide: bool) -> str:
+    if entry is None or entry.get("value") is None:
+        return "–"
+    return interval(entry) if wide and entry.get("low") is not None else figure(entry["value"])
+
+
+def next_visit() -> str:
+    from sequela.report.figures import forest_figure
+
+    result = stored("next_visit")
+    if result is None:
+        return ""
+    drawn_of = [case for case in result["cases"] if case["data"].startswith("simulated")]
+    groups = [drawn_of, *([case] for case in result["cases"] if case not in drawn_of)]
+    lines = []
+    for cases in groups:
+        first, count = cases[0], len(cases[0]["seeds"])
+        splits = "one split" if count == 1 else f"{count} splits"
+        lines += [
+            f"**{first['data']}**: {first['n']:,} held-out predictions of {first['groups']:,} "
+            f"patients, {splits} by patient, 95 % intervals over patients; "
+            f"{first['seconds']['processor']:.0f} s of a processor for a whole run.",
+            "",
+            *_visits(cases),
+            "",
+        ]
+    rows = [(case["table"][0], MODEL) for case in drawn_of]
+    rivals = [row for row in drawn_of[0]["table"][1:] if row["name"] != "majority"]
+    rows += [(row, BEST if row["role"] == "best possible" else RIVAL) for row in rivals]
+    shown = [(row["name"], row["recall_at_10"], colour) for row, colour in rows]
+    svg = forest_figure(shown, "recall@10, simulated patients", lines=len(shown))
+    lines += [
+        f"![Recall@10 of each list]({drawn('next-visit.svg', svg)})",
+        "",
+        f"`{result['command']}` repeats it all; why a model loses where it does stands in "
+        "`benchmarks/results/next_visit.md`.",
+    ]
+    return "\n".join(lines) + "\n"

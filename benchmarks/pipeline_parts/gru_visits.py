@@ -9,6 +9,7 @@ same loop on the same batches.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +61,18 @@ class TorchGRU(nn.Module):
         return self.output(torch.cat([last, batch.static], dim=1)).squeeze(1)
 
 
-def samples_of(path: str) -> Any:
-    """The samples of the file."""
+def samples_of(path: str, visits: int | None = None) -> Any:
+    """The samples of the file; of each the last ``visits`` alone where a number is given."""
     from sequela.batches import RaggedSamples
 
     with np.load(path, allow_pickle=False) as found:
         arrays = {name: found[name] for name in found.files}
     size = int(arrays.pop("vocabulary_size"))
-    return RaggedSamples.from_flat(**arrays, vocabulary_size=size)
+    samples = RaggedSamples.from_flat(**arrays, vocabulary_size=size)
+    if visits is None:
+        return samples
+    kept = np.minimum(samples.lengths, visits)
+    return replace(samples, starts=samples.starts + samples.lengths - kept, lengths=kept)
 
 
 def _model(kind: str, samples: Any, embedding: int, hidden: int) -> nn.Module:
@@ -84,7 +89,15 @@ def _model(kind: str, samples: Any, embedding: int, hidden: int) -> nn.Module:
     return TorchGRU(**sizes) if kind == "torch" else recipes.build("onset_gru", **sizes)
 
 
-def train(path: str, kind: str, embedding: int, hidden: int, batch: int, epochs: int) -> Work:
+def train(
+    path: str,
+    kind: str,
+    embedding: int,
+    hidden: int,
+    batch: int,
+    epochs: int,
+    visits: int | None = None,
+) -> Work:
     """Epochs of training by ``sequela.train.fit``, nothing kept on disk.
 
     Args:
@@ -94,10 +107,11 @@ def train(path: str, kind: str, embedding: int, hidden: int, batch: int, epochs:
         hidden: H.
         batch: patients of a step.
         epochs: how many.
+        visits: of each patient, the last ones; all of them by default.
     """
     from sequela.train import TrainingSettings, fit
 
-    samples = samples_of(path)
+    samples = samples_of(path, visits)
     model = _model(kind, samples, embedding, hidden)
     # The loop judges each epoch on a tuning part; a handful of patients costs nothing. It is asked
     # for the loss, since the handful may have one class alone.
@@ -122,11 +136,19 @@ def train(path: str, kind: str, embedding: int, hidden: int, batch: int, epochs:
     return work
 
 
-def score(path: str, kind: str, embedding: int, hidden: int, batch: int, epochs: int) -> Work:
+def score(
+    path: str,
+    kind: str,
+    embedding: int,
+    hidden: int,
+    batch: int,
+    epochs: int,
+    visits: int | None = None,
+) -> Work:
     """The scores of all samples, ``epochs`` times; arguments as of :func:`train`."""
     from sequela.train.predict import predict
 
-    samples = samples_of(path)
+    samples = samples_of(path, visits)
     model = _model(kind, samples, embedding, hidden)
     torch.set_num_threads(1)
 

@@ -1,6 +1,7 @@
 """PyHealth's side: its readers of MIMIC's tables and its RNN, in an environment of its own."""
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -34,8 +35,12 @@ def tables(source, data):
     return work
 
 
-def _prepared(path, embedding, hidden, batch, shuffle):
-    """Its data set, loader and RNN (a GRU), with one thread and without dropout, as ours."""
+def _prepared(path, embedding, hidden, batch, visits, shuffle):
+    """Its data set, loader and RNN (a GRU), with one thread and without dropout, as ours.
+
+    Its model asks its tokenizer without saying how many visits to keep, which are ten then; the
+    tokenizer's own argument is preset here where ``visits`` are more.
+    """
     os.environ["HOME"] = tempfile.mkdtemp(prefix="pyhealth-")
     with contextlib.redirect_stdout(sys.stderr):
         import torch
@@ -55,13 +60,20 @@ def _prepared(path, embedding, hidden, batch, shuffle):
             hidden_dim=hidden,
             dropout=0.0,
         )
+        if visits is not None:
+            tokenizer = model.feat_tokenizers["codes"]
+            encode = functools.partial(tokenizer.batch_encode_3d, max_length=(visits, 512))
+            tokenizer.batch_encode_3d = encode
         loader = get_dataloader(dataset, batch_size=batch, shuffle=shuffle)
     return dataset, model, loader
 
 
-def train(path, embedding, hidden, batch, epochs):
-    """Epochs of its own Trainer; it pads the visits, and reads the last ten of a patient."""
-    dataset, model, loader = _prepared(path, embedding, hidden, batch, True)
+def train(path, embedding, hidden, batch, epochs, visits=None):
+    """Epochs of its own Trainer; it pads the visits, and reads the last ``visits`` of a patient.
+
+    That is ten where nothing is said.
+    """
+    dataset, model, loader = _prepared(path, embedding, hidden, batch, visits, True)
     from pyhealth.trainer import Trainer
 
     trainer = Trainer(model=model, device="cpu", enable_logging=False)
@@ -69,15 +81,15 @@ def train(path, embedding, hidden, batch, epochs):
     def work():
         with contextlib.redirect_stdout(sys.stderr):
             trainer.train(loader, epochs=epochs, max_grad_norm=1.0)
-        visits = sum(min(len(one["codes"]), 10) for one in dataset.samples)
-        return {"patients": len(dataset) * epochs, "visits": visits * epochs}
+        read = sum(min(len(one["codes"]), visits or 10) for one in dataset.samples)
+        return {"patients": len(dataset) * epochs, "visits": read * epochs}
 
     return work
 
 
-def score(path, embedding, hidden, batch, epochs):
+def score(path, embedding, hidden, batch, epochs, visits=None):
     """The scores of all samples by its Trainer; arguments as of train."""
-    dataset, model, loader = _prepared(path, embedding, hidden, batch, False)
+    dataset, model, loader = _prepared(path, embedding, hidden, batch, visits, False)
     from pyhealth.trainer import Trainer
 
     trainer = Trainer(model=model, device="cpu", enable_logging=False)

@@ -22,6 +22,9 @@ __all__ = ["code_products", "computes"]
 
 computes = native_score.computes
 
+# Codes of which all are multiplied: to find those that are there would take as long.
+_FEW = 128
+
 
 class _CodeProducts(Function):
     @staticmethod
@@ -46,7 +49,9 @@ class _CodeProducts(Function):
         reached = native_score.bag_gradient(gradient, places, offsets, len(found))
         dtable = dweight = dvalues = None
         if ctx.needs_input_grad[0]:
-            dtable = torch.zeros_like(table).index_copy_(0, found, reached @ of_codes)
+            dtable = reached @ of_codes
+            if len(found) < len(table):
+                dtable = torch.zeros_like(table).index_copy_(0, found, dtable)
         if ctx.needs_input_grad[1]:
             dweight = torch.cat([reached.T @ chosen, (values.T @ gradient).T], 1)
         if ctx.needs_input_grad[4]:
@@ -56,19 +61,17 @@ class _CodeProducts(Function):
 
 def _parts(table: Tensor, weight: Tensor, codes: Tensor) -> tuple[Tensor, ...]:
     """The different codes, the weights of vectors and values, these vectors, codes as places."""
+    size = table.shape[1]
+    weights = weight[:, :size].contiguous(), weight[:, size:].T.contiguous()
+    if len(table) <= _FEW:
+        return torch.arange(len(table)), *weights, table, codes
     if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < len(table):
         raise IndexError("a code is outside the table")
     there = torch.zeros(len(table), dtype=torch.bool)
     there[codes] = True
     places = (there.cumsum(0) - 1)[codes]
-    found, size = there.nonzero().squeeze(1), table.shape[1]
-    return (
-        found,
-        weight[:, :size].contiguous(),
-        weight[:, size:].T.contiguous(),
-        table[found],
-        places,
-    )
+    found = there.nonzero().squeeze(1)
+    return found, *weights, table[found], places
 
 
 def _again(ctx: Any, given: tuple[Tensor, ...], gradient: Tensor) -> Any:

@@ -59,7 +59,11 @@ class _Run:
         self.fingerprint = fingerprint(model, job.train, job.tuning, settings) if keeps else {}
         model.to(fabric.device)
         self.optimiser = make_optimiser(model, settings)
-        self.forward, self.stepper = fabric.setup(Losses(model, job.aim), self.optimiser)
+        losses = Losses(model, job.aim)
+        # One process in full precision needs nothing of the wrappers, which cost at each step.
+        self.plain = fabric.world_size == 1 and settings.precision == "32-true"
+        wrapped = losses, self.optimiser
+        self.forward, self.stepper = wrapped if self.plain else fabric.setup(*wrapped)
         weights = balanced_weights(job.train.target) if settings.balance == "sampler" else None
         self.sampler = EpochSampler(
             sorting_lengths(job.train.lengths, job.train.target),
@@ -94,6 +98,7 @@ class _Run:
             self._begin()
             position = self.position
             while not self._finished():
+                self.forward.train()
                 while position.step_in_epoch < self.sampler.steps_per_epoch:
                     self._step()
                     self._obey_stop()
@@ -168,13 +173,12 @@ class _Run:
             seeds.derive(settings.seed, "step", position.step, "rank", rank), self.fabric.device
         )
         indices = self.sampler.batch(position.epoch, position.step_in_epoch)
-        self.forward.train()
         value = norm = 0.0
         for loss in self._shares_of_loss(indices):
             part = self._mean(loss.detach())
             self._check_finite(part, "loss", rate)
             self.stepper.zero_grad()
-            self.fabric.backward(loss)
+            loss.backward() if self.plain else self.fabric.backward(loss)
             length = clip(self.model.parameters(), settings)
             self._check_finite(length, "gradient", rate)
             self.stepper.step()
