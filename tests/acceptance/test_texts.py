@@ -7,6 +7,8 @@ from typing import Any
 
 from tests.acceptance.command import read, rows
 
+from sequela import experiments, recipes
+
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 
 
@@ -23,6 +25,17 @@ def test_captions_in_german():
     run = read(RESULTS / "translation.json")["cases"][0]
     assert run["n"] == 1014
     assert run["seconds"]["training"] < 60 * 60
+
+
+def test_the_next_character_of_shakespeare():
+    table, differences = stored("shakespeare")
+    assert table["LSTM"]["nats"]["value"] <= 1.55
+    assert differences["counts of 5 symbols", "nats"]["high"] < 0
+    given = experiments.load("shakespeare").model
+    sizes = {key: given[key] for key in ("embedding_size", "hidden_size")}
+    # 65 symbols, the unknown one, and the place where nothing is asked.
+    model = recipes.build("char_lm", vocabulary_size=67, **sizes)
+    assert sum(weight.numel() for weight in model.parameters()) <= 1_000_000
 
 
 def test_the_nationality_of_a_name():
