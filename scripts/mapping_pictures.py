@@ -1,6 +1,6 @@
 """The pictures of the guides to speech, captions and forecasts, from finished runs.
 
-    sequela train speakers data=PATH out=runs/speakers        # and canvas, airline
+    sequela train speakers data=PATH out=runs/speakers        # and canvas, oil_temperature
     python scripts/mapping_pictures.py speakers runs/speakers PATH
 
 Each shows rows of the held-out part of that run, the first ones.
@@ -80,24 +80,24 @@ def canvas(model: Any, prepared: Prepared) -> None:
     _saved(figure, "canvas")
 
 
-def airline(model: Any, prepared: Prepared, shift: Any, kind: str) -> None:
-    """What came, and the quantiles of twelve months from three origins."""
+def oil_temperature(model: Any, prepared: Prepared, shift: Any, kind: str) -> None:
+    """What came, and the quantiles of a day from four origins, a day apart."""
     part, outcome = prepared.parts["held_out"], prepared.asked
     said = outcome.restored(predict(model, part.samples, logit_shift=shift, kind=kind))
     figure = Figure(figsize=(6.6, 2.8), layout="constrained")
     axes, truth = figure.add_subplot(), np.asarray(part.truth)
-    origins = range(0, len(truth), 12)
-    months = np.arange(1, truth.shape[1] + 1)
+    origins = range(0, 4 * truth.shape[1], truth.shape[1])
+    hours = np.arange(1, truth.shape[1] + 1)
     low, middle, high = (0, len(outcome.levels) // 2, len(outcome.levels) - 1)
     for number, origin in enumerate(origins):
         told = said[origin]
         label = "forecast" if number == 0 else None
         axes.fill_between(
-            origin + months, told[:, low], told[:, high], color=_COLOURS[0], alpha=0.2, linewidth=0
+            origin + hours, told[:, low], told[:, high], color=_COLOURS[0], alpha=0.2, linewidth=0
         )
-        axes.plot(origin + months, told[:, middle], color=_COLOURS[0], label=label)
+        axes.plot(origin + hours, told[:, middle], color=_COLOURS[0], label=label)
         axes.plot(
-            origin + months,
+            origin + hours,
             truth[origin],
             "o",
             color=_COLOURS[1],
@@ -106,16 +106,16 @@ def airline(model: Any, prepared: Prepared, shift: Any, kind: str) -> None:
         )
         axes.axvline(origin + 0.5, color="#9aa4ad", linewidth=0.8, linestyle="--")
     ends = f"{100 * outcome.levels[low]:g} to {100 * outcome.levels[high]:g} %"
-    axes.set(xlabel="months from the first held-out origin", ylabel="passengers, thousands")
-    axes.set_title(f"twelve months from each dashed line; shaded: {ends}", fontsize=9, loc="left")
+    axes.set(xlabel="hours from the first held-out origin", ylabel="oil temperature, °C")
+    axes.set_title(f"a day from each dashed line; shaded: {ends}", fontsize=9, loc="left")
     axes.legend(fontsize=8)
-    _saved(figure, "airline")
+    _saved(figure, "oil_temperature")
 
 
 PICTURES: dict[str, Callable[..., None]] = {
     "speakers": speakers,
     "canvas": canvas,
-    "airline": airline,
+    "oil_temperature": oil_temperature,
 }
 
 
@@ -128,7 +128,7 @@ def main() -> None:
     given = parser.parse_args()
     prepared = prepare(experiments.load(given.name, [f"data={given.data}"]))
     loaded = bundle.load(given.run / "model")
-    more = (loaded.logit_shift, loaded.kind) if given.name == "airline" else ()
+    more = (loaded.logit_shift, loaded.kind) if given.name == "oil_temperature" else ()
     with matplotlib.rc_context(_STYLE), torch.no_grad():
         PICTURES[given.name](loaded.model.eval(), prepared, *more)
 
