@@ -9,6 +9,9 @@ import pytest
 from tests.deid.test_run import CANARY, NUMBER, deid
 
 from sequela import sources
+from sequela.deid import Names
+from sequela.deid.block import _kind
+from sequela.notes import Document
 
 
 def written_meds(tmp_path):
@@ -57,6 +60,13 @@ def test_text_values_of_meds(tmp_path, mode):
         assert times == moved
     again = sources.read("notes_table", tmp_path / "out" / "notes")
     assert sorted(one.text for one in again) == events["text_value"].to_list()
+
+
+def test_what_tells_of_somebody_is_no_code():
+    kinds = ["NOTE//discharge", "LOINC//34133-9", "NOTE//2012-03-04", f"NOTE_{CANARY}", None]
+    names = Names([CANARY])
+    made = [_kind(Document("n", "text", kind=kind), names) for kind in kinds]
+    assert made == ["NOTE//discharge", "LOINC//34133-9", "NOTE", "NOTE", "NOTE"]
 
 
 def test_meds_as_a_table_and_a_table_as_meds(tmp_path):

@@ -129,8 +129,10 @@ def _line(
 def _kind(one: Document, names: Names | None) -> str:
     """The code of a note's sort, unless it tells of somebody itself."""
     kind = one.kind or NOTE
-    found = clean(Document("kind", kind), Replacer("tag", bytes(16)), names=names)
-    return kind if found.text == kind else NOTE
+    # Its parts stand apart, or a date behind a slash is taken for a piece of something else.
+    parts = Document("kind", re.sub(r"[/_|]+", " ", kind))
+    found = clean(parts, Replacer("tag", bytes(16)), names=names)
+    return kind if not found.done and not found.withheld else NOTE
 
 
 def _account(
