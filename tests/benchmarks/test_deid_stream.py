@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_small_measurement(tmp_path: Path):
     out = tmp_path / "stream.json"
     command = [sys.executable, ROOT / "benchmarks" / "deid_stream.py", "--out", out]
-    words = ["--scale", "0.002", "--only", "rules, 10,000 short notes"]
+    words = ["--scale", "0.0016", "--only", "rules, 12,500 short notes"]
     subprocess.run([*command, *words], check=True, cwd=ROOT)
-    row = json.loads(out.read_text())["rows"]["rules, 10,000 short notes"]
+    row = json.loads(out.read_text())["rows"]["rules, 12,500 short notes"]
     assert (row["notes"], row["processes"], row["withheld"]) == (20, 2, 0)
     assert row["tokens"] > 20 * 20
     assert row["peak_megabytes"] > 50
