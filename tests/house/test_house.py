@@ -99,7 +99,9 @@ def test_source_files_stay_small():
 
 def test_no_large_files():
     for path in _tracked():
-        assert path.stat().st_size <= 1 << 20, path
+        # The tagger that is shipped may have two.
+        most = (2 if path.parent == PACKAGE / "deid" / "model" else 1) << 20
+        assert path.stat().st_size <= most, path
 
 
 def test_nothing_dangerous_in_the_package():
