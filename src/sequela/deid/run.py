@@ -138,7 +138,7 @@ def _blocks(notes: NoteSet, work: Work, start: _Start, processes: int) -> Iterat
     if processes == 1:
         begin(*state)
         for number, first, documents in _dealt(notes):
-            digest = work.digest(documents)
+            digest = work.digest(documents, first)
             yield work.done(number, digest) or clean_block(number, first, documents, digest)
         return
     todo = "Is there enough memory? Start it again: it goes on where it was."
@@ -155,7 +155,7 @@ def _blocks(notes: NoteSet, work: Work, start: _Start, processes: int) -> Iterat
 def _submitted(
     pool: Pool, work: Work, number: int, first: int, documents: list[Document]
 ) -> Block | Future[Block]:
-    digest = work.digest(documents)
+    digest = work.digest(documents, first)
     return work.done(number, digest) or pool.submit(clean_block, number, first, documents, digest)
 
 

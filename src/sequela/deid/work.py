@@ -133,14 +133,12 @@ class Work:
     def _private(self, name: str, content: str) -> None:
         os.chmod(atomic_write(self.folder / name, content), 0o600)
 
-    def digest(self, documents: Sequence[Document]) -> str:
-        """Of all that the output depends on."""
-        parts = [
-            part
-            for one in documents
-            for part in (one.id, one.text, str(one.subject), str(one.time and one.time.isoformat()))
-            + ((one.kind,) if one.kind else ())
-        ]
+    def digest(self, documents: Sequence[Document], first: int) -> str:
+        """Of all that the output depends on, the number of the first document too."""
+        parts = [str(first)]
+        for one in documents:
+            time = one.time and one.time.isoformat()
+            parts += [one.id, one.text, str(one.subject), str(time), one.kind or ""]
         return code(self.key, "block", *parts).hex()
 
     def done(self, number: int, digest: str) -> Block | None:

@@ -55,7 +55,17 @@ def write_notes(form: str, folder: Path, notes: Iterable[dict[str, Any]]) -> Non
             "brat": lambda folder, notes: write_brat(folder / "notes", _marked(notes)),
             "i2b2": lambda folder, notes: write_i2b2(folder / "notes", _marked(notes)),
             "conll": lambda folder, notes: write_conll(folder / "notes.conll", _marked(notes)),
-        }[form](folder, notes)
+        }[form](folder, _once(notes))
+
+
+def _once(notes: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Two notes of one id: an error, not the loss of one or of knowing which was which."""
+    ids: set[str] = set()
+    for number, note in enumerate(notes, 1):
+        if note["id"] in ids:
+            raise DataError(f"note {number}", got="an id that stood before")
+        ids.add(note["id"])
+        yield note
 
 
 def _marked(notes: Iterable[dict[str, Any]]) -> Iterator[Document]:
@@ -71,7 +81,7 @@ def _texts(folder: Path, notes: Iterable[dict[str, Any]]) -> None:
         if file.parent not in made:
             file.parent.mkdir(parents=True, exist_ok=True)
             made.add(file.parent)
-        # Two notes of one name: an error, not the loss of one.
+        # Ids that the file system takes for one: an error, not the loss of one.
         with open(file, "xb") as place:
             place.write(note["text"].encode())
 
