@@ -300,6 +300,30 @@ def test_years_that_tell_an_age_over_89_today():
     assert text_of("tag", Document("n", "Seen 3/4/1921."), safe_harbor=True) == "Seen [DATE]."
 
 
+@pytest.mark.parametrize("year", [f"{year:02d}" for year in range(50)])
+def test_two_digits_of_a_birth_never_tell_an_age_over_89(year):
+    this = datetime.now().year
+    for words, time in (
+        (f"DOB: 3/4/{year}, seen 5/6/2012", None),
+        (f"DOB: 3/4/{year}, seen 5/6/12", None),
+        (f"Ann 3/4/{year}, seen 5/6/2012", None),
+        (f"DOB: 3/4/{year}", datetime(2012, 5, 6)),
+        (f"DOB: 3/4/{year}", None),
+    ):
+        text = text_of("tag", Document("n", words, time=time), safe_harbor=True)
+        born = 2000 + int(year) if int(year) <= 12 else 1900 + int(year)
+        told = this - born < 90 and ("seen" in words or time is not None)
+        wanted = words.replace(f"3/4/{year}", str(born) if told else "[DATE]")
+        wanted = wanted.replace("5/6/2012", "2012").replace("5/6/12", "2012")
+        assert text.replace("[PATIENT]", "Ann") == wanted
+
+
+def test_years_to_come_are_no_years_of_the_note():
+    future = datetime.now().year + 3
+    note = Document("n", f"Code 3/4/{future}, seen 5/6/2012, on 3/5.")
+    assert text_of("tag", note, safe_harbor=True) == "Code [DATE], seen 2012, on [DATE]."
+
+
 def test_unseen_and_wide_characters_are_replaced_like_plain_ones():
     note = Document("n", "Seen ３/4/\u200b2012 and 3/9/2012.", subject="p1")
     plain = Document("n", "Seen 3/4/2012 and 3/9/2012.", subject="p1")

@@ -203,26 +203,31 @@ class WrittenDate:
     day_first: bool = False
 
 
-def written_date(words: str, *, day_first: bool = False) -> WrittenDate | None:
+def written_date(
+    words: str, *, day_first: bool = False, latest: int | None = None
+) -> WrittenDate | None:
     """Reads a date; None where no form fits, it is a range, or there is no such day.
 
     Args:
         words: nothing but the date.
         day_first: what 3/4/2012 means where both orders can be: 3 April.
+        latest: a year of two digits is the last such one up to this; by default up to this year.
     """
     low = lowered(words)
     for pattern in _WHOLE:
         match = pattern.fullmatch(low)
-        read = _read(match, day_first) if match else None
+        read = _read(match, day_first, latest) if match else None
         if match and read is not None:
             return None if "e" in read.groups else read
     return None
 
 
-def _read(match: re.Match[str], day_first: bool = False) -> WrittenDate | None:
+def _read(
+    match: re.Match[str], day_first: bool = False, latest: int | None = None
+) -> WrittenDate | None:
     found = {name: part for name, part in match.groupdict().items() if part and name != "sep"}
     groups = {name: match.span(name) for name in found}
-    year = _year(found.get("y") or found.get("y2"))
+    year = _year(found.get("y") or found.get("y2"), latest)
     month = int(found["m"]) if "m" in found else None
     if "n" in found:
         month = next(at for at, name in enumerate(MONTHS, 1) if name.startswith(found["n"][:3]))
@@ -238,10 +243,11 @@ def _read(match: re.Match[str], day_first: bool = False) -> WrittenDate | None:
     return WrittenDate(year, month, day, groups, day_first)
 
 
-def _year(words: str | None) -> int | None:
+def _year(words: str | None, latest: int | None) -> int | None:
     if words is None:
         return None
     number = int(words.removeprefix("'"))
     if len(words) >= 4:
         return number
-    return number + (2000 if number < 50 else 1900)
+    latest = date.today().year if latest is None else latest
+    return latest - (latest - number) % 100

@@ -10,7 +10,7 @@ from datetime import date
 from itertools import accumulate
 
 from sequela.deid.dates import written_date
-from sequela.deid.found import Finder, Found
+from sequela.deid.found import Finder, Found, lowered
 from sequela.deid.phrases import Phrases
 from sequela.deid.plain import plain
 from sequela.deid.rules import NAME_LABELS, Names, find
@@ -80,7 +80,7 @@ class Replacer:
             raise ConfigError("the key", got=f"{len(key)} bytes", wanted="16 or more")
         self.mode, self.safe_harbor, self.day_first, self._key = mode, safe_harbor, day_first, key
         self._surrogates = Surrogates(key) if mode == "surrogate" else None
-        self._this_year = date.today().year
+        self.this_year = date.today().year
 
     def shift_of(self, person: str) -> int:
         """By how many days the dates of a patient are moved: 5 to 47 weeks, back or forth."""
@@ -113,7 +113,7 @@ class Replacer:
         person = person_of(document)
         if label == "DATE" and self.safe_harbor:
             # Whoever was young when the note was written may be over 89 by now.
-            return year_alone(words, latest=max(latest or 0, self._this_year))
+            return year_alone(words, latest=latest, today=self.this_year)
         if label == "DATE" and moving:
             days = self.shift_of(person)
             return shifted(words, days, day_first=self.day_first, year=latest)
@@ -167,7 +167,7 @@ def clean(
 
 
 def _replaced(document: Document, found: Sequence[Found], replacer: Replacer) -> Cleaned:
-    latest = _latest_year(document, found)
+    latest = _latest_year(document, found, replacer)
     originals = _word_set(document, found)
     done, places, last = [], [], 0
     parts: list[str] = []
@@ -195,15 +195,30 @@ def _replaced(document: Document, found: Sequence[Found], replacer: Replacer) ->
     return Cleaned(text, tuple(done), tuple(_moved(spans, hits)), len(hits))
 
 
-def _latest_year(document: Document, found: Sequence[Found]) -> int | None:
+# A birth says nothing of when the note was written.
+_BIRTH = re.compile(
+    r"(?<![a-z])(?:born|birth(?:day|date)?|dob|d\.o\.b\.?|b\.)[^\w\n]{0,4}(?:on|in)?\W{0,4}$"
+)
+_BEFORE_BIRTH = 24
+
+
+def _latest_year(document: Document, found: Sequence[Found], replacer: Replacer) -> int | None:
+    """The year of the note: that of its time, else the last one that its dates speak of."""
     if document.time is not None:
         return document.time.year
-    dates = (
-        written_date(plain(document.text[span.start : span.end]).text)
-        for span in found
-        if span.label == "DATE"
-    )
-    return max((one.year for one in dates if one is not None and one.year), default=None)
+    whole, short = [], []
+    for span in found:
+        before = lowered(document.text[max(0, span.start - _BEFORE_BIRTH) : span.start])
+        if span.label != "DATE" or _BIRTH.search(before):
+            continue
+        words = plain(document.text[span.start : span.end]).text
+        read = written_date(words, latest=replacer.this_year)
+        if read is None or read.year is None or read.year > replacer.this_year:
+            continue
+        (whole if str(read.year) in words else short).append(read.year)
+    # A birth that is not called one, in two digits, must not make itself the year of the note.
+    sure = whole if whole and replacer.safe_harbor else whole + short
+    return max(sure, default=None)
 
 
 def _words(text: str) -> set[str]:

@@ -82,18 +82,24 @@ def _ordinal(day: int) -> str:
     return "th" if 10 < day < 20 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
 
 
-def year_alone(words: str, *, latest: int | None = None) -> str | None:
+def year_alone(words: str, *, latest: int | None = None, today: int | None = None) -> str | None:
     """The year of a date, as Safe Harbor allows it.
 
     Args:
         words: the date alone.
-        latest: the later one of this year and that of the note: a year that lies 90 or more
-            before it would tell an age over 89, and is not given.
+        latest: the year of the note; a year of two digits is the last such one up to it. Where it
+            is not known nobody can tell 1915 from 2015, and two digits give no year.
+        today: this year. One that lies 90 or more before the later of the two would tell an age
+            over 89, and one behind it is misread; neither is given.
     """
-    read = written_date(words)
+    read = written_date(words, latest=latest)
     if read is None or read.year is None:
         return None
-    if latest is not None and latest - read.year >= 90:
+    start, end = read.groups.get("y") or read.groups["y2"]
+    if latest is None and end - start < 4:
+        return None
+    last = max((one for one in (latest, today) if one is not None), default=None)
+    if last is not None and not 0 <= last - read.year < 90:
         return None
     return str(read.year)
 
