@@ -66,7 +66,8 @@ def test_safe_harbor_keeps_years_alone():
     )
     old = Document("n", "Born in 1920, seen 3/4/2012, on 3/5.")
     assert text_of("tag", old, safe_harbor=True) == "Born in [DATE], seen 2012, on [DATE]."
-    for mode in ("hash", "shift-dates"):
+    # Surrogates are made from the names, keep their initials, and a letter of one stays.
+    for mode in ("hash", "shift-dates", "surrogate"):
         with pytest.raises(ConfigError, match="safe-harbor"):
             Replacer(mode, KEY, safe_harbor=True)
 
@@ -322,6 +323,39 @@ def test_years_to_come_are_no_years_of_the_note():
     future = datetime.now().year + 3
     note = Document("n", f"Code 3/4/{future}, seen 5/6/2012, on 3/5.")
     assert text_of("tag", note, safe_harbor=True) == "Code [DATE], seen 2012, on [DATE]."
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "label", "wanted"),
+    [
+        ("MRN 48213", "48213", "ZIP", "MRN [MEDICALRECORD]"),
+        ("Code 30311", "30311", "ZIP", "Code [ZIP]"),
+        ("Boston MA 02139", "02139", "ZIP", "Boston MA 021"),
+        ("Bed 12", "12", "AGE", "Bed [AGE]"),
+        ("A 45 yo man", "45", "AGE", "A 45 yo man"),
+        ("A 92-year-old man", "92-year-old", "AGE", "A 90+-year-old man"),
+        ("Age: 45-year-old", "45-year-old", "AGE", "Age: 45-year-old"),
+        ("Room 1950", "1950", "DATE", "Room [DATE]"),
+    ],
+)
+def test_a_model_does_not_choose_what_is_kept(text, words, label, wanted):
+    def model(document):
+        start = document.text.index(words)
+        return [(start, start + len(words), label, 0.97)]
+
+    note = Document("n", text, subject="p")
+    assert text_of("tag", note, model, safe_harbor=True) == wanted
+    assert text_of("shift-dates", note, model) == wanted
+
+
+def test_a_date_keeps_its_edges_in_a_longer_one():
+    def model(document):
+        return [(5, 19, "DATE", 0.99)]
+
+    note = Document("n", "Seen 3/4/2012 at 10 by us", subject="p")
+    assert text_of("tag", note, model, safe_harbor=True) == "Seen 2012 [DATE] by us"
+    moved = shifted("3/4/2012", Replacer("shift-dates", KEY).shift_of("subject p"))
+    assert text_of("shift-dates", note, model) == f"Seen {moved} [DATE] by us"
 
 
 def test_unseen_and_wide_characters_are_replaced_like_plain_ones():

@@ -291,6 +291,12 @@ def raw(tmp_path):
     return folder
 
 
+def test_dates_that_do_not_move_are_counted(tmp_path):
+    note = Document("n", "Seen 3/4/2012, Christmas, March 4-7, 2012; call 617-555-1234.")
+    summary = deidentify(NoteSet(lambda: [note]), tmp_path / "out", Settings("shift-dates"))
+    assert (summary.found["DATE"], summary.tagged) == (3, 2)
+
+
 def test_the_command(raw, tmp_path, capfd):
     names = tmp_path / "names.txt"
     assert deid(raw, "--out", tmp_path / "clean", "--names", names) == 0

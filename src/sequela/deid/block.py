@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sequela.deid.found import Finder, Found
+from sequela.deid.found import KEEPING, Finder, Found
 from sequela.deid.replace import Cleaned, Replacer, clean, person_of
 from sequela.deid.rules import Names, seen
 from sequela.deid.work import Block, write_block
@@ -156,7 +156,8 @@ def _count(block: Block, name: str, cleaned: Cleaned, settings: Settings) -> Non
     for span, made in cleaned.done:
         block.found[span.label] += 1
         block.by[span.by] += 1
-        block.tagged += made == f"[{span.label}]" and settings.mode not in ("tag", "shift-dates")
+        kept = span.label in KEEPING if settings.mode == "shift-dates" else settings.mode != "tag"
+        block.tagged += kept and made == f"[{span.label}]"
     block.again += cleaned.again
     block.silent += not cleaned.done and not cleaned.withheld
     if cleaned.withheld:

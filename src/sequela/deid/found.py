@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 from sequela.notes import Document
 
-__all__ = ["Finder", "Found", "lowered", "united"]
+__all__ = ["KEEPING", "Finder", "Found", "lowered", "united"]
 
 Finder = Callable[[Document], Iterable[tuple[int, int, str, float]]]
 """A model as this room sees it: a document to start, end, label and score of each span."""
+
+KEEPING = ("DATE", "AGE", "ZIP")
+"""Labels of which some modes keep a part: a model that errs must not choose what is kept."""
 
 
 @dataclass(frozen=True, order=True)
@@ -52,7 +55,8 @@ def united(text: str, found: Iterable[Found]) -> list[Found]:
 
     Spans of one label that overlap become one. Where labels overlap, each character goes to the
     span of the highest score, then the longest, then the first; what is left of the other stays
-    found under its own label, unless it holds neither letter nor digit.
+    found under its own label, unless it holds neither letter nor digit. What a model calls a date,
+    an age or a ZIP code comes behind whatever else was found there, and a rule's keeps its edges.
 
     Args:
         text: of the document.
@@ -64,22 +68,26 @@ def united(text: str, found: Iterable[Found]) -> list[Found]:
     spans = _joined(found)
     edges = sorted({edge for span in spans for edge in (span.start, span.end)})
     waiting, place = sorted(spans), 0
-    heap: list[tuple[float, int, Found]] = []
+    heap: list[tuple[bool, float, int, Found]] = []
     pieces: list[Found] = []
     for start, end in itertools.pairwise(edges):
         while place < len(waiting) and waiting[place].start <= start:
             span = waiting[place]
-            heapq.heappush(heap, (-span.score, span.start - span.end, span))
+            heapq.heappush(heap, (_doubtful(span), -span.score, span.start - span.end, span))
             place += 1
-        while heap and heap[0][2].end <= start:
+        while heap and heap[0][3].end <= start:
             heapq.heappop(heap)
         if not heap:
             continue
-        best = heap[0][2]
+        best = heap[0][3]
         if pieces and pieces[-1].end == start and _same(pieces[-1], best):
             start = pieces.pop().start
         pieces.append(Found(start, end, best.label, best.score, best.by))
     return list(_trimmed(text, pieces))
+
+
+def _doubtful(span: Found) -> bool:
+    return span.label in KEEPING and span.by == "model"
 
 
 def _same(one: Found, other: Found) -> bool:
@@ -89,16 +97,18 @@ def _same(one: Found, other: Found) -> bool:
 
 
 def _joined(found: Iterable[Found]) -> list[Found]:
-    labels: dict[str, list[Found]] = defaultdict(list)
+    groups: dict[tuple[str, bool], list[Found]] = defaultdict(list)
     for span in sorted(found):
-        last = labels[span.label][-1] if labels[span.label] else None
+        # Words beside an age are read with it; those beside a date would hide it.
+        same = groups[span.label, _doubtful(span) and span.label != "AGE"]
+        last = same[-1] if same else None
         if last is not None and span.start < last.end:
-            best = max(last, span, key=lambda one: one.score)
+            best = max(last, span, key=lambda one: (not _doubtful(one), one.score))
             end = max(last.end, span.end)
-            labels[span.label][-1] = Found(last.start, end, span.label, best.score, best.by)
+            same[-1] = Found(last.start, end, span.label, best.score, best.by)
         else:
-            labels[span.label].append(span)
-    return [span for spans in labels.values() for span in spans]
+            same.append(span)
+    return [span for spans in groups.values() for span in spans]
 
 
 def _trimmed(text: str, pieces: Iterable[Found]) -> Iterator[Found]:

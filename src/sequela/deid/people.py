@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sequela.deid.found import Found
+from sequela.deid.found import Found, lowered
 
-__all__ = ["AGE_WORDS", "ages_over_89", "zip_codes"]
+__all__ = ["AGE_WORDS", "ages_over_89", "is_age", "zip_codes"]
 
 _ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 AGE_WORDS = {
@@ -48,6 +48,27 @@ def ages_over_89(text: str, low: str) -> Iterator[Found]:
             words = match["age"]
             if not words.isdecimal() or 90 <= int(words) <= _OLDEST:
                 yield Found(*match.span("age"), "AGE", 0.9)
+
+
+_CALLED_AGE = re.compile(
+    r"(?<![a-z])(?:aged?|turn(?:ed|s|ing)?)(?![a-z])[\s:=]{0,3}(?:of|is|was|at)?\s{0,3}$"
+)
+_UNIT = re.compile(
+    rf"[\s-]{{0,2}}(?:{_YEARS}"
+    r"|(?:months?|mos?|weeks?|wks?|days?)[\s-]{0,2}(?:old|of age)(?![a-z])"
+    r"|(?:m|f|male|female|man|woman|boy|girl)(?![a-z]))"
+)
+
+
+def is_age(text: str, start: int, end: int) -> bool:
+    """Whether the words in or around a piece of a text say that it is an age, of any years."""
+    low = lowered(text[max(0, start - 24) : end + 24])
+    first = start - max(0, start - 24)
+    figures = re.compile(r"[0-9]{1,3}").search(low, first, first + end - start)
+    if figures is None:
+        return False
+    called = _CALLED_AGE.search(low[: figures.start()])
+    return bool(called or _UNIT.match(low, figures.end()))
 
 
 _STATES = (

@@ -10,7 +10,8 @@ from datetime import date
 from itertools import accumulate
 
 from sequela.deid.dates import written_date
-from sequela.deid.found import Finder, Found, lowered
+from sequela.deid.found import KEEPING, Finder, Found, lowered
+from sequela.deid.people import is_age
 from sequela.deid.phrases import Phrases
 from sequela.deid.plain import plain
 from sequela.deid.rules import NAME_LABELS, Names, find
@@ -70,11 +71,11 @@ class Replacer:
     ):
         if mode not in MODES:
             raise ConfigError(f"mode '{mode}'", got="no such mode", todo=nearest(mode, MODES))
-        if safe_harbor and mode in ("hash", "shift-dates"):
+        if safe_harbor and mode in ("surrogate", "hash", "shift-dates"):
             raise ConfigError(
                 f"mode '{mode}' with safe-harbor",
-                got="codes or dates that are made from the patient's own",
-                wanted="tag, mask, remove or surrogate",
+                got="names, codes or dates that are made from the patient's own",
+                wanted="tag, mask or remove",
             )
         if len(key) < 16:
             raise ConfigError("the key", got=f"{len(key)} bytes", wanted="16 or more")
@@ -102,25 +103,17 @@ class Replacer:
         written = document.text[span.start : span.end]
         try:
             words = plain(written).text
-            made = self._made(document, span.label, words, latest)
+            made = self._made(document, span, words, latest)
             same = made in (written, words) and not _allowed(span.label, words)
         except Exception:
             made, same = None, True
         return f"[{span.label}]" if made is None or same else made
 
-    def _made(self, document: Document, label: str, words: str, latest: int | None) -> str | None:
+    def _made(self, document: Document, span: Found, words: str, latest: int | None) -> str | None:
         moving = self.mode in ("surrogate", "shift-dates")
-        person = person_of(document)
-        if label == "DATE" and self.safe_harbor:
-            # Whoever was young when the note was written may be over 89 by now.
-            return year_alone(words, latest=latest, today=self.this_year)
-        if label == "DATE" and moving:
-            days = self.shift_of(person)
-            return shifted(words, days, day_first=self.day_first, year=latest)
-        if label == "AGE" and (moving or self.safe_harbor):
-            return pooled_age(words)
-        if label == "ZIP" and (moving or self.safe_harbor):
-            return zip3(words)
+        person, label = person_of(document), span.label
+        if label in KEEPING and (moving or self.safe_harbor):
+            return self._kept(document, span, words, latest)
         if self.mode == "mask":
             return re.sub(r"[^\W_]", "*", words)
         if self.mode == "remove":
@@ -131,6 +124,25 @@ class Replacer:
         if self._surrogates is not None:
             return self._surrogates.make(label, words, person)
         return None
+
+    def _kept(self, document: Document, span: Found, words: str, latest: int | None) -> str | None:
+        """What leaves a part of the words: only where more than a model says what they are."""
+        if span.label == "AGE":
+            sure = span.by == "rule" or is_age(document.text, span.start, span.end)
+            return pooled_age(words) if sure else None
+        if span.label == "ZIP":
+            return zip3(words) if span.by == "rule" else None
+        if self.safe_harbor:
+            # Whoever was young when the note was written may be over 89 by now.
+            sure = span.by == "rule"
+            return year_alone(words, latest=latest, today=self.this_year) if sure else None
+        return shifted(
+            words,
+            self.shift_of(person_of(document)),
+            day_first=self.day_first,
+            year=latest,
+            year_stays=span.by == "rule",
+        )
 
 
 def person_of(document: Document) -> str:

@@ -19,7 +19,12 @@ _NO_YEAR = 2000
 
 
 def shifted(
-    words: str, days: int, *, day_first: bool = False, year: int | None = None
+    words: str,
+    days: int,
+    *,
+    day_first: bool = False,
+    year: int | None = None,
+    year_stays: bool = True,
 ) -> str | None:
     """A date so many days later, written as it was.
 
@@ -28,12 +33,13 @@ def shifted(
         days: may be negative.
         day_first: what 3/4 means where both orders can be.
         year: of a date that is written without one; where unknown, 29 February may come out.
+        year_stays: a date with a year is moved, too, though it may keep that year.
 
     Returns:
         The date, or None for what has no month, is a range, or leaves the years 1 to 9999.
     """
     read = written_date(words, day_first=day_first)
-    if read is None or read.month is None:
+    if read is None or read.month is None or (read.year is not None and not year_stays):
         return None
     try:
         there = date(read.year or _known(year, read), read.month, read.day or 15)
