@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sequela.sources.ts.read import read
+from sequela.sources.digits.read import read
 
 __all__ = ["read"]
