@@ -1,4 +1,4 @@
-"""Labelled series in the format of sktime and the UCR archive."""
+"""Images of handwritten digits as UCI publishes them and scikit-learn ships them."""
 
 from __future__ import annotations
 
