@@ -383,3 +383,11 @@ def test_names_in_small_letters_and_halves_of_names():
     assert clean(Document("n", "Mrs. Jones"), Replacer("tag", KEY), names=names).text == (
         "Mrs. [PATIENT]"
     )
+
+
+def test_a_mask_hides_vowel_signs():
+    def model(document):
+        return [(0, 9, "PATIENT", 0.9)]
+
+    made = clean(Document("n", "राम शर्मा: well"), Replacer("mask", KEY), model=model).text
+    assert made == "*** *****: well"

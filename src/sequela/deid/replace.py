@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -115,7 +116,7 @@ class Replacer:
         if label in KEEPING and (moving or self.safe_harbor):
             return self._kept(document, span, words, latest)
         if self.mode == "mask":
-            return re.sub(r"[^\W_]", "*", words)
+            return "".join("*" if unicodedata.category(one)[0] in "LMN" else one for one in words)
         if self.mode == "remove":
             return ""
         if self.mode == "hash":
