@@ -104,7 +104,7 @@ def row(model: str, processes: int, count: int, longest: int | None) -> dict[str
         "characters": characters,
         "tokens": tokens,
         "found": sum(found["found"].values()),
-        "withheld": len(found["withheld"]),
+        "withheld": found["withheld"],
         "seconds": round(seconds, 2),
         "tokens_per_second": round(tokens / seconds),
         "processor_seconds": round(worked, 2),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
-from tests.deid.test_run import content, deid, lines_of
+from tests.deid.test_run import content, deid, lines_of, notes
 
+from sequela.deid import Settings, deidentify
 from sequela.deid import run as running
+from sequela.errors import OutputError
 
 
 @pytest.mark.parametrize(("change", "form"), [("added", "csv"), ("removed", "txt")])
@@ -30,3 +33,41 @@ def test_notes_come_or_go_before_a_stored_large_block(tmp_path, monkeypatch, cha
     numbers = [json.loads(line)["id"] for line in lines_of(tmp_path / "out.phi" / "ids.jsonl")]
     count = 6 if change == "added" else 4
     assert numbers == [f"note-{number:07d}" for number in range(1, count + 1)]
+
+
+class _Later(date):
+    @classmethod
+    def today(cls):
+        return cls(date.today().year + 1, 1, 2)
+
+
+@pytest.mark.parametrize("what", ["Faker", "year", "another room", "Python"])
+def test_what_the_notes_follow_from_has_to_be_the_same(tmp_path, monkeypatch, what):
+    mode, harbor = ("surrogate", False) if what == "Faker" else ("tag", True)
+    if mode == "surrogate":
+        pytest.importorskip("faker")
+    settings = Settings(mode=mode, safe_harbor=harbor)
+
+    def stop(done):
+        raise KeyboardInterrupt
+
+    def run(**rest):
+        running._code.cache_clear()
+        deidentify(notes(2), tmp_path / "out", settings, **rest)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(say=stop)
+    with monkeypatch.context() as patch:
+        if what == "Faker":
+            patch.setattr(running, "version", lambda name: "0.1")
+        elif what == "year":
+            patch.setattr(running, "date", _Later)
+        elif what == "Python":
+            patch.setattr(running, "python_version", lambda: "3.99.0")
+        else:
+            real = running.sha256
+            changed = lambda file: "0" if file.name == "documents.py" else real(file)  # noqa: E731
+            patch.setattr(running, "sha256", changed)
+        with pytest.raises(OutputError, match="Python or Faker, or of another year"):
+            run()
+    run()

@@ -68,6 +68,7 @@ def run(
     notes = sources.read(known, path, **override({}, words))
     if not isinstance(notes, NoteSet):
         raise ConfigError(f"source '{known}'", got="no notes", wanted="a source of notes")
+    not_read = _not_read(known, path)
     settings = dataclasses.replace(settings, form=form or _form_of(known, path))
     listed = _listed(names)
     finder, said = chosen(model, recall_target, tuning, tuning_source, alone=processes == 1)
@@ -86,9 +87,10 @@ def run(
         )
     page = write_review(notes, out) if review else None
     if as_json:
-        print(json.dumps({**summary_dict(summary, settings), "model": said}, indent=2))
+        told = {**summary_dict(summary, settings), "files_not_read": not_read, "model": said}
+        print(json.dumps(told, indent=2))
     else:
-        _print(summary, settings, out, rules_alone=finder is None)
+        _print(summary, settings, out, not_read, rules_alone=finder is None)
         print(
             "" if page is None else f"to look at and correct, for your eyes alone: {page}\n", end=""
         )
@@ -132,6 +134,18 @@ def _source_of(path: Path) -> str:
     return found[0]
 
 
+def _not_read(source: str, path: Path) -> int:
+    """How many files lie there that the source passes over, for their endings."""
+    if source not in _KINDS or path.is_file() or _is_meds(path):
+        return 0
+    read = _KINDS[source][0] + ((".txt",) if source == "brat" else ())
+    others = (file for file in path.rglob("*") if not file.name.lower().endswith(read))
+    return sum(
+        file.is_file() and not any(part[0] == "." for part in file.relative_to(path).parts)
+        for file in others
+    )
+
+
 def _is_meds(path: Path) -> bool:
     return all((path / name).is_dir() for name in ("data", "metadata"))
 
@@ -172,7 +186,9 @@ def _progress(notes: NoteSet) -> Iterator[Callable[[int], None] | None]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def _print(summary: Summary, settings: Settings, out: Path, *, rules_alone: bool) -> None:
+def _print(
+    summary: Summary, settings: Settings, out: Path, not_read: int, *, rules_alone: bool
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -187,6 +203,8 @@ def _print(summary: Summary, settings: Settings, out: Path, *, rules_alone: bool
         "pieces with a tag where nothing else could be written": summary.tagged,
         "pieces that the output still held, now tags": summary.again,
         "notes withheld, since the search failed in them": len(summary.withheld),
+        "characters that the form cannot hold, now U+FFFD": summary.unwritable,
+        "files not read, for their endings": not_read,
     }
     for words, count in lines.items():
         if count:

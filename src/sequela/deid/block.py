@@ -14,7 +14,7 @@ from sequela.deid.found import KEEPING, Finder, Found
 from sequela.deid.replace import Cleaned, Replacer, clean, person_of
 from sequela.deid.rules import Names, seen
 from sequela.deid.work import Block, write_block
-from sequela.deid.write import MARKED_FORMS, NOTE
+from sequela.deid.write import MARKED_FORMS, NOTE, writable
 from sequela.notes import Document
 
 __all__ = ["Settings", "begin", "clean_block"]
@@ -89,6 +89,8 @@ def clean_block(number: int, first: int, documents: list[Document], digest: str)
         cleaned = clean(one, replacer, names=names, model=finder)
         name = _name(one, place, settings)
         line = _line(one, name, cleaned, settings, replacer)
+        line["text"], unwritable = writable(settings.form, cleaned.text)
+        block.unwritable += unwritable
         if settings.form == "meds":
             line["code"] = _kind(one, names)
         lines.append({**line, "source": one.id})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -185,4 +186,6 @@ def _checked(shown: Document, text: str, model: Finder) -> Iterator[Found]:
         if not sound or not 0 <= start < end <= length or not re.fullmatch(r"[\w-]+", label):
             wanted = "start, end, label and score of a piece of the text"
             raise DataError("the model", got="a span that is none", wanted=wanted)
+        if not math.isfinite(score):
+            raise DataError("the model", got="a score that is no number", wanted="0 to 1")
         yield Found(*view.place(start, end), label, float(score), "model")

@@ -6,10 +6,13 @@ import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 from typing import Any
 
-from sequela import __version__
+import sequela
 from sequela.deid.block import Settings, begin, clean_block
 from sequela.deid.found import Finder
 from sequela.deid.publish import finished, publish, was_published
@@ -32,6 +35,7 @@ _TAGS = Settings()
 # A block is what is lost by a kill, and what one process holds.
 _BLOCK_DOCUMENTS = 256
 _BLOCK_CHARACTERS = 1 << 20
+_CODE = (".py", ".so", ".dylib", ".dll")
 
 
 def not_safe_harbor(settings: Settings) -> str | None:
@@ -90,22 +94,9 @@ def deidentify(
         ConfigError: a mode or form that is not known.
     """
     out = Path(out)
-    if settings.form not in FORMS:
-        raise ConfigError(
-            f"format '{settings.form}'", got="no such format", todo=nearest(settings.form, FORMS)
-        )
-    if processes < 1:
-        raise ConfigError("processes", got=processes, wanted="1 or more")
-    Replacer(settings.mode, key or bytes(16), safe_harbor=settings.safe_harbor)
-    with translated(out):
-        if out.exists() and not was_published(out):
-            raise OutputError(
-                f"folder {out}", got="one that exists already", todo="Choose another."
-            )
+    _refuse(out, settings, key, processes)
     with locked(out.parent / f"{out.name}.phi"):
-        known = {**vars(settings), "names": sorted(names), "model": _identity(model)}
-        known["code"] = _code()
-        work = Work(out, key, known)
+        work = Work(out, key, _known(settings, names, model))
         if out.exists():
             return finished(work)
         total, count = Block(), 0
@@ -118,15 +109,41 @@ def deidentify(
     return total
 
 
-def _identity(model: Finder | None) -> str | None:
-    return None if model is None else str(getattr(model, "identity", "a model"))
+def _refuse(out: Path, settings: Settings, key: bytes | None, processes: int) -> None:
+    if settings.form not in FORMS:
+        raise ConfigError(
+            f"format '{settings.form}'", got="no such format", todo=nearest(settings.form, FORMS)
+        )
+    if processes < 1:
+        raise ConfigError("processes", got=processes, wanted="1 or more")
+    Replacer(settings.mode, key or bytes(16), safe_harbor=settings.safe_harbor)
+    with translated(out):
+        if out.exists() and not was_published(out):
+            raise OutputError(
+                f"folder {out}", got="one that exists already", todo="Choose another."
+            )
+
+
+def _known(settings: Settings, names: Sequence[str], model: Finder | None) -> dict[str, Any]:
+    """What the notes follow from: half of a run by something else would be a mixture."""
+    return {
+        **vars(settings),
+        "names": sorted(names),
+        "model": None if model is None else str(getattr(model, "identity", "a model")),
+        "code": _code(),
+        # Surrogates are drawn from its lists; who is over 89 depends on today.
+        "faker": version("faker") if settings.mode == "surrogate" else None,
+        "year": date.today().year if settings.safe_harbor else None,
+    }
 
 
 @functools.cache
 def _code() -> str:
-    """Which rules are at work: half of a run by those of another version would be a mixture."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return f"{__version__} {code(bytes(16), *(sha256(file) for file in files)).hex()}"
+    """Which code is at work, of all rooms and of Python: rules use more than their own room."""
+    root = Path(sequela.__file__).parent
+    files = sorted(file for file in root.rglob("*") if file.suffix in _CODE)
+    made = code(bytes(16), *(sha256(file) for file in files)).hex()
+    return f"{sequela.__version__} {made} {python_version()}"
 
 
 _Start = tuple[Settings, bytes, Sequence[str], Finder | None]
@@ -189,6 +206,7 @@ def summary_dict(total: Block, settings: Settings) -> dict[str, Any]:
         "tags_in_place_of_another_replacement": total.tagged,
         "found_again_in_the_output": total.again,
         "documents_without_findings": total.silent,
-        "withheld": total.withheld,
+        "withheld": len(total.withheld),
+        "characters_that_the_form_cannot_hold": total.unwritable,
         "said": not_safe_harbor(settings),
     }

@@ -36,6 +36,7 @@ class Block:
         again: tags for what the output still held.
         silent: documents in which nothing was found.
         withheld: names of documents that were withheld.
+        unwritable: characters that the form cannot hold, and a sign for them stands there.
     """
 
     digest: str = ""
@@ -47,6 +48,7 @@ class Block:
     again: int = 0
     silent: int = 0
     withheld: list[str] = field(default_factory=list)
+    unwritable: int = 0
 
     def add(self, other: Block) -> None:
         """Adds the counts of another."""
@@ -58,6 +60,7 @@ class Block:
         self.again += other.again
         self.silent += other.silent
         self.withheld += other.withheld
+        self.unwritable += other.unwritable
 
 
 def read_key(path: Path) -> bytes:
@@ -126,7 +129,8 @@ class Work:
         if path.read_text() != settings:
             raise OutputError(
                 f"folder {self.folder}",
-                got="a broken run with other settings, names, another key or version of Sequela",
+                got="a broken run with other settings, names, another key or version of Sequela, "
+                "Python or Faker, or of another year",
                 todo="Go on with the same ones, or remove the folder.",
             )
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sequela.errors import DataError, LeakageError
 from sequela.files import translated
 from sequela.notes import Document, Span, write_brat, write_conll, write_i2b2
+from sequela.notes.i2b2 import FORBIDDEN
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["FORMS", "MARKED_FORMS", "NOTE", "write_notes"]
+__all__ = ["FORMS", "MARKED_FORMS", "NOTE", "writable", "write_notes"]
 
 MARKED_FORMS = ("brat", "i2b2", "conll")
 """In these it is marked where something was replaced; surrogates then hide nothing."""
@@ -56,6 +57,14 @@ def write_notes(form: str, folder: Path, notes: Iterable[dict[str, Any]]) -> Non
             "i2b2": lambda folder, notes: write_i2b2(folder / "notes", _marked(notes)),
             "conll": lambda folder, notes: write_conll(folder / "notes.conll", _marked(notes)),
         }[form](folder, _once(notes))
+
+
+def writable(form: str, text: str) -> tuple[str, int]:
+    """A text as a form can hold it, every character in its place, and how many had to go.
+
+    XML has no place for NUL and most other control characters; U+FFFD stands for them.
+    """
+    return FORBIDDEN.subn("\ufffd", text) if form == "i2b2" else (text, 0)
 
 
 def _once(notes: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -40,8 +40,8 @@ CATEGORIES = {
 
 _CATEGORY = {type: category for category, types in CATEGORIES.items() for type in types}
 _ROOT = "deIdi2b2"
-# Characters that no XML 1.0 file can hold.
-_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML 1.0 file can hold."""
 
 
 class _Stop(Exception):
@@ -161,7 +161,7 @@ def write_i2b2(folder: Path | str, documents: Iterable[Document]) -> int:
             parts = one.id.split("/")
             if any(part.startswith(".") or not part or "\\" in part for part in parts):
                 raise DataError(f"id of document {count}", got="no file name")
-            if _FORBIDDEN.search(one.text):
+            if FORBIDDEN.search(one.text):
                 raise DataError(f"text of document {count}", got="control characters")
             file = place / f"{one.id}.xml"
             if file.exists():
