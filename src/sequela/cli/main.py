@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from sequela import __version__
+from sequela.cli import deid_options
 from sequela.errors import CohortError, ConfigError, Interrupted, SequelaError
 
 __all__ = ["app", "main"]
@@ -251,53 +252,24 @@ def _ingest(
 
 @app.command("deid")
 def _deid(
-    path: Annotated[Path, typer.Argument(help="Notes: a folder of .txt, CSV, Parquet, jsonl.")],
+    path: deid_options.Notes,
     words: _Words = None,
-    out: Annotated[Path, typer.Option(help="The new folder.")] = Path("clean"),
-    mode: Annotated[
-        str, typer.Option(help="tag, mask, remove, surrogate, hash or shift-dates.")
-    ] = "tag",
-    safe_harbor: Annotated[
-        bool, typer.Option("--safe-harbor", help="Of dates keep the year alone; pool ages.")
-    ] = False,
-    names: Annotated[
-        Path | None, typer.Option(help="A text file of patients' names, one on each line.")
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option(help="Which reader; by default the files' endings say.")
-    ] = None,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="txt, csv, parquet, jsonl, meds, brat, i2b2, conll; as it was read."
-        ),
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(help="A file with a secret, for the same codes in several runs.")
-    ] = None,
-    day_first: Annotated[bool, typer.Option("--day-first", help="3/4/2012 is 3 April.")] = False,
-    keep_ids: Annotated[
-        bool, typer.Option("--keep-ids", help="Notes keep their names instead of numbers.")
-    ] = False,
-    keep_originals: Annotated[
-        bool, typer.Option("--keep-originals", help="The account holds the words found, too.")
-    ] = False,
-    model: Annotated[
-        str | None, typer.Option(help="builtin, none (rules alone) or the folder of a tagger.")
-    ] = None,
-    recall_target: Annotated[
-        float | None, typer.Option(help="The recall that the model's threshold has to reach.")
-    ] = None,
-    tuning: Annotated[
-        Path | None, typer.Option(help="Marked notes that decide on the threshold.")
-    ] = None,
-    tuning_source: Annotated[
-        str | None, typer.Option(help="Their reader; notes_jsonl by default.")
-    ] = None,
-    review: Annotated[
-        bool, typer.Option("--review", help="Also a page to look at what was found, and correct.")
-    ] = False,
-    processes: Annotated[int, typer.Option(min=1, help="How many work at once.")] = 1,
+    out: deid_options.Out = Path("clean"),
+    mode: deid_options.Mode = "tag",
+    safe_harbor: deid_options.SafeHarbor = False,
+    names: deid_options.NameList = None,
+    source: deid_options.Source = None,
+    form: deid_options.Form = None,
+    key: deid_options.Key = None,
+    day_first: deid_options.DayFirst = False,
+    keep_ids: deid_options.KeepIds = False,
+    keep_originals: deid_options.KeepOriginals = False,
+    model: deid_options.Model = None,
+    recall_target: deid_options.RecallTarget = None,
+    tuning: deid_options.Tuning = None,
+    tuning_source: deid_options.TuningSource = None,
+    review: deid_options.Review = False,
+    processes: deid_options.Processes = 1,
     json: _Json = False,
 ) -> None:
     """Remove what identifies patients from notes.
