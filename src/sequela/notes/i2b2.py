@@ -19,7 +19,7 @@ from sequela.files import publish_directory
 from sequela.folders import recording_id, text_of
 from sequela.notes.documents import Document, Span, document
 
-__all__ = ["CATEGORIES", "i2b2_documents", "write_i2b2"]
+__all__ = ["CATEGORIES", "FORBIDDEN", "i2b2_documents", "write_i2b2"]
 
 CATEGORIES = {
     "NAME": ("PATIENT", "DOCTOR", "USERNAME"),
