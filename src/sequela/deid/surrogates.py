@@ -35,6 +35,7 @@ _NUMBERS = (
     *("PHONE", "FAX", "SSN", "MEDICALRECORD", "HEALTHPLAN", "ACCOUNT", "LICENSE", "VEHICLE"),
     *("DEVICE", "BIOID", "IDNUM", "ID", "USERNAME", "ROOM"),
 )
+_FEW = 20
 # How Faker calls what stands for a place.
 _PLACES = {
     "CITY": "city",
@@ -106,10 +107,16 @@ class Surrogates:
         # A name of both genders gets one of both, if there is one.
         both = sorted(set.intersection(*map(set, pools))) if pools else families
         initial = word[0].upper()
-        fitting = [name for name in both if name[0] == initial and name.lower() != low]
-        rest = [name for name in families if name[0] == initial and name.lower() != low]
-        chosen = self._pick(fitting or rest or families, self._draw("NAME", low, person))
+        alike = [name for name in both if name[0] == initial]
+        # Of few the same name comes out again and again, and tells the one that it stands for.
+        chosen = self._other(alike if len(alike) >= _FEW else both, low, person)
         return chosen.upper() if word.isupper() else chosen.lower() if word.islower() else chosen
+
+    def _other(self, names: Sequence[str], low: str, person: str) -> str:
+        """One of the names, from a place by chance the next that is not nearly the same."""
+        start = int.from_bytes(self._draw("NAME", low, person)[:8], "big") % len(names)
+        turned = (*names[start:], *names[:start])
+        return next(name for name in turned if _far(name.lower(), low))
 
     def _number(self, label: str, words: str, person: str) -> str:
         """Digits for digits and letters for letters; no telephone or SSN that is anybody's."""
@@ -128,6 +135,19 @@ class Surrogates:
             last = digits[-7:] if len(digits) <= 11 else digits[3:10]
             _put(made, last[:5], "55501")
         return "".join(made)
+
+
+def _far(one: str, other: str) -> bool:
+    """Whether two names are three letters or more apart, and neither begins with the other."""
+    if one.startswith(other) or other.startswith(one):
+        return False
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, 1):
+        last, row[0] = row[0], number
+        for place, another in enumerate(other, 1):
+            change = last + (letter != another)
+            last, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, change)
+    return row[-1] >= 3
 
 
 def _put(made: list[str], places: Sequence[int], digits: str) -> None:
