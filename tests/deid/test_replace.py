@@ -263,6 +263,44 @@ def test_surrogates_keep_gender_and_form():
     assert text_of("surrogate", Document("n", "J. S. came", subject="p")) == "J. S. came"
 
 
+@pytest.mark.parametrize("name", ["Quentin", "Uma", "Xavier", "Ann", "Xu", "Underwood"])
+def test_a_surrogate_does_not_tell_the_name_by_itself(name):
+    pytest.importorskip("faker")
+    from sequela.deid.surrogates import Surrogates, _known
+
+    make = Surrogates(KEY).make
+    made = [make("PATIENT", name, f"p{number}") for number in range(300)]
+    assert len(set(made)) >= 8
+    assert max(made.count(one) for one in set(made)) <= 60
+    if name in ("Xavier", "Ann"):
+        assert {one.lower() for one in made} <= _known()[name == "Ann"]
+    assert not {"Ann", "Anna", "Ana", "Anne", name} & set(made)
+
+
+def test_the_order_of_one_date_is_that_of_all():
+    days = timedelta(Replacer("shift-dates", KEY).shift_of("subject p"))
+
+    def moved(day, form="%d/%m/%Y"):
+        there = datetime(2012, *day) + days
+        return "/".join(str(int(part)) for part in there.strftime(form).split("/"))
+
+    def cleaned(text, **options):
+        note = Document("n", text, subject="p")
+        return clean(note, Replacer("shift-dates", KEY, **options))
+
+    note = cleaned("On 13/4/2012, 3/4/2012 and 5/4/2012.")
+    assert note.text == f"On {moved((4, 13))}, {moved((4, 3))} and {moved((4, 5))}."
+    assert note.against_order
+    american = "%m/%d/%Y"
+    note = cleaned("On 4/13/2012 and 3/4/2012.", day_first=True)
+    assert note.text == f"On {moved((4, 13), american)} and {moved((3, 4), american)}."
+    assert note.against_order
+    note = cleaned("On 13/4/2012, 4/13/2012 and 3/4/2012.")
+    both = f"{moved((4, 13))}, {moved((4, 13), american)}"
+    assert (note.text, note.against_order) == (f"On {both} and [DATE].", True)
+    assert not cleaned("On 4/13/2012 and 3/4/2012.").against_order
+
+
 def test_a_surrogate_is_nobody_else_in_the_document():
     pytest.importorskip("faker")
     made = text_of("surrogate", Document("a", "Ann Smith", subject="p1")).split()[1]

@@ -297,6 +297,19 @@ def test_dates_that_do_not_move_are_counted(tmp_path):
     assert (summary.found["DATE"], summary.tagged) == (3, 2)
 
 
+@pytest.mark.parametrize(("form", "told"), [("csv", True), ("txt", False)])
+def test_codes_of_subjects_are_said(tmp_path, form, told):
+    note = Document("n", "Seen 13/4/2012", subject="0012345")
+    for name, settings in (("a", Settings(form=form)), ("b", Settings("shift-dates", form=form))):
+        deidentify(NoteSet(lambda: [note]), tmp_path / name, settings)
+        summary = json.loads((tmp_path / name / "summary.json").read_text())
+        assert ("164.514(c)" in (summary["said"] or "")) == told
+        assert summary["documents_with_dates_in_another_order"] == (name == "b")
+    safe = Settings(form=form, safe_harbor=True)
+    deidentify(NoteSet(lambda: [note]), tmp_path / "c", safe)
+    assert json.loads((tmp_path / "c" / "summary.json").read_text())["said"] is None
+
+
 def test_the_command(raw, tmp_path, capfd):
     names = tmp_path / "names.txt"
     assert deid(raw, "--out", tmp_path / "clean", "--names", names) == 0

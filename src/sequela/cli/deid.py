@@ -202,6 +202,8 @@ def _print(
         "notes in which nothing was found": summary.silent,
         "pieces with a tag where nothing else could be written": summary.tagged,
         "pieces that the output still held, now tags": summary.again,
+        "notes with dates in another order of day and month than was asked for, or in both; others "
+        "of the same patients may be read in the wrong one, see --day-first": summary.against_order,
         "notes withheld, since the search failed in them": len(summary.withheld),
         "characters that the form cannot hold, now U+FFFD": summary.unwritable,
         "files not read, for their endings": not_read,
@@ -211,7 +213,7 @@ def _print(
             console.print(f"{words}: {count:,}", markup=False)
     if rules_alone:
         console.print(_RULES_ALONE, markup=False)
-    said = not_safe_harbor(settings)
+    said = not_safe_harbor(settings, summary)
     if said is not None:
         console.print(said, markup=False)
     console.print(f"the account, for your eyes alone: {out}.phi", markup=False)

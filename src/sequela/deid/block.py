@@ -14,7 +14,7 @@ from sequela.deid.found import KEEPING, Finder, Found
 from sequela.deid.replace import Cleaned, Replacer, clean, person_of
 from sequela.deid.rules import Names, seen
 from sequela.deid.work import Block, write_block
-from sequela.deid.write import MARKED_FORMS, NOTE, writable
+from sequela.deid.write import MARKED_FORMS, NOTE, WITH_SUBJECT, writable
 from sequela.notes import Document
 
 __all__ = ["Settings", "begin", "clean_block"]
@@ -96,6 +96,7 @@ def clean_block(number: int, first: int, documents: list[Document], digest: str)
         lines.append({**line, "source": one.id})
         phi += [_account(one, name, span, made, settings) for span, made in cleaned.done]
         _count(block, name, cleaned, settings)
+        block.coded += "subject" in line and settings.form in WITH_SUBJECT
     write_block(folder, number, lines, phi, block)
     return block
 
@@ -161,6 +162,8 @@ def _count(block: Block, name: str, cleaned: Cleaned, settings: Settings) -> Non
         kept = span.label in KEEPING if settings.mode == "shift-dates" else settings.mode != "tag"
         block.tagged += kept and made == f"[{span.label}]"
     block.again += cleaned.again
+    moving = settings.mode in ("surrogate", "shift-dates")
+    block.against_order += moving and cleaned.against_order
     block.silent += not cleaned.done and not cleaned.withheld
     if cleaned.withheld:
         block.withheld.append(name)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import accumulate
 
-from sequela.deid.dates import written_date
-from sequela.deid.found import KEEPING, Finder, Found, lowered
+from sequela.deid.found import KEEPING, Finder, Found
+from sequela.deid.note_dates import NoteDates, read_dates
 from sequela.deid.people import is_age
 from sequela.deid.phrases import Phrases
 from sequela.deid.plain import plain
@@ -41,6 +41,7 @@ class Cleaned:
         spans: start, end and label of each piece of the new text that stands for something.
         again: places where the output still held what was found elsewhere, and now holds a tag.
         withheld: the search failed, and the text is :data:`WITHHELD`.
+        against_order: dates of it are not in the order that was asked for, or in both.
     """
 
     text: str = field(repr=False)
@@ -48,6 +49,7 @@ class Cleaned:
     spans: tuple[tuple[int, int, str], ...] = field(default=(), repr=False)
     again: int = 0
     withheld: bool = False
+    against_order: bool = False
 
 
 class Replacer:
@@ -60,7 +62,7 @@ class Replacer:
             codes cut; ``surrogate`` the same with other names and numbers in place of tags.
         key: secret; surrogates, codes and shifts follow from it.
         safe_harbor: of dates the year alone, ages over 89 pooled, ZIP codes cut to three digits.
-        day_first: 3/4/2012 is 3 April.
+        day_first: 3/4/2012 is 3 April, unless another date of the note says otherwise.
 
     Raises:
         ConfigError: no such mode, a mode that is not Safe Harbor with ``safe_harbor``, a short key.
@@ -93,28 +95,28 @@ class Replacer:
         """A code that stands for a patient."""
         return code(self._key, "subject", person)[:8].hex()
 
-    def replacement(self, document: Document, span: Found, latest: int | None) -> str:
+    def replacement(self, document: Document, span: Found, when: NoteDates) -> str:
         """What is written for a piece of a document; a tag where nothing else can be.
 
         Args:
             document: with the text and the patient.
             span: in it.
-            latest: the last year that the document speaks of.
+            when: how the dates of the document are read.
         """
         written = document.text[span.start : span.end]
         try:
             words = plain(written).text
-            made = self._made(document, span, words, latest)
+            made = self._made(document, span, words, when)
             same = made in (written, words) and not _allowed(span.label, words)
         except Exception:
             made, same = None, True
         return f"[{span.label}]" if made is None or same else made
 
-    def _made(self, document: Document, span: Found, words: str, latest: int | None) -> str | None:
+    def _made(self, document: Document, span: Found, words: str, when: NoteDates) -> str | None:
         moving = self.mode in ("surrogate", "shift-dates")
         person, label = person_of(document), span.label
         if label in KEEPING and (moving or self.safe_harbor):
-            return self._kept(document, span, words, latest)
+            return self._kept(document, span, words, when)
         if self.mode == "mask":
             return "".join("*" if unicodedata.category(one)[0] in "LMN" else one for one in words)
         if self.mode == "remove":
@@ -126,7 +128,7 @@ class Replacer:
             return self._surrogates.make(label, words, person)
         return None
 
-    def _kept(self, document: Document, span: Found, words: str, latest: int | None) -> str | None:
+    def _kept(self, document: Document, span: Found, words: str, when: NoteDates) -> str | None:
         """What leaves a part of the words: only where more than a model says what they are."""
         if span.label == "AGE":
             sure = span.by == "rule" or is_age(document.text, span.start, span.end)
@@ -136,12 +138,12 @@ class Replacer:
         if self.safe_harbor:
             # Whoever was young when the note was written may be over 89 by now.
             sure = span.by == "rule"
-            return year_alone(words, latest=latest, today=self.this_year) if sure else None
+            return year_alone(words, latest=when.year, today=self.this_year) if sure else None
         return shifted(
             words,
             self.shift_of(person_of(document)),
-            day_first=self.day_first,
-            year=latest,
+            day_first=when.day_first,
+            year=when.year,
             year_stays=span.by == "rule",
         )
 
@@ -180,13 +182,19 @@ def clean(
 
 
 def _replaced(document: Document, found: Sequence[Found], replacer: Replacer) -> Cleaned:
-    latest = _latest_year(document, found, replacer)
+    when = read_dates(
+        document,
+        found,
+        this_year=replacer.this_year,
+        day_first=replacer.day_first,
+        whole_years=replacer.safe_harbor,
+    )
     originals = _word_set(document, found)
     done, places, last = [], [], 0
     parts: list[str] = []
     length = 0
     for span in found:
-        made = replacer.replacement(document, span, latest)
+        made = replacer.replacement(document, span, when)
         # A surrogate must not be the name of anybody in the same document.
         if replacer.mode == "surrogate" and (_words(made) - TITLES) & originals:
             made = f"[{span.label}]"
@@ -205,33 +213,9 @@ def _replaced(document: Document, found: Sequence[Found], replacer: Replacer) ->
         parts += [text[last:start], _AGAIN]
         last = end
     text = "".join([*parts, text[last:]])
-    return Cleaned(text, tuple(done), tuple(_moved(spans, hits)), len(hits))
-
-
-# A birth says nothing of when the note was written.
-_BIRTH = re.compile(
-    r"(?<![a-z])(?:born|birth(?:day|date)?|dob|d\.o\.b\.?|b\.)[^\w\n]{0,4}(?:on|in)?\W{0,4}$"
-)
-_BEFORE_BIRTH = 24
-
-
-def _latest_year(document: Document, found: Sequence[Found], replacer: Replacer) -> int | None:
-    """The year of the note: that of its time, else the last one that its dates speak of."""
-    if document.time is not None:
-        return document.time.year
-    whole, short = [], []
-    for span in found:
-        before = lowered(document.text[max(0, span.start - _BEFORE_BIRTH) : span.start])
-        if span.label != "DATE" or _BIRTH.search(before):
-            continue
-        words = plain(document.text[span.start : span.end]).text
-        read = written_date(words, latest=replacer.this_year)
-        if read is None or read.year is None or read.year > replacer.this_year:
-            continue
-        (whole if str(read.year) in words else short).append(read.year)
-    # A birth that is not called one, in two digits, must not make itself the year of the note.
-    sure = whole if whole and replacer.safe_harbor else whole + short
-    return max(sure, default=None)
+    return Cleaned(
+        text, tuple(done), tuple(_moved(spans, hits)), len(hits), against_order=when.against
+    )
 
 
 def _words(text: str) -> set[str]:

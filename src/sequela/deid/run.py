@@ -38,18 +38,23 @@ _BLOCK_CHARACTERS = 1 << 20
 _CODE = (".py", ".so", ".dylib", ".dll")
 
 
-def not_safe_harbor(settings: Settings) -> str | None:
-    """What has to be said where dates or codes come from the patient's own."""
+def not_safe_harbor(settings: Settings, total: Block) -> str | None:
+    """What has to be said where dates, names or codes come from the patient's own."""
     if settings.safe_harbor:
         return None
+    said = []
     if settings.mode in ("surrogate", "shift-dates"):
-        return (
-            "Shifted or surrogate dates are not Safe Harbor (45 CFR 164.514(b)(2)): "
+        said.append(
+            "Shifted dates and surrogates are not Safe Harbor (45 CFR 164.514(b)(2)): "
             "an expert has to determine the risk, or use --safe-harbor, which keeps years only."
         )
-    if settings.mode == "hash":
-        return "Codes made from the patient's own data are not Safe Harbor (45 CFR 164.514(c))."
-    return None
+    if settings.mode == "hash" or total.coded:
+        said.append(
+            "Codes made from the patient's own data are not Safe Harbor (45 CFR 164.514(c))."
+        )
+    if total.coded:
+        said.append("The subjects of the notes are such codes; --safe-harbor writes none.")
+    return " ".join(said) or None
 
 
 def deidentify(
@@ -205,8 +210,9 @@ def summary_dict(total: Block, settings: Settings) -> dict[str, Any]:
         "by": dict(sorted(total.by.items())),
         "tags_in_place_of_another_replacement": total.tagged,
         "found_again_in_the_output": total.again,
+        "documents_with_dates_in_another_order": total.against_order,
         "documents_without_findings": total.silent,
         "withheld": len(total.withheld),
         "characters_that_the_form_cannot_hold": total.unwritable,
-        "said": not_safe_harbor(settings),
+        "said": not_safe_harbor(settings, total),
     }

@@ -22,7 +22,7 @@ def shifted(
     words: str,
     days: int,
     *,
-    day_first: bool = False,
+    day_first: bool | None = False,
     year: int | None = None,
     year_stays: bool = True,
 ) -> str | None:
@@ -31,14 +31,17 @@ def shifted(
     Args:
         words: the date alone.
         days: may be negative.
-        day_first: what 3/4 means where both orders can be.
+        day_first: what 3/4 means where both orders can be; of None, nobody knows.
         year: of a date that is written without one; where unknown, 29 February may come out.
         year_stays: a date with a year is moved, too, though it may keep that year.
 
     Returns:
-        The date, or None for what has no month, is a range, or leaves the years 1 to 9999.
+        The date, or None for what has no month, is a range, may be read in two ways, or leaves the
+        years 1 to 9999.
     """
-    read = written_date(words, day_first=day_first)
+    read = written_date(words, day_first=bool(day_first))
+    if day_first is None and read != written_date(words, day_first=True):
+        return None
     if read is None or read.month is None or (read.year is not None and not year_stays):
         return None
     try:

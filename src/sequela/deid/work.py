@@ -34,6 +34,8 @@ class Block:
         by: pieces by finder: rule, list, model.
         tagged: pieces that got a tag where the mode would have written something else.
         again: tags for what the output still held.
+        coded: documents written with a code that is made from their subject.
+        against_order: documents whose dates are not in the order that was asked for, or in both.
         silent: documents in which nothing was found.
         withheld: names of documents that were withheld.
         unwritable: characters that the form cannot hold, and a sign for them stands there.
@@ -46,6 +48,8 @@ class Block:
     by: Counter[str] = field(default_factory=Counter)
     tagged: int = 0
     again: int = 0
+    coded: int = 0
+    against_order: int = 0
     silent: int = 0
     withheld: list[str] = field(default_factory=list)
     unwritable: int = 0
@@ -58,6 +62,8 @@ class Block:
         self.by.update(other.by)
         self.tagged += other.tagged
         self.again += other.again
+        self.coded += other.coded
+        self.against_order += other.against_order
         self.silent += other.silent
         self.withheld += other.withheld
         self.unwritable += other.unwritable

@@ -17,12 +17,14 @@ from sequela.notes.i2b2 import FORBIDDEN
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["FORMS", "MARKED_FORMS", "NOTE", "writable", "write_notes"]
+__all__ = ["FORMS", "MARKED_FORMS", "NOTE", "WITH_SUBJECT", "writable", "write_notes"]
 
 MARKED_FORMS = ("brat", "i2b2", "conll")
 """In these it is marked where something was replaced; surrogates then hide nothing."""
 
 FORMS = ("txt", "csv", "parquet", "jsonl", "meds", *MARKED_FORMS)
+WITH_SUBJECT = ("csv", "parquet", "jsonl", "meds")
+"""These hold a code of the subject."""
 NOTE = "NOTE"
 """The code of a note in MEDS whose sort is not known."""
 
