@@ -132,6 +132,51 @@ ZIP Boston MA <02139-1234>.
 ZIP Massachusetts <02139>
 ZIP zip code <90210>
 ZIP at <02139-1234>
+DATE DOB: __<01/02/1950>__
+SSN SSN: _<123-45-6789>_
+PHONE Phone: __<617-555-1234>__
+MEDICALRECORD MRN: __<00981234>__
+ZIP zip __<02139>__
+PHONE Tel_<617-555-1234>
+DATE DOB<01/02/1950>
+DATE on<1/2/2012>
+DATE <3/4/12>am
+DATE Smith<01/02/2012>
+IDNUM No.<12345678>
+IDNUM carrier <A12345678>
+IDNUM carrier <XSN883998817>,
+EMAIL to <_a@b.org>
+URL _<www.example.com/a>
+IPADDR _<192.168.1.1>_
+ACCOUNT card <4111 1111 1111 1111> 04/27
+ACCOUNT card <4111 1111 1111 1111> 123 ok
+ACCOUNT 04 2012 <3782 822463 10005> 04/27
+ACCOUNT AB12 <GB82 WEST 1234 5698 7654 32>.
+ACCOUNT ID AB12 99 <GB82 WEST 1234 5698 7654 32>.
+DATE DOB: <11/31/1950>
+DATE <02/30/1948>
+DATE on <11/31/50>,
+DATE <February 30, 1948>
+DATE <2012-02-30>
+DATE <00/00/1950>
+DATE since <2012-12>.
+DATE seen <03 04 2012>
+DATE DOB <3 4 1950>
+DATE YOB <1925>
+DATE <1/2/2012>/5
+DATE DOB <030450>
+DATE Adm <030412> Disch
+AGE <92>F with
+AGE is a <92>F, CHF
+AGE <101>M with
+AGE a <98>F with
+AGE Age/Sex: <92>/F
+AGE <92>-y-o
+AGE <92>_yo
+AGE she turned <92>
+AGE died at <97>
+AGE a <93>-woman
+AGE a <nonagenarian>
 """
 
 # In these the rule of that label finds nothing.
@@ -153,10 +198,14 @@ VEHICLE 1M8GDM9A1KP042788 and platelets 250
 DEVICE serial troponins, lead placed, device 2
 IDNUM WBC 12.5, platelets 250000, K 4.1234567
 DATE 120/80, 5/5 strength, 1/2 tablet, 13/45, 7.5, 3/4 of it
-DATE 31/31/2012 and 2012-13-45 and 99/99/99
+DATE 31/32/2012 and 2012-13-45 and 99/99/99
 DATE grade 4 may be, they march on, in 2012, 1990s, on Monday, at 10:30
 DATE it may first be seen, twenty may come, one march, second opinion, two thousand ml
 DATE strength 4/5 in all, on 3/6 systolic murmur, since 1/2 tablet
+AGE temp 94F, 98F, 101F, T 92F, 92 m high, turned 90 degrees, 98 F
+IDNUM K 0.1234567 and .1234567 and 4.1234567
+ACCOUNT 12 14 15 16 18 20 22 24 1, card 4111 1111 1111 1112 04/27
+DATE 45/45/2012, 1/2/3mg, 12/34, 2010-2012, 2010-13
 AGE 89 year old, 92 mg, 45yo, age 130, 95 years ago, 90 %
 ZIP 02139 and IN 12345.5 and MA 00012 and OK 123456
 """

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from sequela.deid.found import Found
+from sequela.deid.found import AFTER_WORDS, Found
 
 __all__ = ["emails", "network_addresses", "phones", "urls"]
 
@@ -31,10 +31,10 @@ def emails(text: str, low: str) -> Iterator[Found]:
 
 
 _URL = re.compile(
-    r"(?<!\w)(?:https?|s?ftp|file)://[^\s<>\"']+"
-    r"|(?<![\w.@-])www\.[^\s<>\"']+"
-    r"|(?<![\w.@-])(?:[a-z0-9-]{1,63}\.){1,8}"
-    r"(?:com|org|net|edu|gov|mil|info|biz|io|app|dev|co\.uk|ac\.uk|nhs\.uk)(?![\w-])"
+    r"(?:https?|s?ftp|file)://[^\s<>\"']+"
+    r"|(?<![^\W_])(?<![.@-])www\.[^\s<>\"']+"
+    r"|(?<![^\W_])(?<![.@-])(?:[a-z0-9-]{1,63}\.){1,8}"
+    r"(?:com|org|net|edu|gov|mil|info|biz|io|app|dev|co\.uk|ac\.uk|nhs\.uk)(?![^\W_]|-)"
     r"(?:[/:?#][^\s<>\"']*)?"
 )
 
@@ -47,8 +47,10 @@ def urls(text: str, low: str) -> Iterator[Found]:
             yield Found(match.start(), match.start() + len(words), "URL")
 
 
-_IPV4 = re.compile(r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?!\w|\.\d)")
-_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9a-f]{0,4}:)[0-9a-f:]{3,39}(?![\w:])")
+_IPV4 = re.compile(
+    rf"{AFTER_WORDS}(?<!\.)(\d{{1,3}})\.(\d{{1,3}})\.(\d{{1,3}})\.(\d{{1,3}})(?![^\W_]|\.\d)"
+)
+_IPV6 = re.compile(r"(?<![^\W_])(?<![:.])(?=[0-9a-f]{0,4}:)[0-9a-f:]{3,39}(?![^\W_]|:)")
 
 
 def network_addresses(text: str, low: str) -> Iterator[Found]:
@@ -65,21 +67,21 @@ def network_addresses(text: str, low: str) -> Iterator[Found]:
 
 _DASH = r"[-.\u2010-\u2015\s]"
 _AMERICAN = re.compile(
-    rf"(?:(?<!\w)(?<!\w[-.])|(?=\())(?:\+?1{_DASH}{{0,2}})?"
+    rf"(?:{AFTER_WORDS}(?<!\d[-.])|(?=\())(?:\+?1{_DASH}{{0,2}})?"
     rf"(?:\(\s?[2-9]\d\d\s?\){_DASH}{{0,2}}|[2-9]\d\d(?:{_DASH}|/){{0,3}})"
     rf"[2-9]\d\d{_DASH}{{0,3}}\d{{4}}(?!\d)(?:\s{{0,2}}(?:x|ext\.?|extension)\s{{0,2}}\d{{1,6}})?"
 )
-_ABROAD = re.compile(r"(?<!\w)\+[\d\-. ()]{7,24}")
+_ABROAD = re.compile(r"(?<!\d)\+[\d\-. ()]{7,24}")
 _SHORT = re.compile(
-    r"(?<![\w/.+-])[2-9]\d\d[-\u2010-\u2015]\d{4}(?!\w|[-/.]\d)"
+    r"(?<![^\W_])(?<![/.+-])[2-9]\d\d[-\u2010-\u2015]\d{4}(?![^\W_]|[-/.]\d)"
     r"(?!\s{0,2}(?:mg|ml|mcg|g|cc|units?|iu|cells|kcal|k|/)(?!\w))"
 )
-_EXTENSION = re.compile(r"(?<!\w)x\d{4,5}(?!\w|\.\d)")
+_EXTENSION = re.compile(r"(?<![^\W_])x\d{4,5}(?![^\W_]|\.\d)")
 _STRONG = r"phone|telephone|tel|pager|beeper|fax|facsimile|extension|ext|voice ?mail"
 _WEAK = r"call(?:ed|s)?|contact|cell|mobile|ph|home|office|reach(?:ed)?|p|f|t"
 _LABELLED = re.compile(
-    rf"(?<![\w/])(?:(?P<strong>{_STRONG})|(?:{_WEAK}))(?![a-z])"
-    r"[\s.:#(]{0,4}(?:(?:numbers?|no|num|is|at|on|line)(?![a-z])[\s.:#(]{0,4}){0,2}"
+    rf"(?<![^\W_])(?<!/)(?:(?P<strong>{_STRONG})|(?:{_WEAK}))(?![a-z])"
+    r"[\s.:#(_]{0,4}(?:(?:numbers?|no|num|is|at|on|line)(?![a-z])[\s.:#(_]{0,4}){0,2}"
     r"(?P<number>\+?\(?\d{1,15}\)?(?:[-.\u2010-\u2015\s/]{1,2}\(?\d{2,5}\)?(?!\d)){0,5})"
 )
 

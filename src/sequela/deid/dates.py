@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from sequela.deid.found import Found, lowered
+from sequela.deid.found import AFTER_WORDS, Found, lowered
 
 __all__ = ["MONTHS", "WrittenDate", "dates", "written_date"]
 
@@ -58,8 +58,8 @@ class _Form:
     """
 
     core: str
-    before: str = r"(?<![\w/.])"
-    behind: str = r"(?![\w])"
+    before: str = r"(?<![^\W_])(?<![/.])"
+    behind: str = r"(?![^\W_])"
     score: float = 0.95
     context: re.Pattern[str] | None = None
 
@@ -77,16 +77,20 @@ _BEFORE_DAY = re.compile(
     r"|before|after|start(?:ed|ing)?"
     r"|beginning|admit(?:ted)?|admission|discharged?|seen|visit|due|born|dob|dos|d/c'?e?d|returned"
     r"|scheduled|between|and|to|last|next|this|around|about|[/0-9]{3,8}\s{0,2}(?:-|\u2013|,))"
-    r"[\s:(]{0,3})$"
+    r"[\s:(_]{0,3})$"
 )
 _BEFORE_MONTH = re.compile(
     r"(?<![a-z])(?:in|since|last|early|late|mid|this|next|until|till|by|during|from|through|every|of"
     r"|to|and|end of|beginning of)[\s-]{1,2}$"
 )
 _BEFORE_ORDINAL = re.compile(r"(?<![a-z])(?:on|until|since|by|before|after|from|to) the\s$")
-_BIRTH = re.compile(r"(?<![a-z])(?:born|birth|dob|b\.)(?: in| year|:|\s){0,3}\s?$")
+_BIRTH = re.compile(r"(?<![a-z])(?:born|birth|[dy]ob|b\.)(?: in| year|:|_|\s){0,3}\s?$")
+_BEFORE_DIGITS = re.compile(
+    r"(?<![a-z])(?:born|birth(?:date|day)?|d\.?o\.?b\.?|dates?|dated|adm(?:it(?:ted)?|ission)?"
+    r"|disch?(?:arged?)?|dos|seen|visit)[\s.:#(_]{0,4}$"
+)
 _NO_COUNT = (
-    r"(?![\w%]|[-.,/][0-9])(?!\s{0,2}(?:strength|power|motor|tabs?|tablets?|pills?|doses?|mg|mcg|ml|cc|of|inch(?:es)?"
+    r"(?![^\W_]|%|[-.,/][0-9])(?!\s{0,2}(?:strength|power|motor|tabs?|tablets?|pills?|doses?|mg|mcg|ml|cc|of|inch(?:es)?"
     r"|cm|mm|cups?|pack|ppd|systolic|diastolic|sem|hsm|murmur|pain|positive|pos|neg|bottles?"
     r"|reflex(?:es)?|dtrs?|pulses?|edema|in all)(?![a-z]))"
 )
@@ -94,8 +98,8 @@ _FORMS = (
     # 2012-03-04, 2012/3/4, also before a time
     _Form(
         r"(?P<y>(?:19|20)[0-9]{2})(?P<sep>[-/.])(?P<m>[0-9]{1,2})(?P=sep)(?P<d>[0-9]{1,2})",
-        before=r"(?<![\w/.-])",
-        behind=r"(?![0-9]|[a-su-z])",
+        before=r"(?<![0-9])(?<![0-9][/.-])",
+        behind=r"(?![0-9])",
     ),
     # 20120304
     _Form(
@@ -103,17 +107,48 @@ _FORMS = (
         behind=r"(?![0-9]|[a-su-z])",
         score=0.8,
     ),
-    # 3/4/2012, 03-04-12, 3.4.2012, 3 / 4 / 2012
+    # 3/4/2012, 3.4.2012, 3 / 4 / 2012, whatever letter stands at its ends
     _Form(
-        r"(?P<a>[0-9]{1,2})(?P<sep>[-.]| ?/ ?)(?P<b>[0-9]{1,2})(?P=sep)(?P<y>[0-9]{4}|'?[0-9]{2})",
-        behind=r"(?![0-9a-su-z_]|[/][0-9])",
+        r"(?P<a>[0-9]{1,2})(?P<sep>[-.]| ?/ ?)(?P<b>[0-9]{1,2})(?P=sep)(?P<y>[0-9]{4})",
+        before=r"(?<![0-9])(?<![0-9]\.)",
+        behind=r"(?![0-9])",
     ),
-    # 3/2012, 03-2012
-    _Form(r"(?P<m>[0-9]{1,2})[-/](?P<y>(?:19|20)[0-9]{2})", before=r"(?<![\w/.-])"),
+    # 03-04-12, 3/4/12am, but no dose
+    _Form(
+        r"(?P<a>[0-9]{1,2})(?P<sep>[-.]| ?/ ?)(?P<b>[0-9]{1,2})(?P=sep)(?P<y>'?[0-9]{2})",
+        before=rf"{AFTER_WORDS}(?<!/)(?<![0-9]\.)",
+        behind=r"(?![0-9]|/[0-9]|(?:mc?g|m?l|[cm]m|kg|cc|g|u|x|h|hrs?|min)(?![a-z]))",
+    ),
+    # 03 04 2012; 3 4 2012 and 030412 behind a word
+    _Form(
+        r"(?P<a>[0-9]{2})(?P<sep>\s)(?P<b>[0-9]{2})\s(?P<y>(?:19|20)[0-9]{2})",
+        before=r"(?<![^\W_])(?<![/.-])(?<![0-9]\s)",
+        behind=r"(?![^\W_]|[-/.\s][0-9])",
+        score=0.6,
+    ),
+    _Form(
+        r"(?P<a>[0-9]{1,2})(?P<sep>\s)(?P<b>[0-9]{1,2})\s(?P<y>(?:19|20)[0-9]{2})",
+        score=0.6,
+        context=_BEFORE_DIGITS,
+    ),
+    _Form(
+        r"(?P<a>[0-9]{2})(?P<b>[0-9]{2})(?P<y>(?:18|19|20)[0-9]{2}|[0-9]{2})",
+        before=r"(?<![0-9])",
+        score=0.6,
+        context=_BEFORE_DIGITS,
+    ),
+    # 3/2012, 03-2012, 2012-12
+    _Form(r"(?P<m>[0-9]{1,2})[-/](?P<y>(?:19|20)[0-9]{2})", before=r"(?<![0-9/.-])"),
+    _Form(
+        r"(?P<y>(?:19|20)[0-9]{2})[-/](?P<m>0[1-9]|1[0-2])",
+        before=r"(?<![^\W_])(?<![/.-])",
+        behind=r"(?![^\W_]|[-/.][0-9])",
+        score=0.6,
+    ),
     # 3/4, where the words around it say so
     _Form(
         r"(?P<a>[0-9]{1,2})/(?P<b>[0-9]{1,2})",
-        before=r"(?<![\w/.,])",
+        before=r"(?<![0-9/.,])",
         behind=_NO_COUNT,
         score=0.6,
         context=_BEFORE_DAY,
@@ -130,7 +165,7 @@ _FORMS = (
         r"(?P<d>[0-9]{1,2})(?P<s>st|nd|rd|th)?(?:\s{0,2}(?:of\s{1,2})?|[-/. ])"
         rf"{_MONTH}"
         rf"(?:[\s,/-]{{0,3}}{_YEAR}|[-/ ]?(?P<y2>[0-9]{{2}})(?![0-9:]))?",
-        before=r"(?<![\w/.])",
+        before=rf"{AFTER_WORDS}(?<!/)(?<![0-9]\.)",
     ),
     # March 2012, Mar-12 is read as a day above
     _Form(rf"{_MONTH}(?:,?\s{{0,2}}(?:of\s{{1,2}})?|[-/]){_YEAR}", before=r"(?<![a-z])"),
@@ -172,7 +207,7 @@ def dates(text: str, low: str) -> Iterator[Found]:
                 before = low[max(0, start - _LONGEST_BEFORE) : start]
                 if not form.context.search(before):
                     continue
-            if _is_verb(text, match) or _read(match) is None:
+            if _is_verb(text, match) or (_read(match) is None and not _meant(match)):
                 continue
             yield Found(start, end, "DATE", form.score)
 
@@ -184,6 +219,22 @@ def _is_verb(text: str, match: re.Match[str]) -> bool:
         return False
     number_behind = found.get("d") is not None and match.start("d") > match.start("n")
     return not number_behind and text[match.start("n")].islower()
+
+
+def _meant(match: re.Match[str]) -> bool:
+    """There is no such day, but whoever wrote it meant one: 11/31/1950, February 30."""
+    found = match.groupdict()
+    numbers = [int(found[name]) for name in "mdab" if found.get(name)]
+    if not numbers or max(numbers) > 31:
+        return False
+    if found.get("n"):
+        return min(numbers) > 0
+    year = (found.get("y") or "").removeprefix("'")
+    if len(numbers) != 2 or match["sep"] is None or match["sep"].isspace():
+        return False
+    if len(year) == 4:
+        return year[:2] in ("18", "19", "20")
+    return len(year) == 2 and 0 < min(numbers) <= 12
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 
 from sequela.notes import Document
 
-__all__ = ["KEEPING", "Finder", "Found", "lowered", "united"]
+__all__ = ["AFTER_WORDS", "KEEPING", "Finder", "Found", "lowered", "united"]
+
+AFTER_WORDS = r"(?:(?<![^\W_])|(?<=[^\W\d_]{2}))"
+"""For expressions of numbers: not within a number nor right behind the one letter of a code, but
+behind a word that somebody glued to it. An underscore is a blank that somebody drew."""
 
 Finder = Callable[[Document], Iterable[tuple[int, int, str, float]]]
 """A model as this room sees it: a document to start, end, label and score of each span."""

@@ -15,12 +15,12 @@ __all__ = ["labelled_numbers", "long_numbers", "numbers_with_checks", "social_se
 
 # --- United States social security -------------------------------------------------------------
 
-_SSN = re.compile(r"(?<!\w)(?<!\w-)(\d{3})([-.\u2010-\u2015 ])(\d{2})\2(\d{4})(?!\w|-\d)")
+_SSN = re.compile(r"(?<!\d)(?<!\d-)(\d{3})([-.\u2010-\u2015 ])(\d{2})\2(\d{4})(?!\d|-\d)")
 _SSN_CALLED = re.compile(
-    r"(?<!\w)(?:ssn|ss ?#|s\.s\.n\.?|soc(?:ial)?\.?\s{0,2}sec(?:urity)?)(?![a-z])"
-    r"(?:[\s.:#(]{0,4}(?:numbers?|no|num|is|ends? in|ending in|last (?:4|four)"
+    r"(?<![^\W_])(?:ssn|ss ?#|s\.s\.n\.?|soc(?:ial)?\.?\s{0,2}sec(?:urity)?)(?![a-z])"
+    r"(?:[\s.:#(_]{0,4}(?:numbers?|no|num|is|ends? in|ending in|last (?:4|four)"
     r"(?: digits)?)(?![a-z])){0,2}"
-    r"[\s.:#(]{0,4}(?P<number>(?:[\dx*]{3}[-. ]?[\dx*]{2}[-. ]?)?\d{4}(?!\d)|\d{5,9}(?!\d))"
+    r"[\s.:#(_]{0,4}(?P<number>(?:[\dx*]{3}[-. ]?[\dx*]{2}[-. ]?)?\d{4}(?!\d)|\d{5,9}(?!\d))"
 )
 
 
@@ -74,22 +74,34 @@ def _any(words: str) -> bool:
 
 
 _CHECKED: tuple[tuple[str, str, float, Callable[[str], bool]], ...] = (
-    ("ACCOUNT", r"(?<![\w-])[0-9](?:[ -]?[0-9]){12,18}(?![\w-])", 0.99, _luhn),
-    ("LICENSE", r"(?<!\w)[A-Z][A-Z9][0-9]{7}(?!\w)", 0.99, _dea),
-    ("VEHICLE", r"(?<!\w)[A-HJ-NPR-Z0-9]{17}(?!\w)", 0.99, _vin),
+    # Digits in groups of any length; those of four and more are looked at more closely below.
+    ("ACCOUNT", r"(?<![^\W_])(?<!-)[0-9](?:[ -]?[0-9]){12,18}(?![^\W_]|-)", 0.99, _luhn),
+    ("LICENSE", r"(?<![^\W_])[A-Z][A-Z9][0-9]{7}(?![^\W_])", 0.99, _dea),
+    ("VEHICLE", r"(?<![^\W_])[A-HJ-NPR-Z0-9]{17}(?![^\W_])", 0.99, _vin),
     ("DEVICE", r"\(01\) ?[0-9]{14}(?: ?\((?:10|11|17|21)\) ?[^\s()]{1,20})*", 0.99, _gtin),
-    ("DEVICE", r"(?<![\w:-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![\w:-])", 0.95, _any),
+    (
+        "DEVICE",
+        r"(?<![^\W_])(?<![:-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![^\W_]|[:-])",
+        0.95,
+        _any,
+    ),
     (
         "HEALTHPLAN",  # the Medicare beneficiary identifier
-        r"(?<![\w-])[1-9][A-Z][A-Z0-9][0-9]-?[A-Z][A-Z0-9][0-9]-?[A-Z]{2}[0-9]{2}(?![\w-])",
+        r"(?<![^\W_])(?<!-)[1-9][A-Z][A-Z0-9][0-9]-?[A-Z][A-Z0-9][0-9]-?[A-Z]{2}[0-9]{2}"
+        r"(?![^\W_]|-)",
         0.95,
         _any,
     ),
     # How pathology names a specimen: department, year, number.
-    ("IDNUM", r"(?<![\w-])[A-Z]{1,3}[0-9]{2}-[0-9]{3,7}(?![\w-])", 0.7, _any),
+    ("IDNUM", r"(?<![^\W_])(?<!-)[A-Z]{1,3}[0-9]{2}-[0-9]{3,7}(?![^\W_]|-)", 0.7, _any),
 )
 _COMPILED = [(label, re.compile(form), score, check) for label, form, score, check in _CHECKED]
-_IBAN = re.compile(r"(?<!\w)[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,36}")
+# Both look ahead, so that what fails takes nothing from what begins within it.
+_CARD = re.compile(
+    r"(?<![0-9])(?=[0-9](?:[ -]?[0-9]){12})"
+    r"(?=((?:[0-9]{4,19}(?![0-9])[ -]?){1,4}(?:[0-9]{1,3}(?![0-9]))?))"
+)
+_IBAN = re.compile(r"(?<![^\W_])(?=([A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,36}))")
 
 
 def numbers_with_checks(text: str, low: str) -> Iterator[Found]:
@@ -98,21 +110,36 @@ def numbers_with_checks(text: str, low: str) -> Iterator[Found]:
         for match in pattern.finditer(text):
             if check(match[0]):
                 yield Found(*match.span(), label, score)
-    for match in _IBAN.finditer(text):
-        end = _iban_end(match[0])
-        if end:
-            yield Found(match.start(), match.start() + end, "ACCOUNT", 0.99)
+    for pattern, end_of in ((_CARD, _card_end), (_IBAN, _iban_end)):
+        for match in pattern.finditer(text):
+            end = end_of(match[1])
+            if end:
+                yield Found(match.start(), match.start() + end, "ACCOUNT", 0.99)
+
+
+def _card_end(words: str) -> int:
+    """Where the longest beginning of whole groups ends that has a card's length and check."""
+    ends = [match.end() for match in re.finditer("[0-9]+", words)]
+    for end in reversed(ends):
+        head = words[:end]
+        if 13 <= end - head.count(" ") - head.count("-") <= 19 and _luhn(head):
+            return end
+    return 0
 
 
 def _iban_end(words: str) -> int:
     """Where the longest beginning ends that divides as an IBAN does; 0 if none."""
     ends = [place + 1 for place, each in enumerate(words) if each != " "]
-    plain = words.replace(" ", "")
-    for length in range(min(34, len(plain)), 14, -1):
-        turned = plain[4:length] + plain[:4]
-        if int("".join(str(int(each, 36)) for each in turned)) % 97 == 1:
-            return ends[length - 1]
-    return 0
+    plain = words.replace(" ", "")[:34]
+    # The first four stand last: two letters of two digits each, and two digits.
+    first = int("".join(str(int(each, 36)) for each in plain[:4]))
+    rest = found = 0
+    for length, each in enumerate(plain[4:], 5):
+        value = int(each, 36)
+        rest = (rest * (100 if value > 9 else 10) + value) % 97
+        if length >= 15 and (rest * 10**6 + first) % 97 == 1:
+            found = ends[length - 1]
+    return found
 
 
 # --- numbers that are called so -------------------------------------------------------------------
@@ -147,20 +174,22 @@ _WORDS = {
     ),
 }
 _MARK = r"(?:numbers?|num|nos?|id|identifier|identification|code)(?![a-z])"
-_TO_NUMBER = r"[\s.]{0,2}[#:=]{0,2}\s{0,3}(?:is\s{1,3})?[#(]?\s?"
+_TO_NUMBER = r"[\s.]{0,2}[#:=]{0,2}\s{0,3}_{0,30}(?:is\s{1,3})?[#(]?\s?"
 _LINK = rf"(?:\s{{0,3}}(?:{_MARK}|card(?![a-z]))){{0,2}}{_TO_NUMBER}"
 _HARD_LINK = rf"\s{{0,3}}(?:{_MARK}|#){_TO_NUMBER}"
 _TOKEN = (
-    r"(?:[0-9]{2,4}(?: [0-9]{2,4}){1,4}(?![\w/.-])"
-    r"|(?=[a-z/-]{0,8}[0-9])[a-z0-9](?:[a-z0-9]|[-/.](?=[a-z0-9]))*)"
+    r"(?:[0-9]{2,4}(?: [0-9]{2,4}){1,4}(?![^\W_]|[/.-])"
+    r"|(?=[a-z/_-]{0,8}[0-9])[a-z0-9](?:[a-z0-9]|[-/._](?=[a-z0-9]))*)"
 )
 _STRONG = "|".join(f"(?P<{label}>{words[0]})" for label, words in _WORDS.items())
 _WEAK = "|".join(f"(?P<{label}>{words[1]})" for label, words in _WORDS.items())
-_CALLED = re.compile(rf"(?<![\w/])(?:{_STRONG})(?![a-z]){_LINK}(?P<number>{_TOKEN})")
-_HARDLY_CALLED = re.compile(rf"(?<![\w/])(?:{_WEAK})(?![a-z]){_HARD_LINK}(?P<number>{_TOKEN})")
+_CALLED = re.compile(rf"(?<![^\W_])(?<!/)(?:{_STRONG})(?![a-z]){_LINK}(?P<number>{_TOKEN})")
+_HARDLY_CALLED = re.compile(
+    rf"(?<![^\W_])(?<!/)(?:{_WEAK})(?![a-z]){_HARD_LINK}(?P<number>{_TOKEN})"
+)
 _PLATE = re.compile(
-    r"(?<![\w/])plates?(?![a-z])(?:\s{0,2}(?:number|no|is))?[\s.:#]{1,4}"
-    r"(?P<number>[a-z0-9]{1,4}[- ]?[a-z0-9]{2,4})(?!\w)"
+    r"(?<![^\W_])(?<!/)plates?(?![a-z])(?:\s{0,2}(?:number|no|is))?[\s.:#_]{1,4}"
+    r"(?P<number>[a-z0-9]{1,4}[- ]?[a-z0-9]{2,4})(?![^\W_])"
 )
 
 
@@ -177,7 +206,11 @@ def labelled_numbers(text: str, low: str) -> Iterator[Found]:
             yield Found(*match.span("number"), "VEHICLE", 0.9)
 
 
-_LONG = re.compile(r"(?<![\w.])\d{7,}(?!\w|\.\d)")
+# With the letters of a code before it; a decimal part is none.
+_LONG = re.compile(
+    r"(?:(?<![^\W_])(?:(?!MRN|SSN|DOB|NPI|TEL|FAX|VIN|DEA)[A-Z]{1,4}|[a-z]))?"
+    r"(?<!\d)(?<![\d\s]\.)\d{7,}(?!\d|\.\d)"
+)
 
 
 def long_numbers(text: str, low: str) -> Iterator[Found]:
