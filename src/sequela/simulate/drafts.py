@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from sequela.simulate import passages, patterns
+from sequela.simulate.cues import HELD_OUT, cues
 from sequela.simulate.prose import LISTS, PROSE
 from sequela.simulate.wording import expanded
 
@@ -28,7 +29,17 @@ def pick(random: np.random.Generator, choices: Sequence[_Any]) -> _Any:
 
 
 def draft(random: np.random.Generator) -> str:
-    """A note with places for what is filled in, see :mod:`sequela.simulate.phrases`."""
+    """A note with places for what is filled in, see :mod:`sequela.simulate.phrases`.
+
+    It holds no cue of the notes for tuning and testing (:mod:`sequela.simulate.cues`).
+    """
+    text = _draft(random)
+    while not cues(text).isdisjoint(HELD_OUT):
+        text = _draft(random)
+    return text
+
+
+def _draft(random: np.random.Generator) -> str:
     chance = random.random()
     if chance < 0.06:
         return _ordinary(random)
@@ -103,4 +114,8 @@ def _one(
     random: np.random.Generator, plain: Sequence[str], many: Sequence[str], share: float
 ) -> str:
     """One of the plain ones, or of those that stand for many with a chance of ``share``."""
-    return expanded(pick(random, many), random) if random.random() < share else pick(random, plain)
+    while True:
+        drawn = pick(random, many) if random.random() < share else pick(random, plain)
+        text = expanded(drawn, random)
+        if cues(text).isdisjoint(HELD_OUT):
+            return text

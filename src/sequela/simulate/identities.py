@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 
 from sequela.simulate.drafts import pick
-from sequela.simulate.phrases import CITIES, FIRST, MONTHS, ROADS, SURNAMES, WARDS
+from sequela.simulate.phrases import CITIES, ENDINGS, FIRST, MONTHS, ROADS, SURNAMES, WARDS
 
 __all__ = ["day_forms", "employer", "hospital", "name", "person_forms", "street", "surname", "town"]
 
@@ -66,7 +66,7 @@ def surname(random: np.random.Generator, part: str) -> str:
             return pick(random, _COMMON)
         if chance < 0.5:
             return _made_up(random)
-    return pick(random, SURNAMES[part]) + pick(random, SURNAMES["endings"])
+    return pick(random, SURNAMES[part]) + pick(random, ENDINGS[part])
 
 
 def name(random: np.random.Generator, part: str) -> tuple[str, str]:

@@ -34,7 +34,7 @@ from sequela.simulate.identities import (
 from sequela.simulate.lexicon import LEXICON, ODD, odd
 from sequela.simulate.phrases import EPONYMS, STATES, TEMPLATES
 
-__all__ = ["notes"]
+__all__ = ["notes", "template_of"]
 
 _PLACE = re.compile(r"\{(\w+)\}")
 #: How notes are written: a few in capitals or in small letters throughout.
@@ -50,7 +50,7 @@ _SCANNED = {"l": "1", "O": "0", "m": "rn", "e": "c", "S": "5", "i": "l"}
 def notes(
     count: int,
     seed: int = 0,
-    part: Literal["train", "tune", "test"] = "train",
+    part: Literal["train", "epoch", "tune", "test"] = "train",
     noise: float = 0.002,
 ) -> NoteSet:
     """A set of notes, the same ones each time it is walked; each two are about one patient.
@@ -58,8 +58,11 @@ def notes(
     Args:
         count: of notes.
         seed: of all that is drawn.
-        part: each has templates and names of its own. Those of "tune" and "test" are whole notes;
-            most of "train" are put together from passages, no two alike.
+        part: each has templates of its own, names, surname endings and eponyms too, save that
+            "epoch" has those of "tune". Most notes of "train" are put together from passages, no
+            two alike, none with a cue of the other parts (:mod:`sequela.simulate.cues`); the others
+            are whole. All parts share the forms of dates, names and numbers, of which "train" has
+            more.
         noise: the share of characters that are typed or scanned wrong, inside of what is marked
             too.
 
@@ -70,7 +73,7 @@ def notes(
         raise ConfigError(
             "simulated notes",
             got=f"{count} notes of part '{part}', noise {noise}",
-            wanted="at least 1 of 'train', 'tune' or 'test', noise from 0 and below 1",
+            wanted="at least 1 of 'train', 'epoch', 'tune' or 'test', noise from 0 and below 1",
         )
 
     def documents() -> Iterator[Document]:
@@ -82,12 +85,14 @@ def notes(
 
 def _note(number: int, random: np.random.Generator, seed: int, part: str, noise: float) -> Document:
     subject = number // 2
-    writer = _Writer(random, part, name(seeds.generator(seed, "person", part, subject), part))
+    # Notes that choose the epoch have templates of their own, and the names of "tune".
+    words = "tune" if part == "epoch" else part
+    writer = _Writer(random, words, name(seeds.generator(seed, "person", part, subject), words))
     pieces: list[str] = []
     spans: list[Span] = []
     place = 0
     template = _template(random, part)
-    cased = pick(random, _CASES[part])
+    cased = pick(random, _CASES[words])
     # Every other piece is the name of a place.
     for index, piece in enumerate(_PLACE.split(template)):
         marked = index % 2 == 1
@@ -98,6 +103,18 @@ def _note(number: int, random: np.random.Generator, seed: int, part: str, noise:
         place += len(text)
     text = "".join(pieces)
     return Document(f"note{number}", text, tuple(spans), subject=f"patient{subject}", part=part)
+
+
+def template_of(number: int, seed: int, part: Literal["epoch", "tune", "test"]) -> int:
+    """Which of the templates of its part a note was written from, for figures of each.
+
+    Args:
+        number: of the note among those of :func:`notes`, from 0.
+        seed: theirs.
+        part: one whose notes are whole.
+    """
+    random = seeds.generator(seed, "notes", part, number)
+    return TEMPLATES[part].index(_template(random, part))
 
 
 def _template(random: np.random.Generator, part: str) -> str:
@@ -205,7 +222,7 @@ _WORDS: dict[str, Callable[[_Writer], str]] = {
     "USERNAME": lambda writer: f"{writer.word()[:6]}{_digits(writer.random, '99')}",
     "IPADDR": lambda writer: ".".join(map(str, writer.random.integers(1, 255, 4))),
     # What is none:
-    "eponym": lambda writer: pick(writer.random, EPONYMS),
+    "eponym": _own(EPONYMS),
     "age": _between(18, 90),
     "nineties": _between(88, 112),
     "odd": lambda writer: odd(writer.random, pick(writer.random, list(ODD))),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = [
     "CITIES",
+    "ENDINGS",
     "EPONYMS",
     "FIRST",
     "MONTHS",
@@ -76,10 +77,14 @@ SURNAMES = {
         "Pem Red Stan Trent Under Vick Wain Yard Zim Bell Stone Rich Cole Lamb",
         "Snow",
     ),
-    "endings": _words(
-        "er man sen ston ford ley ham by wick son ner den field worth ski ez ano",
-        "elli ova kar moto beck stein haus well land more",
+}
+ENDINGS = {
+    "train": _words(
+        "er man sen ston ford ham son ner field ski ez ano ova stein well",
+        "dale berg ell ick ard ian ini ton ins ard ett low",
     ),
+    "tune": _words("ley by elli moto beck land"),
+    "test": _words("wick den worth kar haus more"),
 }
 CITIES = {
     "train": _words(
@@ -138,11 +143,16 @@ MONTHS = _words(
     "January February March April May June July August September October November December"
 )
 #: Diseases, signs and devices that bear a surname, and are no name here.
-EPONYMS = _words(
-    "Parkinson Crohn Alzheimer Hodgkin Graves Addison Cushing Foley Babinski",
-    "Murphy Wilson Bell Raynaud Huntington Paget Hashimoto Swan-Ganz Kerley Baker",
-    "Marfan",
-)
+EPONYMS = {
+    "train": _words(
+        "Parkinson Crohn Alzheimer Hodgkin Graves Addison Cushing Foley Babinski",
+        "Murphy Wilson Bell Raynaud Huntington Paget Hashimoto Swan-Ganz Kerley Baker",
+        "Marfan Kaposi Burkitt Kernig Trousseau Colles Charcot Tourette Wernicke Korsakoff",
+        "Ewing Wilms Peyronie Bowen Zenker Valsalva Trendelenburg Doppler Hickman Kocher",
+    ),
+    "tune": _words("Barrett Meniere Kawasaki Wegener Dupuytren Tinel Chvostek Osgood Lachman"),
+    "test": _words("Takayasu Osler Gilbert Lhermitte Brudzinski Romberg Whipple Castleman Dressler"),
+}
 
 _DISCHARGE_TRAIN = """\
 {HOSPITAL}
@@ -155,7 +165,7 @@ ATTENDING: Dr. {DOCTOR}, MD
 HISTORY OF PRESENT ILLNESS: Mr. {PATIENT} is a {age}-year-old man with {eponym}'s disease who came \
 to {HOSPITAL} on {DATE} with chest pain. He may have missed doses of Norvasc {dose}. BP {lab}, \
 K {score}, Hgb {score}.
-HOSPITAL COURSE: Seen by {DOCTOR} of cardiology. A {eponym} catheter was placed, strength {lab}.
+HOSPITAL COURSE: Consulted {DOCTOR} of cardiology. A {eponym} catheter was placed, strength {lab}.
 DISCHARGE MEDICATIONS: lisinopril {dose} daily, march to {dose} as tolerated.
 FOLLOW-UP: with {DOCTOR} on {DATE}, call {PHONE}, fax {FAX}.
 Lives at {STREET}, {CITY}, {STATE} {ZIP}. SSN {SSN}. Insurance: {HEALTHPLAN}.
@@ -212,6 +222,52 @@ _NURSING_TEST = """\
 RN note: {PATIENT} resting, vitals stable, BP {lab}, glucose {score}. Wife {PATIENT} phoned from \
 {PHONE}. Employer {ORGANIZATION} in {CITY}. Iris scan {BIOID} on file. {DOCTOR} paged {DATE}; gave \
 {dose} as ordered.
+"""
+
+_OPERATION_TEST = """\
+{HOSPITAL} * REPORT OF OPERATION * confirmation {IDNUM}
+
+Operating surgeon        {DOCTOR}
+First helper             {DOCTOR}, PGY4
+Individual operated on   {PATIENT}     sheet {MEDICALRECORD}
+Performed on             {DATE}
+
+After a timeout {PATIENT} was laid supine and the belly painted and draped. A {eponym} retractor gave
+exposure; a mesh ({DEVICE}) was tacked down with eight clips. Loss {score} mL. He got Kefzol {dose} \
+at
+incision. {DOCTOR} scrubbed out before closure. Family ({PATIENT}, waiting area, {PHONE}) was told.
+Spoken into the recorder {DATE}, typed {DATE} / {USERNAME}
+"""
+_DIETITIAN_TEST = """\
+Dietary consult. Asked by {DOCTOR} on {DATE}.
+{AGE} yrs, BMI {score}, intake {lab} of trays. Likes custard, refuses beef. {eponym} disease rules
+out bread. {PATIENT} cooked for years at the {ORGANIZATION} canteen, {CITY}. Sister {PATIENT} brings
+meals from {STREET}, {CITY}, {STATE} {ZIP} on weekends. Goal 1800 kcal. Vitamin D {dose}.
+Handouts mailed to {EMAIL}; recipes on {URL}. Weigh again {DATE}.
+{DOCTOR}, RDN
+"""
+_CASEWORK_TEST = """\
+Case management sheet                                           {DATE}
+
+Whom we serve ........ {PATIENT} ({age})
+Benefit card ......... {HEALTHPLAN}
+Soc sec .............. {SSN}
+Hospital bill ........ {ACCOUNT}
+Lives ................ {STREET}, {CITY}, {STATE}
+Drives ............... {VEHICLE} (permit {LICENSE})
+Reach by ............. {PHONE}; facsimile machine {FAX}
+
+Since {DATE} {PATIENT} has slept in the van behind {ORGANIZATION}. A bed at {HOSPITAL} opens {DATE};
+{DOCTOR} will countersign. Thumb reader at the shelter knows him as {BIOID}. Mood {score}, no
+{eponym} signs. He may march in the parade, he says. Form sent out from {IPADDR}.
+"""
+_EXCHANGE_TEST = """\
+Message thread opened {DATE}
+> From {PATIENT}: my ankles swell since {DATE}, is it the Procardia {dose}?
+> From {DOCTOR}: could be. Were you not at {HOSPITAL} in {CITY} lately? Which number rings best?
+> From {PATIENT}: {PHONE}. Yes, till {DATE}, Dr {DOCTOR} let me go. My husband {PATIENT} turned {AGE}.
+> From {DOCTOR}: Halve it. I rang {DOCTOR}. Cuff reads {lab}? Your {eponym} test was fine.
+Thread closed by {USERNAME}, ref {IDNUM}, chart {MEDICALRECORD}
 """
 
 _TRIAGE_TUNE = """TRIAGE {DATE} 03:12   Pt {PATIENT}   Chart no {MEDICALRECORD}
@@ -297,10 +353,11 @@ Verified by voice key {BIOID} from {IPADDR}.      {DOCTOR}, MD, Pathologist
 """
 
 TEMPLATES = {
-    "tune": (
-        *(_TRIAGE_TUNE, _LETTER_TUNE, _ANESTHESIA_TUNE, _CLINIC_TUNE, _EMERGENCY_TUNE),
-        *(_HOMECARE_TUNE, _COUNSELING_TUNE, _TISSUE_TUNE),
-    ),
     "train": (_DISCHARGE_TRAIN, _PROGRESS_TRAIN, _RADIOLOGY_TRAIN, _NURSING_TRAIN),
-    "test": (_DISCHARGE_TEST, _PROGRESS_TEST, _RADIOLOGY_TEST, _NURSING_TEST),
+    "epoch": (_CLINIC_TUNE, _HOMECARE_TUNE, _COUNSELING_TUNE, _TISSUE_TUNE),
+    "tune": (_TRIAGE_TUNE, _LETTER_TUNE, _ANESTHESIA_TUNE, _EMERGENCY_TUNE),
+    "test": (
+        *(_DISCHARGE_TEST, _PROGRESS_TEST, _RADIOLOGY_TEST, _NURSING_TEST),
+        *(_OPERATION_TEST, _DIETITIAN_TEST, _CASEWORK_TEST, _EXCHANGE_TEST),
+    ),
 }
