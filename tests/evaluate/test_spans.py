@@ -101,6 +101,20 @@ def test_intervals_resample_notes():
     assert judge_spans(notes, replicates=200)["views"]["strict"]["recall"] == recall
 
 
+def test_notes_of_a_group_are_resampled_together():
+    notes = [
+        JudgedNote("ab", [(0, 2, "DATE")], [(0, 2, "DATE")][: number // 20]) for number in range(40)
+    ]
+    alone = judge_spans(notes, replicates=200)
+    pairs = judge_spans(notes, groups=[f"p{n // 10}" for n in range(40)], replicates=200)
+    wide, narrow = (one["views"]["strict"]["recall"] for one in (pairs, alone))
+    assert wide["high"] - wide["low"] > 1.5 * (narrow["high"] - narrow["low"])
+    wide, narrow = (one["leaks"]["all"]["notes_without"] for one in (pairs, alone))
+    assert wide["high"] - wide["low"] > 1.5 * (narrow["high"] - narrow["low"])
+    with pytest.raises(DataError, match="the groups: got 1"):
+        judge_spans(notes, groups=["p"])
+
+
 def test_nothing_and_spans_outside():
     with pytest.raises(DataError, match="got none"):
         judge_spans([])

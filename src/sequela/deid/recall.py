@@ -30,7 +30,11 @@ LEAST_THRESHOLD = 1e-4
 
 @dataclass(frozen=True)
 class Chosen:
-    """A threshold, and what it gives on notes that did not choose it.
+    """A threshold, and what thresholds chosen alike give on notes that did not choose them.
+
+    The recall and precision are those of the two halves of the tuning notes, each judged at the
+    threshold that the other half chose: not of ``threshold`` itself, which all of them chose. They
+    hold for notes like these. Simulated notes of one part share their templates.
 
     Args:
         threshold: tokens of at least this probability are marked.

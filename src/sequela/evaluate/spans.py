@@ -127,12 +127,18 @@ VIEWS = (*_BASES, *(f"{name}, HIPAA" for name in _BASES))
 
 
 def judge_spans(
-    notes: Iterable[JudgedNote], *, replicates: int = REPLICATES, seed: int = 0
+    notes: Iterable[JudgedNote],
+    *,
+    groups: Iterable[str] | None = None,
+    replicates: int = REPLICATES,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """All views, and the leaks, with intervals by resampling notes.
+    """All views, and the leaks, with intervals by resampling notes or groups of them.
 
     Args:
         notes: at least one.
+        groups: the patient of each note; notes of one are drawn together. By default each note is
+            of another one.
         replicates: of the bootstrap; 0 leaves the intervals out.
         seed: of the bootstrap.
 
@@ -144,20 +150,25 @@ def judge_spans(
         notes, and the share of notes without one.
 
     Raises:
-        DataError: no note, or a span outside its text.
+        DataError: no note, a span outside its text, or another number of groups than of notes.
     """
     listed = list(notes)
     if not listed:
         raise DataError("the notes", got="none", wanted="at least one")
-    views = {name: _view(name, listed, replicates, seed) for name in VIEWS}
+    apart = np.arange(len(listed)) if groups is None else np.array(list(groups))
+    if len(apart) != len(listed):
+        raise DataError("the groups", got=len(apart), wanted=f"one for each of {len(listed)} notes")
+    views = {name: _view(name, listed, apart, replicates, seed) for name in VIEWS}
     leaks = {
-        name: _leaks(listed, hipaa, replicates, seed)
+        name: _leaks(listed, hipaa, apart, replicates, seed)
         for name, hipaa in (("all", False), ("HIPAA", True))
     }
     return {"notes": len(listed), "views": views, "leaks": leaks}
 
 
-def _view(name: str, notes: Sequence[JudgedNote], replicates: int, seed: int) -> dict[str, Any]:
+def _view(
+    name: str, notes: Sequence[JudgedNote], groups: np.ndarray, replicates: int, seed: int
+) -> dict[str, Any]:
     base, _, hipaa = name.partition(", ")
     totals: _Counts = (Counter(), Counter(), Counter())
     rows = np.zeros((len(notes), 3))
@@ -172,7 +183,7 @@ def _view(name: str, notes: Sequence[JudgedNote], replicates: int, seed: int) ->
 
     by_note = _scores(*rows.T)
     return {
-        **_with_intervals(scores, len(notes), replicates, seed),
+        **_with_intervals(scores, groups, replicates, seed),
         "macro": {name: _mean(values) for name, values in by_note.items()},
         "labels": {label: _of_label(totals, label) for label in sorted(totals[1] | totals[2])},
     }
@@ -197,12 +208,15 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def _with_intervals(
-    statistic: Callable[[np.ndarray], dict[str, np.ndarray]], count: int, replicates: int, seed: int
+    statistic: Callable[[np.ndarray], dict[str, np.ndarray]],
+    groups: np.ndarray,
+    replicates: int,
+    seed: int,
 ) -> dict[str, Any]:
-    whole = statistic(np.ones((1, count)))
+    whole = statistic(np.ones((1, len(groups))))
     drawn = {name: np.full(1, np.nan) for name in whole}
     if replicates:
-        drawn = replicate({"": statistic}, np.arange(count), replicates, seed)[""]
+        drawn = replicate({"": statistic}, groups, replicates, seed)[""]
     return {name: estimate(float(value[0]), drawn[name]) for name, value in whole.items()}
 
 
@@ -217,7 +231,9 @@ def _of_label(totals: _Counts, label: str) -> dict[str, Any]:
     }
 
 
-def _leaks(notes: Sequence[JudgedNote], hipaa: bool, replicates: int, seed: int) -> dict[str, Any]:
+def _leaks(
+    notes: Sequence[JudgedNote], hipaa: bool, groups: np.ndarray, replicates: int, seed: int
+) -> dict[str, Any]:
     counts = np.array([_leaks_of(note, hipaa) for note in notes], dtype=float)
     rows = np.stack([counts, counts == 0], axis=1)
 
@@ -226,7 +242,7 @@ def _leaks(notes: Sequence[JudgedNote], hipaa: bool, replicates: int, seed: int)
         size = weights.sum(axis=1)
         return {"per_1000_notes": 1000 * leaks / size, "notes_without": silent / size}
 
-    return {"leaks": int(counts.sum()), **_with_intervals(measures, len(notes), replicates, seed)}
+    return {"leaks": int(counts.sum()), **_with_intervals(measures, groups, replicates, seed)}
 
 
 def _leaks_of(note: JudgedNote, hipaa: bool) -> int:

@@ -2,8 +2,9 @@
 
 A model that reads a handful of templates learns the templates: what stands before a name there is
 all that it knows of names. So notes are assembled: a head, lines of keys and values, sentences
-under headings, an end. Places are written as in :mod:`sequela.simulate.phrases`. None of this is in
-the templates for tuning and testing.
+under headings, an end. Places are written as in :mod:`sequela.simulate.phrases`. What
+holds a cue of the templates for tuning and testing (:mod:`sequela.simulate.cues`) is left out when
+notes are drawn.
 """
 
 from __future__ import annotations

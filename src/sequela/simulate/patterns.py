@@ -2,7 +2,8 @@
 
 Each stands for many: ``[one|two|]`` is one of these. So a name is met behind hundreds of words, and
 none of them can be learnt by heart. Places as in :mod:`sequela.simulate.phrases`; a line that
-begins with blanks goes on the one before. None of this is in the templates for tuning and testing.
+begins with blanks goes on the one before. Some sentences of these hold a cue of the templates for
+tuning and testing (:mod:`sequela.simulate.cues`); these are left out when notes are drawn.
 """
 
 from __future__ import annotations

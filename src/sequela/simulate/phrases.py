@@ -1,7 +1,9 @@
 """What simulated notes are made of: names, numbers and the sentences around them.
 
-All of it is invented. Three sets of everything that a model could learn by heart, ``train``,
-``tune`` and ``test``, so that what is measured on one says something of the others. A place for
+All of it is invented. Three sets, ``train``, ``tune`` and ``test``, of the names, surname endings,
+eponyms, places and templates, so that what is measured on one says something of the others; of the
+templates a fourth, ``epoch``. The forms in which names, dates and numbers are written are shared
+(training notes have more), and so are the months. A place for
 something that identifies is written ``{LABEL}``, in the words of i2b2 2014; ``{}`` in small letters
 is filled with what looks like it and is none: ``{lab}``, ``{dose}``, ``{eponym}``, ``{score}``.
 """
@@ -151,7 +153,9 @@ EPONYMS = {
         "Ewing Wilms Peyronie Bowen Zenker Valsalva Trendelenburg Doppler Hickman Kocher",
     ),
     "tune": _words("Barrett Meniere Kawasaki Wegener Dupuytren Tinel Chvostek Osgood Lachman"),
-    "test": _words("Takayasu Osler Gilbert Lhermitte Brudzinski Romberg Whipple Castleman Dressler"),
+    "test": _words(
+        "Takayasu Osler Gilbert Lhermitte Brudzinski Romberg Whipple Castleman Dressler"
+    ),
 }
 
 _DISCHARGE_TRAIN = """\
