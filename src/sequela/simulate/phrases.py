@@ -236,9 +236,10 @@ First helper             {DOCTOR}, PGY4
 Individual operated on   {PATIENT}     sheet {MEDICALRECORD}
 Performed on             {DATE}
 
-After a timeout {PATIENT} was laid supine and the belly painted and draped. A {eponym} retractor gave
-exposure; a mesh ({DEVICE}) was tacked down with eight clips. Loss {score} mL. He got Kefzol {dose} \
-at
+After a timeout {PATIENT} was laid supine and the belly painted and draped. A {eponym} retractor \
+gave
+exposure; a mesh ({DEVICE}) was tacked down with eight clips. Loss {score} mL. He got Kefzol \
+{dose} at
 incision. {DOCTOR} scrubbed out before closure. Family ({PATIENT}, waiting area, {PHONE}) was told.
 Spoken into the recorder {DATE}, typed {DATE} / {USERNAME}
 """
@@ -269,7 +270,8 @@ _EXCHANGE_TEST = """\
 Message thread opened {DATE}
 > From {PATIENT}: my ankles swell since {DATE}, is it the Procardia {dose}?
 > From {DOCTOR}: could be. Were you not at {HOSPITAL} in {CITY} lately? Which number rings best?
-> From {PATIENT}: {PHONE}. Yes, till {DATE}, Dr {DOCTOR} let me go. My husband {PATIENT} turned {AGE}.
+> From {PATIENT}: {PHONE}. Yes, till {DATE}, Dr {DOCTOR} let me go. My husband {PATIENT} turned \
+{AGE}.
 > From {DOCTOR}: Halve it. I rang {DOCTOR}. Cuff reads {lab}? Your {eponym} test was fine.
 Thread closed by {USERNAME}, ref {IDNUM}, chart {MEDICALRECORD}
 """
