@@ -370,6 +370,7 @@ def test_years_to_come_are_no_years_of_the_note():
         ("Code 30311", "30311", "ZIP", "Code [ZIP]"),
         ("Boston MA 02139", "02139", "ZIP", "Boston MA 021"),
         ("Bed 12", "12", "AGE", "Bed [AGE]"),
+        ("Mother (103) came", "103", "AGE", "Mother (90+) came"),
         ("A 45 yo man", "45", "AGE", "A 45 yo man"),
         ("A 92-year-old man", "92-year-old", "AGE", "A 90+-year-old man"),
         ("Age: 45-year-old", "45-year-old", "AGE", "Age: 45-year-old"),

@@ -132,7 +132,9 @@ class Replacer:
         """What leaves a part of the words: only where more than a model says what they are."""
         if span.label == "AGE":
             sure = span.by == "rule" or is_age(document.text, span.start, span.end)
-            return pooled_age(words) if sure else None
+            pooled = pooled_age(words)
+            # Of a number of 90 or more nothing is kept.
+            return pooled if sure or pooled != words else None
         if span.label == "ZIP":
             return zip3(words) if span.by == "rule" else None
         if self.safe_harbor:
