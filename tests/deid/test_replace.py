@@ -430,3 +430,19 @@ def test_a_mask_hides_vowel_signs():
 
     made = clean(Document("n", "राम शर्मा: well"), Replacer("mask", KEY), model=model).text
     assert made == "*** *****: well"
+
+
+def test_what_was_found_is_found_again_small_and_without_what_parts_it():
+    def again(text, *names, model=None):
+        listed = Names(names) if names else None
+        return clean(Document("n", text), Replacer("tag", KEY), names=listed, model=model).text
+
+    found = again("Ann Smith came. smith left; ann ate, the smithy.", "Ann Smith")
+    assert found == "[PATIENT] came. [PHI] left; [PHI] ate, the smithy."
+    assert again("Mrs. White wore white", "Ann White") == "Mrs. [PATIENT] wore white"
+    assert again("O'Brien, OBrien, Obrien", "O'Brien") == "[PATIENT], [PATIENT], [PATIENT]"
+    assert again("Smith01/02/2012 x", "Ann Smith") == "[PATIENT][DATE] x"
+    found = again("ID QX-77-Q51 is qx77q51 or QX 77Q51", model=lambda note: [(3, 12, "IDNUM", 0.9)])
+    assert found == "ID [IDNUM] is [PHI] or [PHI]"
+    assert again("MRN 9921, code 9921, 19921") == "MRN [MEDICALRECORD], code [PHI], 19921"
+    assert again("MRN 2012, in 2012") == "MRN [MEDICALRECORD], in 2012"

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 
 from sequela.deid.plain import View, plain, views
 
-__all__ = ["Phrases"]
+__all__ = ["Phrases", "Runs"]
 
-_WORD = re.compile(r"[^\W_]+")
+# Smith01 is a name with a number glued to it.
+_WORD = re.compile(r"[^\W\d_]+|\d+")
 _MARKS = re.compile("[\u0300-\u036f]")
-_LONGEST = 12
+_LONGEST = 24
 _GAP = 4
 
 
@@ -29,7 +30,7 @@ class Phrases:
     Texts and phrases are read as :mod:`sequela.deid.plain` says.
 
     Args:
-        phrases: those without a letter or digit, and words beyond the twelfth, are left out.
+        phrases: those without a letter or digit, and words beyond the 24th, are left out.
     """
 
     def __init__(self, phrases: Iterable[str]):
@@ -68,5 +69,37 @@ class Phrases:
                 if place == len(words) or words[place][0] - words[place - 1][1] > _GAP:
                     break
                 at = at.get(words[place][2])
+            if end is not None:
+                yield view.place(start, end)
+
+
+class Runs:
+    """Letters and digits in a row, whatever parts them: QX-77-Q51 is qx77q51, O'Brien is obrien.
+
+    Args:
+        phrases: few, since each of their beginnings is kept.
+    """
+
+    def __init__(self, phrases: Iterable[str]):
+        self._whole = {"".join(map(_key, _WORD.findall(plain(each).text))) for each in phrases}
+        self._whole.discard("")
+        self._begun = {each[:end] for each in self._whole for end in range(1, len(each) + 1)}
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Start and end of the longest from each word or number; they may overlap."""
+        if self._whole:
+            places = (place for view in views(text) for place in self._within(view))
+            yield from sorted(set(places))
+
+    def _within(self, view: View) -> Iterator[tuple[int, int]]:
+        words = [(one.start(), one.end(), _key(one[0])) for one in _WORD.finditer(view.text)]
+        for first, (start, _, run) in enumerate(words):
+            place, end = first, None
+            while run in self._begun:
+                end = words[place][1] if run in self._whole else end
+                place += 1
+                if place == len(words) or words[place][0] - words[place - 1][1] > _GAP:
+                    break
+                run += words[place][2]
             if end is not None:
                 yield view.place(start, end)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import accumulate
 
+from sequela.deid.everyday import EVERYDAY
 from sequela.deid.found import KEEPING, Finder, Found
 from sequela.deid.note_dates import NoteDates, read_dates
 from sequela.deid.people import is_age
-from sequela.deid.phrases import Phrases
+from sequela.deid.phrases import Phrases, Runs
 from sequela.deid.plain import plain
 from sequela.deid.rules import NAME_LABELS, Names, find
 from sequela.deid.shift import pooled_age, shifted, year_alone, zip3
@@ -234,6 +235,24 @@ _AGAIN = "[PHI]"
 _SHORTEST = 5
 
 
+_YEAR = re.compile(r"(?:19|20)\d\d$")
+
+
+def _small_names(document: Document, found: Sequence[Found]) -> Iterator[str]:
+    """Words of names that are looked for in small letters, too."""
+    for one in found:
+        if one.label in NAME_LABELS:
+            for word in re.findall(
+                r"[^\W\d_][\w'\u2019-]*", plain(document.text[one.start : one.end]).text
+            ):
+                letters = re.sub(r"\W", "", word)
+                # What was doubtful and written small may be any word.
+                sure = one.score >= 0.9
+                long = len(letters) >= (3 if sure else 4) and (sure or not word[0].islower())
+                if long and letters.casefold() not in EVERYDAY:
+                    yield letters
+
+
 def _remainders(
     text: str, places: Sequence[tuple[int, int]], document: Document, found: Sequence[Found]
 ) -> Iterator[tuple[int, int]]:
@@ -242,10 +261,23 @@ def _remainders(
     What lies inside one replacement is no remainder: a shifted date may be another day's date.
     """
     called = [document.text[one.start : one.end] for one in found if one.label in NAME_LABELS]
-    others = [document.text[one.start : one.end] for one in found if one.label not in NAME_LABELS]
-    long = [words for words in others if sum(map(str.isalnum, words)) >= _SHORTEST]
+    times, numbers, short = [], [], []
+    for one in found:
+        words = document.text[one.start : one.end]
+        size = sum(map(str.isalnum, words))
+        if one.label in ("DATE", "AGE") and size >= _SHORTEST:
+            times.append(words)
+        elif one.label not in (*NAME_LABELS, "DATE", "AGE"):
+            if size >= _SHORTEST:
+                numbers.append(words)
+            elif size == _SHORTEST - 1 and re.search(r"\d", words) and not _YEAR.match(words):
+                short.append(words)
     hits = sorted(
-        {*Phrases(long).find(text), *((one.start, one.end) for one in Names(called).find(text))}
+        {
+            *Phrases([*times, *short]).find(text),
+            *Runs([*numbers, *_small_names(document, found)]).find(text),
+            *((one.start, one.end) for one in Names(called).find(text)),
+        }
     )
     last, place = 0, 0
     for start, end in hits:

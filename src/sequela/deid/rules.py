@@ -86,6 +86,8 @@ class Names:
                 whole.add(f"{full[0]} {full[-1]}")
             words |= set(full)
             words |= {half for part in full for half in part.split("-") if len(half) > 1}
+            # O'Brien, OBrien
+            words |= {re.sub(r"['\u2019-]", "", part) for part in full}
         small = {word for word in words if as_written and len(word) > 2 and word.islower()}
         self._whole, self._words = Phrases(whole | small), Phrases(words)
 
