@@ -205,7 +205,7 @@ DATE strength 4/5 in all, on 3/6 systolic murmur, since 1/2 tablet
 AGE temp 94F, 98F, 101F, T 92F, 92 m high, turned 90 degrees, 98 F
 IDNUM K 0.1234567 and .1234567 and 4.1234567
 ACCOUNT 12 14 15 16 18 20 22 24 1, card 4111 1111 1111 1112 04/27
-DATE 45/45/2012, 1/2/3mg, 12/34, 2010-2012, 2010-13
+DATE on 2/31 and 20121399 and DOB 993399, 45/45/2012, 1/2/3mg, 12/34, 2010-2012, 2010-13
 AGE 89 year old, 92 mg, 45yo, age 130, 95 years ago, 90 %
 ZIP 02139 and IN 12345.5 and MA 00012 and OK 123456
 """

@@ -230,7 +230,7 @@ def _meant(match: re.Match[str]) -> bool:
     if found.get("n"):
         return min(numbers) > 0
     year = (found.get("y") or "").removeprefix("'")
-    if len(numbers) != 2 or match["sep"] is None or match["sep"].isspace():
+    if len(numbers) != 2 or not (found.get("sep") or "").strip():
         return False
     if len(year) == 4:
         return year[:2] in ("18", "19", "20")
