@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,34 @@ def test_subjects(folder):
     assert subject_of(folder, file, "p1(x?)") is None
     with pytest.raises(ConfigError, match="a regular expression with one group"):
         subject_of(folder, file, "p1")
+
+
+def test_a_packed_text_is_bounded_by_what_it_unpacks_to(tmp_path):
+    path = tmp_path / "a.txt.GZ"
+    path.write_bytes(gzip.compress("a\r\né".encode()) + gzip.compress(b"b"))
+    assert text_of(path) == "a\r\néb"
+    bomb = gzip.compress(bytes(1 << 24))
+    assert len(bomb) < 1 << 16
+    path.write_bytes(bomb)
+    tracemalloc.start()
+    with pytest.raises(DataError, match="more than 1 MiB"):
+        text_of(path, largest=1 << 20)
+    assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    tracemalloc.stop()
+    whole = gzip.compress(b"a text")
+    altered = whole[:12] + bytes([whole[12] ^ 255]) + whole[13:]
+    for damaged in (whole[:-4], b"no archive", altered, whole + b"more"):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="a damaged archive"):
+            text_of(path)
+
+
+def test_a_file_too_long_is_not_read(tmp_path):
+    path = tmp_path / "a.txt"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataError, match="more than 256 MiB"):
+        text_of(path)
 
 
 def test_text_is_unchanged(tmp_path):

@@ -1,9 +1,11 @@
-"""The files of a data set: finding them below a folder, and reading text as it stands."""
+"""The files of a data set: finding them below a folder, reading text as it stands."""
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -98,23 +100,20 @@ def subject_of(root: Path, file: Path, how: str | None, option: str = "subject")
     return found[1] if found and found[1] else None
 
 
-def text_of(path: Path) -> str:
+def text_of(path: Path, *, largest: int = LARGEST_TEXT) -> str:
     """The text of a file, every character as it stands: line ends and a byte order mark too.
 
+    Args:
+        path: the file; one whose name ends in .gz is unpacked.
+        largest: bytes of a text, unpacked: what is longer is refused before it fills the memory.
+
     Raises:
-        DataError: not readable, not UTF-8 (with the place), or longer than :data:`LARGEST_TEXT`.
+        DataError: not readable, damaged, not UTF-8 (with the place), or longer than ``largest``.
     """
-    try:
-        with open(path, "rb") as file:
-            # Asked first: a file of terabytes without content must not fill the memory.
-            size = os.fstat(file.fileno()).st_size
-            raw = file.read(LARGEST_TEXT + 1) if size <= LARGEST_TEXT else b""
-    except OSError as error:
-        raise DataError(
-            f"file {path}", got=type(error).__name__, wanted="a readable file"
-        ) from None
-    if max(size, len(raw)) > LARGEST_TEXT:
-        raise DataError(f"file {path}", got="more than 256 MiB", wanted="a document")
+    raw = _bytes_of(path, largest)
+    if raw is None or len(raw) > largest:
+        size = f"more than {largest >> 20} MiB"
+        raise DataError(f"file {path}", got=size, wanted="a text that fits into memory")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -125,3 +124,20 @@ def text_of(path: Path) -> str:
         wanted="text in UTF-8",
         todo="Save the file as UTF-8.",
     )
+
+
+def _bytes_of(path: Path, largest: int) -> bytes | None:
+    """One byte more than the largest text at most; None where the file itself is longer."""
+    try:
+        with open(path, "rb") as file:
+            # Asked first: a file of terabytes without content must not fill the memory.
+            if os.fstat(file.fileno()).st_size > largest:
+                return None
+            packed = path.name.lower().endswith(".gz")
+            return (gzip.GzipFile(fileobj=file) if packed else file).read(largest + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise DataError(f"file {path}", got="a damaged archive", todo="Copy it again.") from None
+    except OSError as error:
+        raise DataError(
+            f"file {path}", got=type(error).__name__, wanted="a readable file"
+        ) from None

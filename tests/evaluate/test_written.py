@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+
 import numpy as np
 import pytest
+from tests.evaluate.written_cases import STORED, corpora, said_by_sacrebleu
 
 from sequela.evaluate import WrittenMetrics, nearest_text
 from sequela.evaluate.written import scored_words
@@ -49,6 +53,21 @@ def test_as_sacrebleu_has_it(case):
     found = metrics(np.ones((1, len(texts))))
     assert found["bleu"][0] == pytest.approx(bleu, rel=1e-12)
     assert found["chrf"][0] == pytest.approx(chrf, rel=1e-12)
+
+
+def test_hundreds_of_corpora_as_sacrebleu_has_them():
+    """Against what version 2.6.0 said of them, and against the one that is installed, if any."""
+    made, stored = corpora(), json.loads(STORED.read_text())["bleu_and_chrf"]
+    assert len(made) == len(stored) > 300
+    assert any("" in others for rows in made for _, others in rows)
+    live = importlib.util.find_spec("sacrebleu") is not None
+    for corpus, said in zip(made, stored, strict=True):
+        texts, references = zip(*corpus, strict=True)
+        found = WrittenMetrics(rows(references), rows(texts))(np.ones((1, len(texts))))
+        mine = [found["bleu"][0], found["chrf"][0]]
+        assert mine == pytest.approx(said, abs=1e-9)
+        if live:
+            assert mine == pytest.approx(said_by_sacrebleu(corpus), abs=1e-6)
 
 
 def test_a_resample_has_the_figures_of_its_rows():

@@ -39,7 +39,7 @@ def test_the_example():
         (f"{ROW},-1,1\n", "line 1"),
         (f"{ROW},1\n", "line 1"),
         ("\n", "no images"),
-        ("\xe9", "plain text"),
+        ("\xe9", "not UTF-8"),
     ],
 )
 def test_what_is_no_image(content, words, tmp_path):
@@ -50,7 +50,7 @@ def test_what_is_no_image(content, words, tmp_path):
 
 def test_a_damaged_archive(tmp_path):
     (tmp_path / "digits.csv.gz").write_bytes(gzip.compress(f"{ROW},1,1\n".encode())[:-4])
-    with pytest.raises(DataError, match="a damaged file"):
+    with pytest.raises(DataError, match="a damaged archive"):
         sources.read("digits", tmp_path)
 
 

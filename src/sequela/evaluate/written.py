@@ -33,7 +33,7 @@ _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 
 def scored_words(text: str) -> list[str]:
     """The words of a text as mteval-v13a takes them apart."""
-    text = text.replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
+    text = text.rstrip().replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
     for entity, letter in _ENTITIES:
         text = text.replace(entity, letter)
     text = f" {text} "
@@ -67,7 +67,8 @@ def _of_letters(text: str, references: Sequence[str]) -> np.ndarray:
         other, counts = "".join(one.split()), []
         for length in range(1, _LETTERS + 1):
             left, right = _grams(mine, length), _grams(other, length)
-            counts += [left.total(), right.total(), (left & right).total()]
+            # A text longer than a very short reference is not blamed for what cannot be there.
+            counts += [left.total() if right else 0, right.total(), (left & right).total()]
         row = np.array(counts, dtype=np.float64)
         score = float(_chrf(row[None])[0])
         if best is None or score > best[0]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from sequela.errors import DataError
-from sequela.folders import files_below
+from sequela.folders import files_below, text_of
 from sequela.signals import SignalSet
 
 __all__ = ["read"]
@@ -54,7 +52,7 @@ def read(path: Path | str) -> SignalSet:
 def _table(file: Path) -> np.ndarray:
     """int64 [n, 65]."""
     rows = []
-    for number, line in enumerate(_text(file).splitlines(), 1):
+    for number, line in enumerate(text_of(file, largest=_LARGEST).splitlines(), 1):
         if not line.strip():
             continue
         cells = [cell.strip() for cell in line.split(",")]
@@ -67,18 +65,3 @@ def _table(file: Path) -> np.ndarray:
     if not rows:
         raise DataError(f"file {file}", got="no images", wanted="at least one")
     return np.array(rows, dtype=np.int64)
-
-
-def _text(file: Path) -> str:
-    try:
-        opener = gzip.open if file.name.lower().endswith(".gz") else open
-        with opener(file, "rb") as stream:
-            raw = stream.read(_LARGEST + 1)
-    except (OSError, EOFError, zlib.error):
-        raise DataError(f"file {file}", got="a damaged file", todo="Copy it again.") from None
-    if len(raw) > _LARGEST:
-        raise DataError(f"file {file}", got="more than 64 MiB", wanted="a table of images")
-    try:
-        return raw.decode("ascii")
-    except UnicodeDecodeError:
-        raise DataError(f"file {file}", got="other than plain text", wanted="numbers") from None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from sequela.errors import ConfigError, DataError
 from sequela.events.delimited import Delimited
-from sequela.folders import LARGEST_TEXT, files_below, text_of
+from sequela.folders import files_below, text_of
 from sequela.notes import PairSet, TextPair
 from sequela.notes.texts import part_of_name
 
@@ -92,7 +90,7 @@ def _parallel(file: Path, source: str, target: str) -> Iterator[TextPair]:
     fellow = next((one for one in candidates if one.is_file()), None)
     if fellow is None:
         raise DataError(f"file {file}", got="no fellow", wanted=f"{candidates[0].name} beside it")
-    left, right = _split(_text(file)), _split(_text(fellow))
+    left, right = _split(text_of(file)), _split(text_of(fellow))
     if len(left) != len(right):
         raise DataError(
             f"files {file.name} and {fellow.name}",
@@ -109,20 +107,3 @@ def _split(text: str) -> list[str]:
     if not lines[-1]:
         del lines[-1]
     return [line.removesuffix("\r") for line in lines]
-
-
-def _text(file: Path) -> str:
-    if not file.name.endswith(".gz"):
-        return text_of(file)
-    try:
-        with gzip.open(file) as stream:
-            raw = stream.read(LARGEST_TEXT + 1)
-    except (OSError, EOFError, zlib.error):
-        raise DataError(f"file {file}", got="a damaged archive", todo="Copy it again.") from None
-    if len(raw) > LARGEST_TEXT:
-        raise DataError(f"file {file}", got="more than 256 MiB", wanted="a document")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-    raise DataError(f"line {line} of {file}", got="bytes that are not UTF-8", wanted="UTF-8")
