@@ -9,10 +9,13 @@ character):
     e_t = sum over k in C_t of E[k]                in training some e_t are 0 ("word dropout")
     f_t = LSTM(drop(e_t), f_{t-1}),  b_t = LSTM'(drop(e_t), b_{t+1}),  h_t = [f_t, b_t]
     p_t = softmax over t of v . tanh(W h_t + b)    "attention"
-    r   = sum over t of p_t h_t                    or the maximum, the mean, or [f_T, b_1] ("last")
+    r   = sum over t of p_t h_t                    or the maximum, the mean, or [f_T, b_1] ("last");
+                                                   with "words" the mean of drop(e_t) beside it
     y   = U drop(r) + d                            the logits; a text without words has r = 0
 
-Word dropout: Iyyer et al., ACL 2015. Sums over pieces: Bojanowski et al., TACL 5 (2017) 135.
+Word dropout and the mean of word vectors: Iyyer et al., ACL 2015; of the same vectors beside a
+recurrent layer it is the short way from a word to the class, which few texts suffice to learn (Shen
+et al., ACL 2018, compare both). Sums over pieces: Bojanowski et al., TACL 5 (2017) 135.
 """
 
 from __future__ import annotations
@@ -43,7 +46,8 @@ class TextClassifier(nn.Module):
         layers: stacked bidirectional layers.
         dropout: in training, of the features of e, between the layers and of r.
         word_dropout: in training, how many steps are hidden.
-        pooling: "attention", "max", "mean", "last", or several ("attention+max").
+        pooling: "attention", "max", "mean", "last", or several ("attention+max"); and "words" with
+            them ("max+words").
         cell: "lstm", "gru", "gru_before" or "rnn".
 
     Raises:
@@ -71,8 +75,11 @@ class TextClassifier(nn.Module):
         self.recurrent = recurrent(
             cell, embedding_size, hidden_size, layers, dropout, bidirectional=True
         )
-        pool = Pool(pooling, 2 * hidden_size, directions=2)
-        self.head = Head(pool, Classify(pool.output_size, classes, dropout=dropout))
+        kinds = _of_states(pooling)
+        pool = Pool(kinds, 2 * hidden_size, directions=2)
+        self.words = Pool("mean", embedding_size) if kinds != pooling else None
+        size = pool.output_size + (0 if self.words is None else embedding_size)
+        self.head = Head(pool, Classify(size, classes, dropout=dropout))
 
     def forward(self, batch: Any) -> Tensor:
         """Logits ``[B]`` of the second of two classes, else ``[B, classes]``; batch order.
@@ -81,14 +88,24 @@ class TextClassifier(nn.Module):
             batch: has ``steps`` (packed; their features are not read), ``codes`` ``[M]`` and
                 ``code_offsets`` ``[N]``.
         """
-        return self.head(self._states(batch))
+        words = self._words(batch)
+        beside = None if self.words is None else self.words(words)
+        return self.head(self.recurrent(words)[0], static=beside)
 
     def attention(self, batch: Any) -> Tensor:
         """``p`` ``[N]`` of the steps in packed order; with a pooling of "attention" only."""
-        return self.head.pool.attention_weights(self._states(batch))
+        return self.head.pool.attention_weights(self.recurrent(self._words(batch))[0])
 
-    def _states(self, batch: Any) -> PackedSequence:
+    def _words(self, batch: Any) -> PackedSequence:
         e = self.embedding(batch.codes, batch.code_offsets)
         e = e.to(next(self.recurrent.parameters()).dtype)
         e = e * self.word_dropout(torch.ones_like(e[:, :1]))
-        return self.recurrent(repacked(batch.steps, self.dropout(e)))[0]
+        return repacked(batch.steps, self.dropout(e))
+
+
+def _of_states(pooling: str) -> str:
+    """The pooling but for "words", once, which is none of the recurrent layer."""
+    kinds = pooling.split("+")
+    if len(kinds) > 1 and "words" in kinds:
+        kinds.remove("words")
+    return "+".join(kinds)
