@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequela.batches.aggregates import aggregates
+from sequela.batches.aggregates import aggregates, recency
 from sequela.batches.visits import VisitEncoder
+from sequela.cohort import Observations
 
 START = datetime(2020, 1, 1)
 DAYS = 100
@@ -94,3 +95,41 @@ def test_only_the_most_frequent_codes(limit):
         "visits with unknown code",
         "visits with A",
     ][:limit]
+
+
+_EVENTS = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 200), st.sampled_from("ABCD")), max_size=30
+)
+_ASKED = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 200)), min_size=1, max_size=5)
+
+
+def _quarters(rows):
+    return [START + timedelta(hours=6 * row[1]) for row in rows]
+
+
+@settings(deadline=None)
+@given(_EVENTS, _ASKED)
+def test_recency_is_that_of_the_last_time_a_code_was_seen(rows, asked):
+    """Time is in quarters of a day; the codes of one day are equally late."""
+    who = pl.Series([row[0] for row in asked], dtype=pl.UInt32)
+    labels = pl.DataFrame({"subject_id": who, "prediction_time": _quarters(asked)})
+    visible = [
+        (sample, when, code)
+        for sample, (one, until) in enumerate(asked)
+        for person, when, code in rows
+        if person == one and when <= until
+    ]
+    events = pl.DataFrame(
+        {
+            "sample": [row[0] for row in visible],
+            "time": _quarters(visible),
+            "code": [row[2] for row in visible],
+        },
+        schema={"sample": pl.UInt32, "time": pl.Datetime("us"), "code": pl.String},
+    )
+    found = recency(Observations.of_table(events, len(asked)), labels, ["D", "E", "A"])
+    for sample, (_, until) in enumerate(asked):
+        for column, code in enumerate("DEA"):
+            times = [when for one, when, held in visible if one == sample and held == code]
+            wanted = np.exp(-(until // 4 - max(times) // 4) / 365) if times else 0.0
+            np.testing.assert_allclose(found[sample, column], wanted, rtol=1e-6)

@@ -210,3 +210,19 @@ def test_offsets_are_what_the_training_part_shows():
     assert objective(counts, counts, kind="count").offset == (np.log(2.0),)
     with pytest.raises(ConfigError, match="balance"):
         objective(counts, counts, kind="count", balance="weights")
+
+
+def test_what_is_new_to_a_record_does_not_hang_on_what_the_encoder_keeps(data, tmp_path: Path):
+    """Who was given A after the first stay has it in the record of the second, by any encoding."""
+    merged = tmp_path / "map.csv"
+    merged.write_text("code,group\nA,AB\nB,AB\n")
+    usual, mapped = (
+        prepare(experiment(data, tmp_path, "sets", *words)).parts["train"]
+        for words in ((), (f"encoding.map={merged}",))
+    )
+    assert usual.seen is not None
+    assert mapped.seen is not None
+    np.testing.assert_array_equal(usual.seen, mapped.seen)
+    assert usual.seen.any(axis=0).all()
+    assert not usual.seen.all()
+    np.testing.assert_array_equal(usual.naive["seen last"], mapped.naive["seen last"])

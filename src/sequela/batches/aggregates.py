@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 
 from sequela.batches.batch import gather_ragged
+from sequela.batches.tables import MICROSECONDS_PER_DAY
 from sequela.batches.values import ValueSamples
 from sequela.batches.visits import VisitSamples
+from sequela.cohort import Observations
 
-__all__ = ["aggregates"]
+__all__ = ["aggregates", "recency"]
 
 # A third of the weight is left after a year: the feature still moves over the usual one to two
 # years of observation.
@@ -63,6 +67,41 @@ def aggregates(
         *samples.static_names,
         *measured,
     )
+
+
+def recency(events: Observations, labels: pl.DataFrame, codes: Sequence[str]) -> np.ndarray:
+    """How lately each sample saw each code: ``exp(-days / 365)``, 0 for never.
+
+    Days are those of the calendar, so that codes of one day are equally late. What an encoder keeps
+    is not asked: a code is in the history of a patient even where it is too rare to be learnt from,
+    or has a number beside it.
+
+    Args:
+        events: what each label may see.
+        labels: with ``prediction_time``.
+        codes: C, distinct.
+
+    Returns:
+        Float32 ``[n, C]``.
+    """
+    today = labels["prediction_time"].cast(pl.Datetime("us")).to_physical().to_numpy()
+    place = {code: number for number, code in enumerate(codes)}
+    column = np.array([place.get(name, -1) for name in events.names], np.int64)
+    column = column[events.code] if len(events.names) else np.zeros(0, np.int64)
+    rows = np.flatnonzero(column >= 0)
+    rows = rows[np.argsort(column[rows], kind="stable")]
+    ends = np.searchsorted(column[rows], np.arange(len(codes) + 1))
+    found = np.zeros((len(events), len(codes)), np.float32)
+    first, behind = events.seen
+    for code in range(len(codes)):
+        mine = rows[ends[code] : ends[code + 1]]
+        last = np.searchsorted(mine, behind) - 1
+        there = (last >= 0) & (behind > first)
+        there[there] = mine[last[there]] >= first[there]
+        day = events.time[mine[last[there]]] // MICROSECONDS_PER_DAY
+        days = today[there] // MICROSECONDS_PER_DAY - day
+        found[there, code] = np.exp(-days / _RECENCY_DAYS)
+    return found
 
 
 def _block(samples: VisitSamples | ValueSamples, width: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from sequela import guard, ingest, tasks
-from sequela.batches.aggregates import aggregates
+from sequela.batches.aggregates import aggregates, recency
 from sequela.batches.groups import CodeGroups
 from sequela.cohort import Observations, parse_declaration
 from sequela.errors import CohortError, ConfigError
@@ -158,7 +158,9 @@ def assembled(
     experiment, labelled, outcome = tables.experiment, tables.labelled, tables.outcome
     samples = tables.samples(encoder, parents)
     features, names = aggregates(samples)
-    history = _history(outcome, features, names)
+    history = None
+    if outcome.kind == "sets":  # how lately each code was seen, 0 for never
+        history = recency(tables.events, labelled.labels, outcome.names)
     given = (labelled, samples, features, *_truth(tables))
     parts = {name: _part(*given, tables.rows[name], history) for name in PARTS}
     kept = {} if outcome.kind in CLASS_KINDS else {"outcome": outcome.to_dict()}
@@ -268,19 +270,6 @@ def _check_cases(labelled: Labelled, title: str, todo: str) -> None:
                 todo=todo,
                 attrition=labelled.attrition,
             )
-
-
-def _history(outcome: Outcome, features: np.ndarray, names: tuple[str, ...]) -> np.ndarray | None:
-    """For sets: how lately each code was seen, ``[n, C]``, 0 for never; else None."""
-    if outcome.kind != "sets":
-        return None
-    place = {name: number for number, name in enumerate(names)}
-    found = np.zeros((len(features), len(outcome.names)), np.float32)
-    for number, code in enumerate(outcome.names):
-        column = place.get(f"recency of {code}")
-        if column is not None:
-            found[:, number] = features[:, column]
-    return found
 
 
 def _truth(tables: Tables) -> tuple[np.ndarray | None, np.ndarray | None]:
