@@ -66,6 +66,35 @@ def test_pooling_equals_the_definition_row_by_row(kind: str):
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["last", "mean+max"])
+def test_a_row_without_steps_pools_to_what_was_learnt_for_it(kind: str):
+    rows, layer = rows_of([3, 0, 5, 0]), pool(kind, without_steps="learnt")
+    wanted = pool(kind)(pack(rows))
+    torch.testing.assert_close(layer(pack(rows)), wanted, rtol=0, atol=0)  # it begins at zeros
+    torch.nn.init.normal_(layer.nothing)
+    wanted[[1, 3]] = layer.nothing
+    packed, padded = (
+        layer(pack(rows)),
+        layer(pad(rows, 6, float("nan")), torch.tensor([3, 0, 5, 0])),
+    )
+    torch.testing.assert_close(packed, wanted, rtol=0, atol=0)
+    torch.testing.assert_close(padded, wanted, rtol=0, atol=0)
+    packed.sum().backward()
+    torch.testing.assert_close(layer.nothing.grad, torch.full_like(layer.nothing, 2.0))
+
+
+def test_a_question_before_the_first_step_is_answered_by_what_was_learnt():
+    layer = pool("last", without_steps="learnt")
+    torch.nn.init.normal_(layer.nothing)
+    steps = pack(rows_of([2, 0]))
+    found = layer.on_the_way(steps, torch.tensor([-1, 1, -1]))
+    assert found.tolist() == [
+        layer.nothing.tolist(),
+        steps.data[1].tolist(),
+        layer.nothing.tolist(),
+    ]
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     lengths=st.lists(st.integers(0, 6), min_size=1, max_size=6),

@@ -2,10 +2,13 @@
 
 Pooling reads valid steps only, straight from the packed data: nothing is padded, and a softmax
 never sees a step that is not there. A sequence of length 0 pools to zeros, which is also the
-initial state that a recurrent layer returns for it. Lengths are data: an all-zero step is a step.
+initial state that a recurrent layer returns for it, or to a vector that is learnt. Lengths are
+data: an all-zero step is a step.
 """
 
 from __future__ import annotations
+
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +19,12 @@ from sequela.nn.linear import Linear
 from sequela.nn.ragged import Ragged, ragged_of, valid_steps
 from sequela.ops.reduce import row_max, row_softmax, row_sum, tanh
 
-__all__ = ["Classify", "Head", "PerStep", "Pool", "Regress"]
+__all__ = ["Classify", "Head", "PerStep", "Pool", "Regress", "WithoutSteps"]
 
 _POOLINGS = ("last", "mean", "max", "attention")
+
+#: What a row of length 0 pools to.
+WithoutSteps = Literal["zeros", "learnt"]
 
 
 class Pool(nn.Module):
@@ -27,7 +33,7 @@ class Pool(nn.Module):
     ``last`` is the state after the last step of each direction: the forward half of the last step
     and, with two directions, the backward half of the first. ``mean`` and ``max`` run over the
     valid steps. ``attention`` (Yang 2016) is ``sum_t p_t x_t``, where ``p`` is the softmax over the
-    valid steps of ``v . tanh(W x_t + b)``. Rows of length 0 give zeros.
+    valid steps of ``v . tanh(W x_t + b)``. Rows of length 0 give zeros, or a learnt vector.
 
     Args:
         kind: "last", "mean", "max" or "attention", or several joined by ``+`` ("mean+max"), whose
@@ -36,6 +42,9 @@ class Pool(nn.Module):
         directions: 2 when the steps are the concatenated outputs of a bidirectional layer; only
             ``last`` looks at it.
         batch_first: padded input is ``[B, T, F]``; by default ``[T, B, F]``, as torch's layers.
+        without_steps: what a row of length 0 gives: "zeros", or a vector that is "learnt", from
+            zeros on. Of zeros an output layer says what its bias does, which all rows share; where
+            such rows are many and unlike the others they need a say of their own.
 
     Attributes:
         output_size: the width of what :meth:`forward` returns, F times the number of kinds.
@@ -45,7 +54,13 @@ class Pool(nn.Module):
     """
 
     def __init__(
-        self, kind: str, size: int, *, directions: int = 1, batch_first: bool = False
+        self,
+        kind: str,
+        size: int,
+        *,
+        directions: int = 1,
+        batch_first: bool = False,
+        without_steps: WithoutSteps = "zeros",
     ) -> None:
         super().__init__()
         self.kinds = tuple(kind.split("+"))
@@ -69,6 +84,11 @@ class Pool(nn.Module):
         if "attention" in self.kinds:
             self.projection = Linear(size, size)
             self.context = Linear(size, 1, bias=False)
+        if without_steps not in get_args(WithoutSteps):
+            wanted = " or ".join(get_args(WithoutSteps))
+            raise ConfigError("without_steps", got=repr(without_steps), wanted=wanted)
+        learnt = without_steps == "learnt"
+        self.nothing = nn.Parameter(torch.zeros(self.output_size)) if learnt else None
 
     def forward(self, sequence: Tensor | PackedSequence, lengths: Tensor | None = None) -> Tensor:
         """``[B, output_size]`` in the order of the batch.
@@ -85,7 +105,8 @@ class Pool(nn.Module):
             raise DataError(
                 "the steps to pool", got=f"width {ragged.data.shape[-1]}", wanted=f"{self.size}"
             )
-        return torch.cat([getattr(self, f"_{kind}")(ragged) for kind in self.kinds], dim=1)
+        pooled = torch.cat([getattr(self, f"_{kind}")(ragged) for kind in self.kinds], dim=1)
+        return pooled if self.nothing is None else self._or_nothing(pooled, ragged.lengths() > 0)
 
     def on_the_way(self, sequence: PackedSequence, asked: Tensor) -> Tensor:
         """``[Q, output_size]``, the state at each question that comes on the way.
@@ -104,7 +125,12 @@ class Pool(nn.Module):
                 got=f"'{'+'.join(self.kinds)}' of {self.directions} direction(s)",
                 wanted="'last' of one direction, where answers are asked for on the way",
             )
-        return ragged_of(sequence).after(asked)
+        found = ragged_of(sequence).after(asked)
+        return found if self.nothing is None else self._or_nothing(found, asked >= 0)
+
+    def _or_nothing(self, pooled: Tensor, there: Tensor) -> Tensor:
+        assert self.nothing is not None
+        return torch.where(there[:, None], pooled, self.nothing)
 
     def attention_weights(
         self, sequence: Tensor | PackedSequence, lengths: Tensor | None = None

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from sequela.nn.embed import CodeBag
-from sequela.nn.heads import Head, Pool
+from sequela.nn.heads import Head, Pool, WithoutSteps
 from sequela.nn.visits import read_visits
 from sequela.recipes.answers import AnswerName, answer_layer
 from sequela.recipes.cells import CellName, recurrent
@@ -47,6 +47,8 @@ class OnsetGRU(nn.Module):
             intervals of time or numbers ahead.
         answer: what is answered, see :func:`sequela.recipes.answers.answer_layer`.
         quantiles: of each number ahead.
+        without_visits: the state of a patient without visits: "zeros" (the paper), or "learnt".
+            Where many have none and are unlike the others, only a learnt one gets them right.
 
     Raises:
         ConfigError: a size or probability out of range, or an unknown pooling.
@@ -67,6 +69,7 @@ class OnsetGRU(nn.Module):
         classes: int = 2,
         answer: AnswerName = "classes",
         quantiles: int = 1,
+        without_visits: WithoutSteps = "zeros",
     ) -> None:
         super().__init__()
         at_least(1, vocabulary_size=vocabulary_size, embedding_size=embedding_size)
@@ -81,7 +84,7 @@ class OnsetGRU(nn.Module):
             layers,
             dropout,
         )
-        pool = Pool(pooling, hidden_size)
+        pool = Pool(pooling, hidden_size, without_steps=without_visits)
         width = pool.output_size + static_size
         self.head = Head(pool, answer_layer(answer, width, classes, quantiles, dropout))
 

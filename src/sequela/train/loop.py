@@ -41,6 +41,7 @@ from sequela.train.progress import Progress, SilentProgress, make_progress
 from sequela.train.recalibrate import logit_shift
 from sequela.train.record import MetricsFile
 from sequela.train.settings import TrainingSettings
+from sequela.train.start import begin_at_shares
 from sequela.train.state import History, Job, Position
 from sequela.train.stopping import StopRequest, listen_for_stop
 from sequela.train.truncated import check_truncation, piece_losses
@@ -391,6 +392,8 @@ def fit(
     )
     if hasattr(model, "hypotheses"):  # what is searched for has scores of its own, no log odds
         aim = replace(aim, offset=(0.0,) * len(aim.offset))
+    if settings.start == "shares":
+        begin_at_shares(model, aim, settings.balance)
     check_truncation(model, settings.k1, settings.devices)
     metric_name = choose_metric(settings.metric, aim.kind, tuning.target)
     folder = None if directory is None else Path(directory)

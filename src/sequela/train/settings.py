@@ -20,6 +20,11 @@ class TrainingSettings(BaseModel):
             often, with as much more patience: what a network learns it learns in steps, and the
             epochs that suit 50,000 patients leave it close to where it began with 500. 0 for never.
         batch_size: samples of one step, over all devices together.
+        start: where the bias of the output layer begins: "built", as the model has it, which for a
+            new one is near even odds; "shares", at the log odds of the classes as the loss counts
+            them. Of a rare outcome the first epochs are spent on that otherwise, and in a short
+            training samples that say little (a history without visits) keep the even odds. Other
+            kinds of target begin there by themselves. Not for a model that goes on learning.
         bucket: batches that are sorted by length together (see ``batches.EpochSampler``).
         optimiser: "adam", "adamw" (decoupled weight decay) or "sgd" (with ``momentum``).
         learning_rate: the largest one of the schedule. .001 is Adam's customary default.
@@ -70,6 +75,7 @@ class TrainingSettings(BaseModel):
     seed: int = Field(0, ge=0)
     epochs: int = Field(20, ge=1, le=100_000)
     least_steps: int = Field(0, ge=0, le=10_000_000)
+    start: Literal["built", "shares"] = "built"
     batch_size: int = Field(128, ge=1, le=1_000_000)
     bucket: int = Field(16, ge=1)
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
