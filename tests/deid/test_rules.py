@@ -312,6 +312,28 @@ def test_names_of_a_list():
     assert find(Document("n", "Ann White")) == [], "without a list there are no names"
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("सीता शर्मा", "रोगी सीता शर्मा आज आई। शर्मा जी।", ["सीता शर्मा", "शर्मा"]),
+        ("தமிழ் செல்வி", "நோயாளி தமிழ் செல்வி வந்தார்", ["தமிழ் செல்வி"]),
+        ("สมหญิง", "ผู้ป่วย สมหญิง มา", ["สมหญิง"]),
+        ("מֹשֶׁה כהן", "החולה משה כהן", ["משה כהן"]),
+        ("محمد", "المريض مُحَمَّد هنا", ["مُحَمَّد"]),
+        ("सीता", "सीतापुर में सीत", []),
+    ],
+)
+def test_listed_names_whose_letters_carry_signs(name, text, wanted):
+    found = find(Document("n", text), names=Names([name]))
+    assert [text[one.start : one.end] for one in found] == wanted
+    assert Names.usable(name)
+
+
+def test_what_of_a_list_is_no_name_to_look_for():
+    assert not any(map(Names.usable, ("", "A", "12", "- -", "J. R.", "\u0301")))
+    assert Names.usable("Li")
+
+
 def test_a_model_is_united_and_its_names_are_found_again():
     def model(document):
         yield 4, 9, "DOCTOR", 0.8

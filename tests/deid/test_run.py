@@ -439,3 +439,16 @@ def test_a_kept_id_is_never_that_of_a_numbered_note(tmp_path):
 def test_a_terminal_sees_how_many_there_are():
     assert notes(5).count() == 5
     assert NoteSet(lambda: iter(()), size=lambda: 7).count() == 7
+
+
+def test_lines_of_a_list_without_a_name_are_told_by_number(tmp_path, capfd):
+    raw, listed = tmp_path / "raw", tmp_path / "names.txt"
+    raw.mkdir()
+    (raw / "a.txt").write_text("Quux came.")
+    listed.write_text("Quux\n\nJ. Z.\n 4711\n")
+    assert deid(raw, "--out", tmp_path / "out", "--names", listed) == 0
+    said = capfd.readouterr().out
+    assert "not used: 2 (3, 4)" in said
+    assert "4711" not in said.replace(str(tmp_path), "")
+    assert deid(raw, "--out", tmp_path / "two", "--names", listed, "--json") == 0
+    assert json.loads(capfd.readouterr().out)["lines_of_the_list_without_a_name"] == [3, 4]

@@ -12,6 +12,7 @@ from pathlib import Path
 from sequela import sources
 from sequela.cli.deid_model import chosen
 from sequela.deid.review import write_review
+from sequela.deid.rules import Names
 from sequela.deid.run import Settings, Summary, deidentify, not_safe_harbor, summary_dict
 from sequela.deid.work import read_key
 from sequela.errors import ConfigError, DataError
@@ -30,6 +31,8 @@ _KINDS = {
     "i2b2": ((".xml",), "i2b2"),
     "conll": ((".conll", ".conll03", ".bio", ".iob", ".iob2"), "conll"),
 }
+#: Numbers of lines that are told; the count tells the rest.
+_LINES_TOLD = 20
 _RULES_ALONE = (
     "Rules alone find no names of people, unless they are in a list (--names), and no addresses. "
     "Read a sample before anything leaves the house."
@@ -70,7 +73,7 @@ def run(
         raise ConfigError(f"source '{known}'", got="no notes", wanted="a source of notes")
     not_read = _not_read(known, path)
     settings = dataclasses.replace(settings, form=form or _form_of(known, path))
-    listed = _listed(names)
+    listed, unused = _listed(names)
     finder, said = chosen(model, recall_target, tuning, tuning_source, alone=processes == 1)
     if not as_json:
         print("\n".join(said), end="\n" if said else "")
@@ -88,9 +91,11 @@ def run(
     page = write_review(notes, out) if review else None
     if as_json:
         told = {**summary_dict(summary, settings), "files_not_read": not_read, "model": said}
+        told["lines_of_the_list_without_a_name"] = unused
         print(json.dumps(told, indent=2))
     else:
         _print(summary, settings, out, not_read, rules_alone=finder is None)
+        print(_of_the_list(unused), end="")
         print(
             "" if page is None else f"to look at and correct, for your eyes alone: {page}\n", end=""
         )
@@ -158,11 +163,21 @@ def _form_of(source: str, path: Path) -> str:
     return "parquet" if form == "csv" and parquet else form
 
 
-def _listed(path: Path | None) -> list[str]:
+def _listed(path: Path | None) -> tuple[list[str], list[int]]:
+    """The names of a list, and the numbers of its lines in which there is none to look for."""
     if path is None:
-        return []
-    names = [line.strip() for line in text_of(path).removeprefix("\ufeff").splitlines()]
-    return [name for name in names if name]
+        return [], []
+    lines = [line.strip() for line in text_of(path).removeprefix("\ufeff").splitlines()]
+    unused = [at for at, line in enumerate(lines, 1) if line and not Names.usable(line)]
+    return [line for line in lines if Names.usable(line)], unused
+
+
+def _of_the_list(unused: Sequence[int]) -> str:
+    if not unused:
+        return ""
+    places = ", ".join(map(str, unused[:_LINES_TOLD])) + (" ..." if unused[_LINES_TOLD:] else "")
+    words = "lines of the list of names without a word of two letters, not used"
+    return f"{words}: {len(unused):,} ({places})\n"
 
 
 @contextlib.contextmanager

@@ -6,22 +6,30 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from sequela.deid.plain import View, plain, views
+from sequela.deid.plain import WORD, View, plain, views
 
 __all__ = ["Phrases", "Runs"]
 
 # Smith01 is a name with a number glued to it.
-_WORD = re.compile(r"[^\W\d_]+|\d+")
-_MARKS = re.compile("[\u0300-\u036f]")
+_WORD = re.compile(rf"{WORD}|\d+")
+_ASCII = re.compile(r"[^\W\d_]+|\d+")
+# Accents, and the points of Hebrew and Arabic, which most writers leave out.
+_MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]")
 _LONGEST = 24
 _GAP = 4
 
 
 def _key(word: str) -> str:
-    """A word without case and accents."""
+    """A word without case, accents and points."""
     if word.isascii():
         return word.lower()
     return _MARKS.sub("", unicodedata.normalize("NFKD", word)).casefold()
+
+
+def _words(text: str) -> list[tuple[int, int, str]]:
+    """Start, end and key of each word and number."""
+    found = (_ASCII if text.isascii() else _WORD).finditer(text)
+    return [(one.start(), one.end(), _key(one[0])) for one in found]
 
 
 class Phrases:
@@ -37,7 +45,7 @@ class Phrases:
         self._tree: dict = {}
         for phrase in phrases:
             at = self._tree
-            words = [_key(word) for word in _WORD.findall(plain(phrase).text)][:_LONGEST]
+            words = [key for _, _, key in _words(plain(phrase).text)][:_LONGEST]
             for word in words:
                 at = at.setdefault(word, {})
             if words:
@@ -56,8 +64,7 @@ class Phrases:
         yield from places if len(seen) == 1 else sorted(set(places))
 
     def _within(self, view: View) -> Iterator[tuple[int, int]]:
-        text = view.text
-        words = [(match.start(), match.end(), _key(match[0])) for match in _WORD.finditer(text)]
+        words = _words(view.text)
         for first, (start, _, key) in enumerate(words):
             at, end = self._tree.get(key), None
             place = first
@@ -81,7 +88,7 @@ class Runs:
     """
 
     def __init__(self, phrases: Iterable[str]):
-        self._whole = {"".join(map(_key, _WORD.findall(plain(each).text))) for each in phrases}
+        self._whole = {"".join(key for *_, key in _words(plain(each).text)) for each in phrases}
         self._whole.discard("")
         self._begun = {each[:end] for each in self._whole for end in range(1, len(each) + 1)}
 
@@ -92,7 +99,7 @@ class Runs:
             yield from sorted(set(places))
 
     def _within(self, view: View) -> Iterator[tuple[int, int]]:
-        words = [(one.start(), one.end(), _key(one[0])) for one in _WORD.finditer(view.text)]
+        words = _words(view.text)
         for first, (start, _, run) in enumerate(words):
             place, end = first, None
             while run in self._begun:

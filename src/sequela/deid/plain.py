@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["View", "plain", "views"]
+__all__ = ["WORD", "View", "plain", "views"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,17 @@ _ACCENTS = (
     *((0x300, 0x36F), (0x483, 0x489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF)),
     *((0xFE00, 0xFE0F), (0xFE20, 0xFE2F), (0xE0100, 0xE01EF)),
 )
+#: Blocks with signs that belong to the letter before them: vowels of Devanagari, Thai, Hebrew ...
+_SIGNED = ((0x0300, 0x2100), (0xA660, 0xAC00), (0x10A00, 0x12000), (0x1E000, 0x1E950))
+_SIGNS = "".join(
+    chr(point)
+    for low, high in _SIGNED
+    for point in range(low, high)
+    if unicodedata.category(chr(point))[0] == "M"
+)
+WORD = f"(?:[^\\W\\d_][{_SIGNS}]*)+"
+"""An expression for letters in a row, each with the signs upon it."""
+
 _ALIKE = dict(
     zip(
         "АВЕКМНОРСТУХІЈЅԚԜаеорсухіјѕԁһԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοօıɑɡ\u2010\u2011\u2012\u2013\u2212\u2044\u2215\u2024\u2236",

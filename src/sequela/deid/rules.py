@@ -20,7 +20,7 @@ from sequela.deid.numbers import (
 )
 from sequela.deid.people import ages_over_89, zip_codes
 from sequela.deid.phrases import Phrases
-from sequela.deid.plain import View, plain, views
+from sequela.deid.plain import WORD, View, plain, views
 from sequela.errors import DataError
 from sequela.notes import Document
 
@@ -64,6 +64,15 @@ def _placed(found: Found, view: View) -> Found:
     return Found(*view.place(found.start, found.end), found.label, found.score, found.by)
 
 
+_NAME = re.compile(rf"{WORD}(?:[\d_'\u2019-]+(?:{WORD})?)*")
+
+
+def _parts(name: str) -> tuple[list[str], list[str]]:
+    """The words of a name, and those of two characters or more."""
+    parts = _NAME.findall(plain(name).text)
+    return parts, [part for part in parts if len(part) > 1]
+
+
 class Names:
     """A list of patients' names, held in memory alone.
 
@@ -79,8 +88,7 @@ class Names:
     def __init__(self, names: Iterable[str], *, as_written: bool = False):
         whole, words = set(), set()
         for name in names:
-            parts = re.findall(r"[^\W\d_][\w'\u2019-]*", plain(name).text)
-            full = [part for part in parts if len(part) > 1]
+            parts, full = _parts(name)
             if len(full) > 1:
                 whole |= {name, " ".join(reversed(parts)), f"{full[-1]} {full[0]}"}
                 whole.add(f"{full[0]} {full[-1]}")
@@ -90,6 +98,11 @@ class Names:
             words |= {re.sub(r"['\u2019-]", "", part) for part in full}
         small = {word for word in words if as_written and len(word) > 2 and word.islower()}
         self._whole, self._words = Phrases(whole | small), Phrases(words)
+
+    @staticmethod
+    def usable(name: str) -> bool:
+        """Whether there is something to look for: a word of two characters or more."""
+        return bool(_parts(name)[1])
 
     def find(self, text: str) -> Iterator[Found]:
         """Where the names stand."""

@@ -79,12 +79,7 @@ def cohort(
         ConfigError: a size below 1, or an unknown institution.
         OutputError: the folder exists, or cannot be written.
     """
-    for name, size in (("subjects", subjects), ("shard_subjects", shard_subjects)):
-        if size < 1:
-            raise ConfigError(f"setting '{name}' of the simulated cohort", got=size, wanted=">= 1")
-    if institution not in INSTITUTIONS:
-        todo = nearest(institution, INSTITUTIONS)
-        raise ConfigError("setting 'institution'", got=repr(institution)[:40], todo=todo)
+    _refuse(subjects, shard_subjects, institution)
     house = INSTITUTIONS[institution]
     truth: list[pl.DataFrame] = []
 
@@ -103,14 +98,29 @@ def cohort(
         write_events(folder, shards(), codes=described, dataset=facts, replace=True)
         (folder / TRUTH_FILE).parent.mkdir()
         pl.concat(truth).write_parquet(folder / TRUTH_FILE)
-        listed = [tuple(map(house.local, pair)) for pair in INTERACTIONS]
-        frame = pl.DataFrame(listed, schema=["first", "second"], orient="row")
-        frame.write_csv(folder / INTERACTIONS_FILE)
-        if house.coding:
-            pairs = {"code": list(house.coding.values()), "group": list(house.coding)}
-            pl.DataFrame(pairs).write_csv(folder / MAP_FILE)
-            (folder / _INSTITUTION_FILE).write_text(json.dumps({"name": institution}) + "\n")
+        _write_facts(folder, institution)
     return EventData.open(root)
+
+
+def _refuse(subjects: int, shard_subjects: int, institution: str) -> None:
+    for name, size in (("subjects", subjects), ("shard_subjects", shard_subjects)):
+        if size < 1:
+            raise ConfigError(f"setting '{name}' of the simulated cohort", got=size, wanted=">= 1")
+    if institution not in INSTITUTIONS:
+        todo = nearest(institution, INSTITUTIONS)
+        raise ConfigError("setting 'institution'", got=repr(institution)[:40], todo=todo)
+
+
+def _write_facts(folder: Path, institution: str) -> None:
+    """The interactions, and of an institution with codes of its own the word for each."""
+    house = INSTITUTIONS[institution]
+    listed = [tuple(map(house.local, pair)) for pair in INTERACTIONS]
+    frame = pl.DataFrame(listed, schema=["first", "second"], orient="row")
+    frame.write_csv(folder / INTERACTIONS_FILE)
+    if house.coding:
+        pairs = {"code": list(house.coding.values()), "group": list(house.coding)}
+        pl.DataFrame(pairs).write_csv(folder / MAP_FILE)
+        (folder / _INSTITUTION_FILE).write_text(json.dumps({"name": institution}) + "\n")
 
 
 def _times(minutes: np.ndarray) -> pl.Series:
