@@ -9,7 +9,6 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from sequela import nn
 from sequela.errors import ConfigError, DataError
-from sequela.nn.decoder import sequence_losses
 
 B, T, M, H, E, V = 3, 4, 5, 4, 2, 3
 LENGTHS = torch.tensor([2, 0, 4])
@@ -90,9 +89,12 @@ def test_scheduled_sampling_reads_what_it_said():
     assert torch.equal(own, again)
 
 
-def test_the_loss_of_a_sequence_counts_its_tokens_and_its_end():
-    torch.manual_seed(1)
-    logits, targets = torch.randn(3, 3, V + 1), torch.tensor([[0, 2], [1, -1], [-1, -1]])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_loss_of_a_sequence_counts_its_tokens_and_its_end(first):
+    layer, _, hidden, memory = made(first)
+    targets = torch.tensor([[0, 2, -1, -1], [1, -1, -1, -1], [-1, -1, -1, -1]])
+    logits, _ = layer(targets.clamp(min=0), hidden, memory)
+    told = targets.clamp(min=0), torch.tensor([2, 1, 0]), hidden, memory
     chances = torch.log_softmax(logits, dim=2)
     wanted = torch.stack(
         [
@@ -101,24 +103,13 @@ def test_the_loss_of_a_sequence_counts_its_tokens_and_its_end():
             -chances[2, 0, V],
         ]
     )
-    found = sequence_losses(logits, targets, torch.tensor([2, 1, 0]))
-    torch.testing.assert_close(found, wanted)
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_losses_are_those_of_the_logits(first):
-    layer, _, hidden, memory = made(first)
-    targets = torch.tensor([[0, 2, -1, -1], [1, -1, -1, -1], [-1, -1, -1, -1]])
-    lengths = torch.tensor([2, 1, 0])
-    logits, _ = layer(targets.clamp(min=0), hidden, memory)
-    told = targets.clamp(min=0), lengths, hidden, memory
-    torch.testing.assert_close(layer.losses(*told), sequence_losses(logits, *told[:2]))
+    torch.testing.assert_close(layer.losses(*told), wanted)
     # Smoothing: a share of each step's target is spread over all tokens and the end.
-    every = -torch.log_softmax(logits, dim=2).mean(dim=2)
-    there = torch.arange(5) <= lengths[:, None]
-    wanted = 0.9 * sequence_losses(logits, *told[:2]) + 0.1 * (every * there).sum(1)
-    torch.testing.assert_close(layer.losses(*told, smoothing=0.1), wanted)
-    assert layer.losses(*(part[:0] for part in told[:3]), memory.of_rows(lengths[:0])).shape == (0,)
+    there = torch.arange(5) <= told[1][:, None]
+    spread = (-chances.mean(dim=2) * there).sum(1)
+    found = layer.losses(*told, smoothing=0.1)
+    torch.testing.assert_close(found, 0.9 * wanted + 0.1 * spread)
+    assert layer.losses(*(part[:0] for part in told[:3]), memory.of_rows(told[1][:0])).shape == (0,)
 
 
 def test_dropout_of_what_is_read_is_for_training():

@@ -18,7 +18,7 @@ from sequela.nn.linear import Linear
 from sequela.nn.search import Hypotheses, beam_search
 from sequela.ops.reduce import row_sum, tanh
 
-__all__ = ["Decoder", "DecoderState", "sequence_losses"]
+__all__ = ["Decoder", "DecoderState"]
 
 
 class DecoderState(NamedTuple):
@@ -176,8 +176,8 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """Minus the log-probability of each sequence and its end, ``[R]``.
 
-        As :func:`sequence_losses` of :meth:`forward`, but nothing is read behind the longest row,
-        and no logits are made behind the end of any: most of the work where tokens are many.
+        As from the logits of :meth:`forward`, but nothing is read behind the longest row, and no
+        logits are made behind the end of any: most of the work where tokens are many.
 
         Args:
             targets: int64 ``[R, L]``.
@@ -256,16 +256,3 @@ def _asked(targets: Tensor, lengths: Tensor, end: int) -> tuple[Tensor, Tensor]:
     wanted = torch.cat([targets, targets.new_full((len(targets), 1), end)], dim=1)
     place = torch.arange(wanted.shape[1], device=wanted.device)
     return place <= lengths[:, None], torch.where(place < lengths[:, None], wanted, end)
-
-
-def sequence_losses(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-    """Minus the log-probability of each sequence and its end, ``[R]``.
-
-    Args:
-        logits: ``[R, L + 1, V + 1]``, as :class:`Decoder` gives them.
-        targets: int64 ``[R, L]``.
-        lengths: int64 ``[R]``, the tokens of each row; V, the end, is added here.
-    """
-    asked, wanted = _asked(targets, lengths, logits.shape[2] - 1)
-    losses = functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
-    return torch.where(asked, losses, 0.0).sum(1)

@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from sequela.errors import ConfigError
 from sequela.nn import AdditiveAttention, CodeBag, Decoder, Linear
 from sequela.nn.attention import Memory
-from sequela.nn.decoder import sequence_losses
 from sequela.nn.image_layers import ImageLayers
 from sequela.nn.ragged import Ragged, ragged_of, repacked
 from sequela.nn.search import Hypotheses
@@ -105,8 +104,7 @@ class Captioner(nn.Module):
         """
         hidden, memory = self._read(batch)
         targets, lengths = batch.target.clamp(min=0).long(), (batch.target >= 0).sum(1)
-        logits, _ = self.decoder(targets, hidden, memory)
-        return sequence_losses(logits, targets, lengths) / (lengths + 1)
+        return self.decoder.losses(targets, lengths, hidden, memory) / (lengths + 1)
 
     def hypotheses(self, batch: Any, beam: int | None = None) -> Hypotheses:
         """The best sentences of each row, in the order of the batch; ``beam`` of them."""

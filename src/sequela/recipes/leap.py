@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from sequela.nn import GRU, AdditiveAttention, CodeBag, Linear
 from sequela.nn.attention import Memory
-from sequela.nn.decoder import Decoder, sequence_losses
+from sequela.nn.decoder import Decoder
 from sequela.nn.embed import codes_of_steps
 from sequela.nn.ragged import Ragged, ragged_of, repacked
 from sequela.nn.search import Hypotheses
@@ -124,8 +124,8 @@ class LEAP(nn.Module):
         """
         hidden, memory = self._read(batch)
         targets, lengths = as_sequences(batch.target, self.most)
-        logits, _ = self.decoder(targets, hidden, memory, truth=1 - self.sampling * self.training)
-        found = sequence_losses(logits, targets, lengths) / (lengths + 1)
+        truth = 1 - self.sampling * self.training
+        found = self.decoder.losses(targets, lengths, hidden, memory, truth=truth) / (lengths + 1)
         if self.policy and self.training:
             greedy = self._search(hidden.detach(), memory, 1)
             extra = policy_losses(self.decoder, batch.target, greedy, hidden, memory, self.most)

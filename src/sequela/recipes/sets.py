@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sequela.nn.attention import Memory
-from sequela.nn.decoder import Decoder, sequence_losses
+from sequela.nn.decoder import Decoder
 from sequela.nn.search import Hypotheses
 from sequela.ops.reduce import softmax
 
@@ -96,8 +96,8 @@ def policy_losses(
     reward = jaccard(membership(tokens, lengths, target.shape[1]), target)
     held = membership(usual.tokens[:, 0], usual.lengths[:, 0], target.shape[1])
     told = tokens.clamp(min=0)
-    logits, _ = decoder(told, hidden, memory)
-    return (reward - jaccard(held, target)) * sequence_losses(logits, told, lengths)
+    losses = decoder.losses(told, lengths, hidden, memory)
+    return (reward - jaccard(held, target)) * losses
 
 
 def set_scores(decoder: Decoder, found: Hypotheses, hidden: Tensor, memory: Memory) -> Tensor:
