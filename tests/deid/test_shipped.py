@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from sequela.deid.rules import find
 from sequela.deid.tagger import StoredTagger, shipped
 from sequela.evaluate.spans import JudgedNote, judge_spans
@@ -26,3 +29,12 @@ def test_it_finds_most_in_notes_of_other_templates():
     # On 400 such notes: benchmarks/results/deid_model.json. Less than the .95 that was aimed at.
     assert scores["recall"]["value"] > 0.98
     assert scores["precision"]["value"] > 0.86
+
+
+def test_it_is_loaded_without_torchs_compiler():
+    # Which takes a second and 80 MB in each process.
+    code = (
+        "import sys; from sequela.deid.tagger import StoredTagger; "
+        "assert StoredTagger().tagger().encoder.labels; assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

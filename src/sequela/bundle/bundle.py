@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from sequela.bundle.card import card_text
 from sequela.bundle.manifest import parse_json, read_verified, write_verified
@@ -40,6 +41,8 @@ _KEYS = {
     "card": dict,
 }
 _BAD_WEIGHT, _GOOD_WEIGHT = "NaN or an infinite value", "finite weights"
+# In-place functions that only set values; `orthogonal_` would compute for nothing.
+_SETS = {"normal_", "uniform_", "trunc_normal_", "orthogonal_", "eye_", "constant_", "zeros_"}
 _KINDS = (
     "binary",
     "multiclass",
@@ -218,6 +221,19 @@ def _not_finite(tensors: Mapping[str, Tensor]) -> str | None:
     return None
 
 
+class _Unset(TorchFunctionMode):
+    """First values are left out: on "meta" their functions load torch's compiler, a second."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Calls a function, or gives its tensor back as it is."""
+        given = kwargs or {}
+        if getattr(func, "__name__", "") in _SETS:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
+
+
 def _check_weights(
     make: Callable[[], nn.Module], tensors: Mapping[str, Tensor], path: Path
 ) -> None:
@@ -226,7 +242,7 @@ def _check_weights(
     A configuration can claim any size; what is built after this is as large as the weights are.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Unset():
             wanted = make().state_dict()
     except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
         raise BundleError(

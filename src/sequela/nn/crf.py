@@ -81,13 +81,19 @@ def legal_tags(labels: int, scheme: str = "bioes") -> Legal:
             "tags", got=f"{labels} labels in '{scheme}'", wanted="at least 1 in 'bio' or 'bioes'"
         )
     tags = [("O", 0)] + [(letter, n) for n in range(labels) for letter in _LETTERS[scheme]]
-    opens = torch.tensor([letter in "OBS" for letter, _ in tags])
-    closes = torch.tensor([letter in ("OBI" if scheme == "bio" else "OES") for letter, _ in tags])
-    leads = torch.tensor([letter in "BI" for letter, _ in tags])
-    follows = torch.tensor([letter in "IE" for letter, _ in tags])
-    label = torch.tensor([number for _, number in tags])
-    within = leads[:, None] & follows & (label[:, None] == label)
-    return Legal(opens, (closes[:, None] & opens) | within, closes)
+    closing = "OBI" if scheme == "bio" else "OES"
+    opens = [letter in "OBS" for letter, _ in tags]
+    closes = [letter in closing for letter, _ in tags]
+    # Plain lists: on torch's device "meta", where bundles are checked, arithmetic loads its
+    # compiler, which takes seconds and 80 MB in each process.
+    transitions = [
+        [
+            (closed and opened) or (one[0] in "BI" and other[0] in "IE" and one[1] == other[1])
+            for other, opened in zip(tags, opens, strict=True)
+        ]
+        for one, closed in zip(tags, closes, strict=True)
+    ]
+    return Legal(torch.tensor(opens), torch.tensor(transitions), torch.tensor(closes))
 
 
 def _log_sum(x: Tensor) -> Tensor:
