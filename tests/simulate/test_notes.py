@@ -101,6 +101,31 @@ def test_patterns_can_hold_cues_of_other_templates_and_training_notes_do_not():
     assert len(known & HELD_OUT) == 0
 
 
+def test_parts_share_no_sentences():
+    """Between two marks or line ends; up to three words may stand anywhere."""
+    held = {
+        part: set().union(*map(sentences, phrases.TEMPLATES[part]))
+        for part in ("epoch", "tune", "test")
+    }
+    random = np.random.default_rng(4)
+    known = set().union(*(sentences(draft(random)) for _ in range(1500)))
+    known |= set().union(*map(sentences, phrases.TEMPLATES["train"]))
+    assert len(known) > 5000
+    assert min(map(len, held.values())) > 25
+    # Counted, not shown: who writes for one part must not read the others.
+    for one, two in itertools.combinations([known, *held.values()], 2):
+        assert len(one & two) == 0
+    # A sentence of the test that training notes did hold would be seen.
+    assert sentences(f"{phrases.TEMPLATES['test'][0]}\nand so on") & held["test"]
+
+
+def sentences(text: str) -> set[tuple[str, ...]]:
+    """Those of four words or more; a place is one, and one at least is none."""
+    pieces = re.split(r"[.:;?!|\n\r\t]+| {2,}", text.lower())
+    found = {tuple(re.findall(r"\{\w+\}|[^\W\d_]+|\d+", one)) for one in pieces}
+    return {one for one in found if len(one) > 3 and any(word[0] != "{" for word in one)}
+
+
 def test_the_template_of_a_note_is_told():
     for number, one in enumerate(notes(12, 3, "test", noise=0.0)):
         template = phrases.TEMPLATES["test"][template_of(number, 3, "test")]
