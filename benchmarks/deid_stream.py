@@ -6,8 +6,10 @@ Each row is one call of ``sequela deid`` on a folder of text files, imports and 
 included. The notes are simulated; 2,000 different ones stand again and again, each time
 with another number in their last line. Tokens are those of ``sequela.notes.tokenised``. The peak is
 the largest sum of resident memory over the command and its processes, sampled from /proc: pages
-that they share count for each. Processor seconds are those of all of them; on a machine with other
-work they say more than the seconds. Writes benchmarks/results/deid_stream.json after each row.
+that they share count for each; beside it the largest sum in which such a page counts once (looked
+at less often: an estimate from below). Processor seconds are those of all of them; on a machine
+with other work they say more than the seconds. Writes benchmarks/results/deid_stream.json after
+each row.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "pipeline_parts"))
 
-from measure import Peak  # noqa: E402
+from measure import Peak, family, resident  # noqa: E402
 
 from sequela.files import atomic_write  # noqa: E402
 from sequela.notes import tokenised  # noqa: E402
@@ -42,7 +44,10 @@ COMMAND = "from sequela.cli.main import main; main()"
 
 # Name: model, processes, notes, characters of each at most.
 ROWS: dict[str, tuple[str, int, int, int | None]] = {
+    "model, 2,500 whole notes": ("builtin", 2, 2_500, None),
+    "model, 5,000 whole notes": ("builtin", 2, 5_000, None),
     "model, whole notes": ("builtin", 2, 10_000, None),
+    "model, 20,000 whole notes": ("builtin", 2, 20_000, None),
     "model, whole notes, one process": ("builtin", 1, 5_000, None),
     "model, 12,500 short notes": ("builtin", 2, 12_500, SHORT),
     "model, 25,000 short notes": ("builtin", 2, 25_000, SHORT),
@@ -54,6 +59,33 @@ ROWS: dict[str, tuple[str, int, int, int | None]] = {
     "rules, 50,000 short notes": ("none", 2, 50_000, SHORT),
     "rules, 100,000 short notes": ("none", 2, 100_000, SHORT),
 }
+
+
+class Both(Peak):
+    """The largest memory, and the largest with pages that are shared counted once."""
+
+    def __init__(self, process: int):
+        super().__init__(process)
+        self.once = 0
+
+    def run(self) -> None:
+        """Looks until it is told to stop; the second is dear, and looked at every half second."""
+        look = 0
+        while self.on:
+            processes = family(self.process)
+            self.bytes = max(self.bytes, sum(map(resident, processes)))
+            if look % 25 == 0:
+                self.once = max(self.once, sum(map(_proportional, processes)))
+            look += 1
+            time.sleep(0.02)
+
+
+def _proportional(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
+    except (OSError, ValueError, StopIteration):
+        return 0
 
 
 def written(folder: Path, count: int, longest: int | None) -> Iterator[tuple[int, int]]:
@@ -85,7 +117,7 @@ def row(model: str, processes: int, count: int, longest: int | None) -> dict[str
             text=True,
             env=environment,
         ) as child:
-            peak = Peak(child.pid)
+            peak = Both(child.pid)
             peak.start()
             said, _ = child.communicate()
             peak.on = False
@@ -110,6 +142,7 @@ def row(model: str, processes: int, count: int, longest: int | None) -> dict[str
         "processor_seconds": round(worked, 2),
         "tokens_per_processor_second": round(tokens / worked),
         "peak_megabytes": round(peak.bytes / 1e6),
+        "peak_megabytes_shared_pages_once": round(peak.once / 1e6),
     }
 
 

@@ -12,13 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Peak", "alternating", "measure"]
+__all__ = ["Peak", "alternating", "family", "measure", "resident"]
 
 _CHILD = Path(__file__).parent / "child.py"
 _EVERY = 0.02  # seconds between two looks at the memory
 
 
-def _resident(process: int) -> int:
+def resident(process: int) -> int:
+    """Bytes of a process in memory, shared pages too; 0 where it is gone."""
     try:
         with open(f"/proc/{process}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -26,12 +27,13 @@ def _resident(process: int) -> int:
         return 0
 
 
-def _family(process: int) -> list[int]:
+def family(process: int) -> list[int]:
+    """A process, its children and theirs."""
     try:
         children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:
         children = []
-    return [process, *(one for child in children for one in _family(int(child)))]
+    return [process, *(one for child in children for one in family(int(child)))]
 
 
 class Peak(threading.Thread):
@@ -44,7 +46,7 @@ class Peak(threading.Thread):
     def run(self) -> None:
         """Looks until it is told to stop."""
         while self.on:
-            self.bytes = max(self.bytes, sum(map(_resident, _family(self.process))))
+            self.bytes = max(self.bytes, sum(map(resident, family(self.process))))
             time.sleep(_EVERY)
 
 
