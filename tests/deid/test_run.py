@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +17,7 @@ import pytest
 from tests.cli.command import call
 
 from sequela import sources
-from sequela.deid import Settings, deidentify
+from sequela.deid import Replacer, Settings, deidentify
 from sequela.deid import block as working
 from sequela.deid import run as running
 from sequela.errors import ConfigError, DataError, OutputError
@@ -452,3 +452,34 @@ def test_lines_of_a_list_without_a_name_are_told_by_number(tmp_path, capfd):
     assert "4711" not in said.replace(str(tmp_path), "")
     assert deid(raw, "--out", tmp_path / "two", "--names", listed, "--json") == 0
     assert json.loads(capfd.readouterr().out)["lines_of_the_list_without_a_name"] == [3, 4]
+
+
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_the_order_of_dates_is_the_patients(tmp_path, small_blocks, processes):
+    written = {
+        "p": ["On 3/4/2012.", "On 13/4/2012.", "On 5/4/2012."],
+        "q": ["On 3/4/2012."],
+        "r": ["On 13/4/2012.", "On 4/13/2012.", "On 3/4/2012."],
+        None: ["On 3/4/2012."],
+    }
+    made = [
+        Document(f"{subject} {number}", text, subject=subject)
+        for subject, texts in written.items()
+        for number, text in enumerate(texts)
+    ]
+    settings = Settings(mode="shift-dates", form="jsonl")
+    summary = deidentify(
+        NoteSet(lambda: made), tmp_path / "out", settings, key=KEY, processes=processes
+    )
+    texts = [json.loads(line)["text"] for line in lines_of(tmp_path / "out" / "notes.jsonl")]
+
+    def moved(person, day, day_first):
+        there = datetime(2012, *day) + timedelta(Replacer("shift-dates", KEY).shift_of(person))
+        numbers = (there.day, there.month) if day_first else (there.month, there.day)
+        return f"On {numbers[0]}/{numbers[1]}/{there.year}."
+
+    assert texts[:3] == [moved("subject p", (4, day), True) for day in (3, 13, 5)]
+    assert texts[3] == moved("subject q", (3, 4), False)
+    assert texts[6] == "On [DATE].", "a patient's notes that contradict each other tell no order"
+    assert texts[7] == moved("document None 0", (3, 4), False)
+    assert summary.against_order == 2

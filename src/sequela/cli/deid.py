@@ -217,8 +217,8 @@ def _print(
         "notes in which nothing was found": summary.silent,
         "pieces with a tag where nothing else could be written": summary.tagged,
         "pieces that the output still held, now tags": summary.again,
-        "notes with dates in another order of day and month than was asked for, or in both; others "
-        "of the same patients may be read in the wrong one, see --day-first": summary.against_order,
+        "notes with dates in another order of day and month than was asked for, or in both; so are "
+        "their patients' others read, where it is known whose they are": summary.against_order,
         "notes withheld, since the search failed in them": len(summary.withheld),
         "characters that the form cannot hold, now U+FFFD": summary.unwritable,
         "files not read, for their endings": not_read,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sequela.deid.found import KEEPING, Finder, Found
-from sequela.deid.replace import Cleaned, Replacer, clean, person_of
+from sequela.deid.replace import MOVING, Cleaned, Replacer, clean, person_of
 from sequela.deid.rules import Names, seen
 from sequela.deid.work import Block, write_block
 from sequela.deid.write import MARKED_FORMS, NOTE, WITH_SUBJECT, writable
@@ -72,21 +72,28 @@ def begin(
     _STATE[:] = [(settings, replacer, Names(names) if names else None, model, blocks)]
 
 
-def clean_block(number: int, first: int, documents: list[Document], digest: str) -> Block:
+def clean_block(
+    number: int,
+    first: int,
+    documents: list[Document],
+    orders: list[frozenset[bool]],
+    digest: str,
+) -> Block:
     """Cleans documents, writes them and their account into the private folder, and counts.
 
     Args:
         number: of the block.
         first: number of its first document.
         documents: of the block.
+        orders: of the dates of each one's patient, see :func:`sequela.deid.replace.clean`.
         digest: of the documents.
     """
     settings, replacer, names, model, folder = _STATE[0]
     block = Block(digest, len(documents), sum(len(one.text) for one in documents))
     finder = None if model is None else _Ahead(model, documents)
     lines, phi = [], []
-    for place, one in enumerate(documents, first):
-        cleaned = clean(one, replacer, names=names, model=finder)
+    for place, (one, told) in enumerate(zip(documents, orders, strict=True), first):
+        cleaned = clean(one, replacer, names=names, model=finder, orders=told)
         name = _name(one, place, settings)
         line = _line(one, name, cleaned, settings, replacer)
         line["text"], unwritable = writable(settings.form, cleaned.text)
@@ -121,7 +128,7 @@ def _line(
     # Safe Harbor has no place for a code that is made from the patient's own, nor for a time.
     if one.subject is not None and not settings.safe_harbor:
         line["subject"] = replacer.pseudonym(one.subject)
-    moving = settings.mode in ("shift-dates", "surrogate") and not settings.safe_harbor
+    moving = settings.mode in MOVING and not settings.safe_harbor
     if one.time is not None and moving:
         with contextlib.suppress(OverflowError):
             days = timedelta(replacer.shift_of(person_of(one)))
@@ -162,7 +169,7 @@ def _count(block: Block, name: str, cleaned: Cleaned, settings: Settings) -> Non
         kept = span.label in KEEPING if settings.mode == "shift-dates" else settings.mode != "tag"
         block.tagged += kept and made == f"[{span.label}]"
     block.again += cleaned.again
-    moving = settings.mode in ("surrogate", "shift-dates")
+    moving = settings.mode in MOVING
     block.against_order += moving and cleaned.against_order
     block.silent += not cleaned.done and not cleaned.withheld
     if cleaned.withheld:

@@ -1,17 +1,17 @@
-"""What the dates of one note say of each other: its year, and which of 3/4 is the day."""
+"""What the dates of a patient's notes say of each other: the year, and which of 3/4 is the day."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sequela.deid.dates import WrittenDate, written_date
+from sequela.deid.dates import WrittenDate, dates, written_date
 from sequela.deid.found import Found, lowered
 from sequela.deid.plain import plain
 from sequela.notes import Document
 
-__all__ = ["NoteDates", "read_dates"]
+__all__ = ["NoteDates", "orders_in", "read_dates"]
 
 # A birth says nothing of when the note was written.
 _BIRTH = re.compile(
@@ -43,6 +43,7 @@ def read_dates(
     this_year: int,
     day_first: bool = False,
     whole_years: bool = False,
+    orders: frozenset[bool] = frozenset(),
 ) -> NoteDates:
     """Reads the dates of a note together.
 
@@ -53,11 +54,13 @@ def read_dates(
         day_first: the order where the note does not tell it by a date such as 13/4/2012.
         whole_years: two digits tell the year of a note only where no date has four: else a birth
             that is not called one could make itself the year of the note.
+        orders: of :func:`orders_in` all notes of the patient, for a note that tells none itself.
     """
     read = list(_read(document, found, this_year))
-    orders = {each for _, date, words in read if (each := _order(date, words)) is not None}
-    own = day_first if not orders else None if len(orders) > 1 else orders.pop()
-    against = own != day_first
+    told = _orders(read)
+    against = bool(told - {day_first})
+    known = told or orders
+    own = day_first if not known else None if len(known) > 1 else next(iter(known))
     if document.time is not None:
         return NoteDates(document.time.year, own, against)
     years: dict[bool, list[int]] = {True: [], False: []}
@@ -67,6 +70,18 @@ def read_dates(
             years[end - start >= 4].append(date.year)
     sure = years[True] if years[True] and whole_years else years[True] + years[False]
     return NoteDates(max(sure, default=None), own, against)
+
+
+def orders_in(document: Document, *, this_year: int) -> frozenset[bool]:
+    """What the dates of a note tell of their order: True where 13/4/2012 has the day first."""
+    text = plain(document.text).text
+    found = list(dates(text, lowered(text)))
+    return _orders(_read(Document(document.id, text), found, this_year))
+
+
+def _orders(read: Iterable[tuple[bool, WrittenDate, str]]) -> frozenset[bool]:
+    told = (_order(date, words) for _, date, words in read)
+    return frozenset(each for each in told if each is not None)
 
 
 def _read(

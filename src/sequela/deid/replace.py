@@ -22,9 +22,12 @@ from sequela.deid.surrogates import TITLES, Surrogates, code
 from sequela.errors import ConfigError, nearest
 from sequela.notes import Document
 
-__all__ = ["MODES", "WITHHELD", "Cleaned", "Replacer", "clean", "person_of"]
+__all__ = ["MODES", "MOVING", "WITHHELD", "Cleaned", "Replacer", "clean", "person_of"]
 
 MODES = ("tag", "mask", "remove", "surrogate", "hash", "shift-dates")
+MOVING = ("surrogate", "shift-dates")
+"""Those of them that move dates."""
+
 WITHHELD = "[WITHHELD]"
 """What stands for a whole document in which nothing could be looked for."""
 
@@ -63,7 +66,7 @@ class Replacer:
             codes cut; ``surrogate`` the same with other names and numbers in place of tags.
         key: secret; surrogates, codes and shifts follow from it.
         safe_harbor: of dates the year alone, ages over 89 pooled, ZIP codes cut to three digits.
-        day_first: 3/4/2012 is 3 April, unless another date of the note says otherwise.
+        day_first: 3/4/2012 is 3 April, unless another date of the patient says otherwise.
 
     Raises:
         ConfigError: no such mode, a mode that is not Safe Harbor with ``safe_harbor``, a short key.
@@ -114,7 +117,7 @@ class Replacer:
         return f"[{span.label}]" if made is None or same else made
 
     def _made(self, document: Document, span: Found, words: str, when: NoteDates) -> str | None:
-        moving = self.mode in ("surrogate", "shift-dates")
+        moving = self.mode in MOVING
         person, label = person_of(document), span.label
         if label in KEEPING and (moving or self.safe_harbor):
             return self._kept(document, span, words, when)
@@ -169,6 +172,7 @@ def clean(
     *,
     names: Names | None = None,
     model: Finder | None = None,
+    orders: frozenset[bool] = frozenset(),
 ) -> Cleaned:
     """Finds and replaces; what fails is withheld, what was found is looked for once more.
 
@@ -176,21 +180,25 @@ def clean(
         document: one note.
         replacer: says what is written.
         names, model: as of :func:`sequela.deid.find`.
+        orders: of :func:`sequela.deid.note_dates.orders_in` all notes of the patient.
     """
     try:
         found = find(document, names=names, model=model)
-        return _replaced(document, found, replacer)
+        return _replaced(document, found, replacer, orders)
     except Exception:
         return Cleaned(WITHHELD, withheld=True)
 
 
-def _replaced(document: Document, found: Sequence[Found], replacer: Replacer) -> Cleaned:
+def _replaced(
+    document: Document, found: Sequence[Found], replacer: Replacer, orders: frozenset[bool]
+) -> Cleaned:
     when = read_dates(
         document,
         found,
         this_year=replacer.this_year,
         day_first=replacer.day_first,
         whole_years=replacer.safe_harbor,
+        orders=orders,
     )
     originals = _word_set(document, found)
     done, places, last = [], [], 0

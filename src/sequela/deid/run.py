@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,8 +16,9 @@ from typing import Any
 import sequela
 from sequela.deid.block import Settings, begin, clean_block
 from sequela.deid.found import Finder
+from sequela.deid.note_dates import orders_in
 from sequela.deid.publish import finished, publish, was_published
-from sequela.deid.replace import Replacer
+from sequela.deid.replace import MOVING, Replacer
 from sequela.deid.surrogates import code
 from sequela.deid.work import Block, Work
 from sequela.deid.write import FORMS
@@ -43,7 +45,7 @@ def not_safe_harbor(settings: Settings, total: Block) -> str | None:
     if settings.safe_harbor:
         return None
     said = []
-    if settings.mode in ("surrogate", "shift-dates"):
+    if settings.mode in MOVING:
         said.append(
             "Shifted dates and surrogates are not Safe Harbor (45 CFR 164.514(b)(2)): "
             "an expert has to determine the risk, or use --safe-harbor, which keeps years only."
@@ -159,15 +161,16 @@ def _blocks(notes: NoteSet, work: Work, start: _Start, processes: int) -> Iterat
     state = (*start, work.blocks)
     if processes == 1:
         begin(*state)
-        for number, first, documents in _dealt(notes):
-            digest = work.digest(documents, first)
-            yield work.done(number, digest) or clean_block(number, first, documents, digest)
+        for number, first, documents, orders in _with_orders(notes, start[0]):
+            digest = work.digest(documents, orders, first)
+            done = work.done(number, digest)
+            yield done or clean_block(number, first, documents, orders, digest)
         return
     todo = "Is there enough memory? Start it again: it goes on where it was."
     with pool_of(processes, "the run", begin, state, todo=todo) as pool:
         waiting: deque[Block | Future[Block]] = deque()
-        for number, first, documents in _dealt(notes):
-            waiting.append(_submitted(pool, work, number, first, documents))
+        for dealt in _with_orders(notes, start[0]):
+            waiting.append(_submitted(pool, work, *dealt))
             while len(waiting) > 2 * processes:
                 yield _result(waiting.popleft())
         while waiting:
@@ -175,14 +178,43 @@ def _blocks(notes: NoteSet, work: Work, start: _Start, processes: int) -> Iterat
 
 
 def _submitted(
-    pool: Pool, work: Work, number: int, first: int, documents: list[Document]
+    pool: Pool,
+    work: Work,
+    number: int,
+    first: int,
+    documents: list[Document],
+    orders: list[frozenset[bool]],
 ) -> Block | Future[Block]:
-    digest = work.digest(documents, first)
-    return work.done(number, digest) or pool.submit(clean_block, number, first, documents, digest)
+    digest = work.digest(documents, orders, first)
+    done = work.done(number, digest)
+    return done or pool.submit(clean_block, number, first, documents, orders, digest)
 
 
 def _result(block: Block | Future[Block]) -> Block:
     return block if isinstance(block, Block) else block.result()
+
+
+_Dealt = tuple[int, int, list[Document], list[frozenset[bool]]]
+
+
+def _with_orders(notes: NoteSet, settings: Settings) -> Iterator[_Dealt]:
+    """The blocks, with what all notes of each patient tell of the order of their dates.
+
+    Where dates are moved the notes are read once before; of each patient two bits are kept.
+    """
+    told: dict[str, frozenset[bool]] = {}
+    if settings.mode in MOVING:
+        this_year = date.today().year
+        for one in notes:
+            if one.subject is not None:
+                # What cannot be searched is withheld when its turn comes.
+                with contextlib.suppress(Exception):
+                    found = orders_in(one, this_year=this_year)
+                    if found:
+                        told[one.subject] = told.get(one.subject, frozenset()) | found
+    for number, first, documents in _dealt(notes):
+        orders = [told.get(one.subject or "", frozenset()) for one in documents]
+        yield number, first, documents, orders
 
 
 def _dealt(notes: Iterable[Document]) -> Iterator[tuple[int, int, list[Document]]]:

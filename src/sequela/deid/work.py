@@ -143,9 +143,11 @@ class Work:
     def _private(self, name: str, content: str) -> None:
         os.chmod(atomic_write(self.folder / name, content), 0o600)
 
-    def digest(self, documents: Sequence[Document], first: int) -> str:
+    def digest(
+        self, documents: Sequence[Document], orders: Sequence[frozenset[bool]], first: int
+    ) -> str:
         """Of all that the output depends on, the number of the first document too."""
-        parts = [str(first)]
+        parts = [str(first), *(str(sorted(one)) for one in orders)]
         for one in documents:
             time = one.time and one.time.isoformat()
             parts += [one.id, one.text, str(one.subject), str(time), one.kind or ""]
