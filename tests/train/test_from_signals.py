@@ -101,6 +101,10 @@ def test_a_split_that_leaks_says_so(beats):
     sizes = [len(part.samples) for part in prepared.parts.values()]
     assert [round(size / sum(sizes), 1) for size in sizes] == [0.3, 0.3, 0.3]
     assert "THIS SPLIT LEAKS" in " ".join(prepared.notes)
+    # Parts that shared names of records could not be judged.
+    assert len(
+        np.unique(np.concatenate([part.samples.groups for part in prepared.parts.values()]))
+    ) == sum(sizes)
 
 
 def test_seizures_in_annotated_recordings(tmp_path, capsys):

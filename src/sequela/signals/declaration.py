@@ -131,8 +131,13 @@ class SignalDeclaration(BaseModel):
             texts = [[one for one in names if one != self.cut.background] for names in texts]
         return cut(recordings, self.cut, [names for names in texts if names])
 
-    def groups(self, signals: SignalSet) -> np.ndarray:
+    def groups(self, signals: SignalSet, first: int = 0) -> np.ndarray:
         """str [n], the unit that a split must keep together.
+
+        Args:
+            signals: the records.
+            first: the number of the first of them, where each record is a unit of its own and
+                others were asked about before.
 
         Raises:
             LeakageError: the unit is the subject and the source does not name its subjects.
@@ -141,7 +146,7 @@ class SignalDeclaration(BaseModel):
         if self.unit == "recording":
             return signals.recording
         if self.unit == "record":
-            return np.arange(len(signals)).astype(np.str_)
+            return np.arange(first, first + len(signals)).astype(np.str_)
         if self.unit == "block":
             return self._blocks(signals)
         if signals.subject is None:

@@ -156,11 +156,12 @@ def prepare(experiment: Experiment) -> Prepared:
         *_split_notes(experiment.split, declaration),
         *_few(len(np.unique(declaration.groups(sets[PARTS[2]]))), declaration),
     ]
-    parts, names = {}, []
+    parts, names, before = {}, [], 0
     for name, one in sets.items():
         values, names = features(one) if encoder.frame > 1 else plain_features(one)
-        target = _labels(declaration.target(one))
-        parts[name] = PreparedPart(encoder.encode(one, target, declaration.groups(one)), values)
+        target, groups = _labels(declaration.target(one)), declaration.groups(one, before)
+        parts[name] = PreparedPart(encoder.encode(one, target, groups), values)
+        before += len(one)
     return Prepared(
         parts=parts,
         classes=declaration.class_names,
