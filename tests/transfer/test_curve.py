@@ -7,7 +7,7 @@ import numpy as np
 from sequela.evaluate import About, Part, auroc
 from sequela.seeds import generator
 from sequela.transfer import TransferSettings
-from sequela.transfer.curve import SCRATCH, WARM, Judge, dealt, nested
+from sequela.transfer.curve import SCRATCH, WARM, Judge, _draws, _enough, dealt, nested
 
 
 def test_small_sets_lie_within_large_ones_and_keep_the_classes():
@@ -27,6 +27,23 @@ def test_small_sets_lie_within_large_ones_and_keep_the_classes():
         if size >= 100:
             assert strata[tuning].any()
             assert strata[train].any()
+
+
+def test_some_tune_however_rare_the_classes():
+    subjects, strata = np.arange(200), np.arange(200) % 40
+    order = nested(subjects, strata, 0, 0)[:12]
+    train, tuning = dealt(order, subjects, strata)
+    assert len(tuning) == 2
+    assert set(train) | set(tuning) == set(order)
+
+
+def test_a_size_without_a_case_to_learn_from_is_left_out():
+    subjects = np.arange(300)
+    strata = (subjects < 3).astype(int)
+    drawn = _draws(20, subjects, strata, _settings()), _draws(300, subjects, strata, _settings())
+    assert [_enough(one, strata, 2) for one in drawn] == [False, True]
+    assert not _enough(_draws(301, subjects, strata, _settings()), strata, 0)
+    assert _enough(drawn[0], strata, 0)
 
 
 def test_figures_are_means_of_the_draws_and_differences_are_paired():

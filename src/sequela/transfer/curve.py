@@ -13,6 +13,7 @@ of few draws it is a rough one, and the single draws stand beside it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -122,6 +123,8 @@ def dealt(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Training and tuning rows of some patients: of each class every fifth patient tunes.
 
+    Classes of fewer than five patients are dealt together, so that ten patients always tune.
+
     Args:
         people: the patients, in the order of :func:`nested`.
         subjects: ``[n]``, the patient of each row.
@@ -133,10 +136,14 @@ def dealt(
     for row in mine:
         person = subjects[row]
         stratum[person] = max(stratum.get(person, strata[row]), strata[row])
-    tuning: set[Any] = set()
-    for one in sorted(set(stratum.values())):
-        members = sorted((p for p in stratum if stratum[p] == one), key=order.__getitem__)
-        tuning |= set(members[_TUNING_EVERY - 1 :: _TUNING_EVERY])
+    counts = Counter(stratum.values())
+    shared: dict[Any, list[Any]] = {}
+    for person in sorted(stratum, key=order.__getitem__):
+        one = stratum[person]
+        shared.setdefault(one if counts[one] >= _TUNING_EVERY else None, []).append(person)
+    tuning = {
+        one for members in shared.values() for one in members[_TUNING_EVERY - 1 :: _TUNING_EVERY]
+    }
     tunes = np.isin(subjects[mine], list(tuning))
     return mine[~tunes], mine[tunes]
 
@@ -150,7 +157,8 @@ def learning_curve(
         ``metric``, ``lower_is_better``, ``held_out`` (rows), ``draws``, ``rates``, ``as_it_is`` E,
         ``sizes`` with ``n``, ``warm start`` E, ``from scratch`` E, ``difference`` E (warm start
         less from scratch, turned so that more is better) and ``each``, the difference of each draw;
-        ``left_out``, sizes beyond the patients there are.
+        ``left_out``, sizes beyond the patients there are, or without a patient of each class to
+        learn from in some draw.
     """
     tables = start.tables
     pool = np.sort(np.concatenate([tables.rows["train"], tables.rows["tuning"]]))
@@ -158,8 +166,10 @@ def learning_curve(
     assert truth is not None
     strata = np.asarray(tables.outcome.strata(truth)).astype(np.int64)
     subjects = tables.labelled.labels["subject_id"].to_numpy()
-    there = len(np.unique(subjects[pool]))
-    sizes = [size for size in settings.curve.sizes if size <= there]
+    given = subjects[pool], strata[pool]
+    draws = {size: _draws(size, *given, settings) for size in settings.curve.sizes}
+    classes = tables.outcome.kind in CLASS_KINDS and len(tables.outcome.names)
+    sizes = [size for size, drawn in draws.items() if _enough(drawn, strata[pool], classes or 0)]
     about, rows = tables.outcome.about, tables.rows["held_out"]
     part = evaluate.Part(tables.outcome.labels(truth[rows]), tables.groups[rows])
     judge = Judge(about, part, settings)
@@ -170,12 +180,10 @@ def learning_curve(
     found = []
     for size in sizes:
         scores: dict[str, list[np.ndarray]] = {WARM: [], SCRATCH: []}
-        for draw in range(settings.curve.draws):
-            order = nested(subjects[pool], strata[pool], settings.seed, draw)[:size]
-            parts = dealt(order, subjects[pool], strata[pool])
-            given = (pool[parts[0]], pool[parts[1]], rows)
+        for draw, (train, tuning) in enumerate(draws[size]):
+            parts = (pool[train], pool[tuning], rows)
             for name, begin in ((WARM, start.warm), (SCRATCH, start.scratch)):
-                scores[name].append(_trained(begin, given, outcome, settings, draw))
+                scores[name].append(_trained(begin, parts, outcome, settings, draw))
         found.append({"n": size, **judge.size(scores)})
         say(_line(found[-1], judge.name))
     return {
@@ -186,8 +194,27 @@ def learning_curve(
         "rates": list(settings.curve.rates),
         "as_it_is": judge.one(before),
         "sizes": found,
-        "left_out": [size for size in settings.curve.sizes if size > there],
+        "left_out": [size for size in settings.curve.sizes if size not in sizes],
     }
+
+
+_Drawn = list[tuple[np.ndarray, np.ndarray]]
+
+
+def _draws(
+    size: int, subjects: np.ndarray, strata: np.ndarray, settings: TransferSettings
+) -> _Drawn:
+    """Training and tuning rows of each draw of so many patients; none where there are fewer."""
+    if size > len(np.unique(subjects)):
+        return []
+    numbers = range(settings.curve.draws)
+    orders = [nested(subjects, strata, settings.seed, draw)[:size] for draw in numbers]
+    return [dealt(order, subjects, strata) for order in orders]
+
+
+def _enough(drawn: _Drawn, strata: np.ndarray, classes: int) -> bool:
+    """Whether every draw has rows of each class to learn from."""
+    return bool(drawn) and all(len(np.unique(strata[train])) >= classes for train, _ in drawn)
 
 
 def _trained(
