@@ -233,3 +233,13 @@ def test_the_path_of_a_map_stays_out_of_the_run(visits: Path, tmp_path: Path):
         assert "secret-folder" not in file.read_text(), file
     applied = apply(folder / "model", visits)
     assert len(applied.scores) == 240
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("model.recipe=retian", "Did you mean 'retain'"), ("model.cel=lstm", "Did you mean 'cell'")],
+)
+def test_a_slip_of_the_pen_is_told_before_the_data_are_read(tmp_path, word, said):
+    there = experiments.load("heart_failure", [f"data={tmp_path / 'nowhere'}", word])
+    with pytest.raises(ConfigError, match=said):
+        run(there, say=lambda _: None)

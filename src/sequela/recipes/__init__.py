@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -61,6 +62,7 @@ __all__ = [
     "ValuesGRU",
     "arguments",
     "build",
+    "check_arguments",
     "names",
     "outcomes",
     "reads_forward",
@@ -176,6 +178,35 @@ def _wanted(kinds: tuple[Any, ...]) -> str:
     return " or ".join(words)
 
 
+def check_arguments(name: str, values: Mapping[str, Any]) -> None:
+    """Refuses what :func:`build` would refuse whatever the data are; others may still be missing.
+
+    Args:
+        name: one of :func:`names`.
+        values: as of :func:`build`.
+
+    Raises:
+        ConfigError: an unknown name or argument (with the nearest known one), or a wrong type.
+    """
+    recipe, parameters = _recipe(name), arguments(name)
+    alone = _OF_SETS + _OF_TOKENS + _OF_LIKELIHOOD
+    most = 1 if name in alone else _MOST_MEMBERS
+    members = values.get("members", 1)
+    if type(members) is not int or not 1 <= members <= most:
+        where = f"argument 'members' of recipe '{name}'"
+        raise ConfigError(where, got=repr(members)[:80], wanted=f"a whole number from 1 to {most}")
+    hints = typing.get_type_hints(recipe.__init__)
+    for key, value in values.items():
+        if key == "members":
+            continue
+        where = f"argument '{key}' of recipe '{name}'"
+        if key not in parameters:
+            raise ConfigError(where, got="an unknown argument", todo=nearest(key, parameters))
+        kinds = _kinds(hints[key])
+        if not any(_fits(value, kind) for kind in kinds):
+            raise ConfigError(where, got=repr(value)[:80], wanted=_wanted(kinds))
+
+
 def build(name: str, **values: Any) -> nn.Module:
     """The model of a recipe, freshly initialised from torch's generator.
 
@@ -188,23 +219,10 @@ def build(name: str, **values: Any) -> nn.Module:
         ConfigError: an unknown name or argument (with the nearest known one), a missing argument,
             a wrong type or a value out of range.
     """
-    recipe = _recipe(name)
-    parameters = arguments(name)
-    members = values.pop("members", 1)
-    alone = _OF_SETS + _OF_TOKENS + _OF_LIKELIHOOD
-    most = 1 if name in alone else _MOST_MEMBERS
-    if type(members) is not int or not 1 <= members <= most:
-        where = f"argument 'members' of recipe '{name}'"
-        raise ConfigError(where, got=repr(members)[:80], wanted=f"a whole number from 1 to {most}")
+    check_arguments(name, values)
+    recipe, members = _recipe(name), values.pop("members", 1)
     hints = typing.get_type_hints(recipe.__init__)
-    for key, value in values.items():
-        where = f"argument '{key}' of recipe '{name}'"
-        if key not in parameters:
-            raise ConfigError(where, got="an unknown argument", todo=nearest(key, parameters))
-        kinds = _kinds(hints[key])
-        if not any(_fits(value, kind) for kind in kinds):
-            raise ConfigError(where, got=repr(value)[:80], wanted=_wanted(kinds))
-    for key, parameter in parameters.items():
+    for key, parameter in arguments(name).items():
         if key not in values and parameter.default is inspect.Parameter.empty:
             raise ConfigError(
                 f"argument '{key}' of recipe '{name}'",

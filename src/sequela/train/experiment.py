@@ -89,8 +89,12 @@ def _model_arguments(experiment: Experiment, sizes: dict[str, Any]) -> dict[str,
     for key in sizes:
         if key in experiment.model:
             raise ConfigError(f"setting 'model.{key}'", todo="Leave it out: the data decide it.")
-    given = {key: value for key, value in experiment.model.items() if key not in _NOT_ARGUMENTS}
+    given = _given_arguments(experiment)
     return {**{key: value for key, value in sizes.items() if key in known}, **given}
+
+
+def _given_arguments(experiment: Experiment) -> dict[str, Any]:
+    return {key: value for key, value in experiment.model.items() if key not in _NOT_ARGUMENTS}
 
 
 def _check_recipe(name: str, answer: str, coded: bool) -> None:
@@ -246,6 +250,8 @@ def run(
     folder = choose_folder(experiment.out, experiment.name, resume=resume)
     start = time.perf_counter()
     if prepared is None:
+        # A slip of the pen is told before an hour of reading.
+        recipes.check_arguments(experiment.model["recipe"], _given_arguments(experiment))
         if experiment.data is not None:
             say(f"reading {experiment.data}")
         prepared = prepare(experiment)
