@@ -1,9 +1,10 @@
-"""The pictures of the guides to speech, captions and forecasts, from finished runs.
+"""The pictures of the guides to speech, captions, moving images and forecasts, from kept models.
 
-    sequela train speakers data=PATH out=runs/speakers        # and canvas, oil_temperature
-    python scripts/mapping_pictures.py speakers runs/speakers PATH
+    python benchmarks/experiments.py speakers --keep models    # and canvas, oil_temperature ...
+    python scripts/mapping_pictures.py speakers models/speakers-0-0 PATH
 
-Each shows rows of the held-out part of that run, the first ones.
+The model is that of a plan's first case and seed 0, or of ``sequela train NAME data=PATH`` (there
+``runs/NAME/model``). Each picture shows rows of the held-out part of that run, the first ones.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from guide_pictures import _COLOURS, _STYLE, IMAGES
 from matplotlib.figure import Figure
 
 from sequela import bundle, experiments
+from sequela.batches import RaggedSamples
 from sequela.batches.pairs import TargetEncoder
 from sequela.train.experiment import prepare
 from sequela.train.predict import predict
@@ -80,6 +82,36 @@ def canvas(model: Any, prepared: Prepared) -> None:
     _saved(figure, "canvas")
 
 
+def moving_digits(model: Any, prepared: Prepared) -> None:
+    """Two clips, and below each frame what the model says when it has seen no more than that."""
+    part, frames = prepared.parts["held_out"], 8
+    samples, truth = part.samples, np.asarray(part.samples.target)
+    lengths = np.diff([*samples.starts, len(samples.steps)])
+    rows = [int(np.argmax((lengths == frames) & (truth == k))) for k in (0, 2)]
+    figure = Figure(figsize=(6.6, 4.4), layout="constrained")
+    axes = figure.add_gridspec(4, frames, height_ratios=(1, 1.3, 1, 1.3))
+    for place, row in enumerate(rows):
+        steps = samples.steps[samples.starts[row] :][:frames]
+        begun = [steps[: seen + 1] for seen in range(frames)]
+        ends = np.cumsum([0, *map(len, begun)])
+        batch = RaggedSamples.from_flat(np.concatenate(begun), ends).batch(np.arange(frames))
+        chances = torch.softmax(model(batch), dim=1).numpy()
+        for number, frame in enumerate(steps):
+            shown = figure.add_subplot(axes[2 * place, number])
+            shown.imshow(frame.reshape(model.image.height, -1), cmap="gray_r")
+            shown.set(xticks=[], yticks=[])
+            shown.grid(False)
+            shown.spines[:].set(visible=True, color="#9aa4ad")
+        below = figure.add_subplot(axes[2 * place + 1, :])
+        for k, name in enumerate(prepared.classes):
+            below.plot(chances[:, k], "o-", markersize=3, color=_COLOURS[k], label=name)
+        below.set(xlim=(-0.5, frames - 0.5), ylim=(-0.05, 1.05), ylabel="probability")
+        below.set_xticks(range(frames), [str(number + 1) for number in range(frames)])
+    below.set_xlabel("frames that were seen")
+    below.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.42))
+    _saved(figure, "moving_digits")
+
+
 def oil_temperature(model: Any, prepared: Prepared, shift: Any, kind: str) -> None:
     """What came, and the quantiles of a day from four origins, a day apart."""
     part, outcome = prepared.parts["held_out"], prepared.asked
@@ -115,6 +147,7 @@ def oil_temperature(model: Any, prepared: Prepared, shift: Any, kind: str) -> No
 PICTURES: dict[str, Callable[..., None]] = {
     "speakers": speakers,
     "canvas": canvas,
+    "moving_digits": moving_digits,
     "oil_temperature": oil_temperature,
 }
 
@@ -123,11 +156,11 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Draws the picture of a guide.")
     parser.add_argument("name", choices=sorted(PICTURES))
-    parser.add_argument("run", type=Path, help="a finished run of that experiment")
+    parser.add_argument("model", type=Path, help="a finished model of that experiment")
     parser.add_argument("data", type=Path)
     given = parser.parse_args()
     prepared = prepare(experiments.load(given.name, [f"data={given.data}"]))
-    loaded = bundle.load(given.run / "model")
+    loaded = bundle.load(given.model)
     more = (loaded.logit_shift, loaded.kind) if given.name == "oil_temperature" else ()
     with matplotlib.rc_context(_STYLE), torch.no_grad():
         PICTURES[given.name](loaded.model.eval(), prepared, *more)

@@ -33,7 +33,12 @@ OPTIONS = {
     "dipole": {},
     "doctor_ai": {"layers": [1, 2]},
     "forecaster": {"linear": [0, 3], "relative": [False, True]},
-    "frames": {"height": [2, 4], "pooling": ["last", "mean+max"], "layers": [1, 2]},
+    "frames": {
+        "height": [2, 4],
+        "halved": [0, 1, 2],
+        "pooling": ["last", "mean+max"],
+        "layers": [1, 2],
+    },
     "gru_d": {"pooling": ["last", "attention"]},
     "leap": {"beam": [1, 3], "coverage": [True, False], "most": [1, 4]},
     "lstm_deep_supervision": {"layers": [1, 2]},

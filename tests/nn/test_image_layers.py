@@ -10,18 +10,19 @@ from sequela.errors import ConfigError
 from sequela.nn.image_layers import ImageLayers
 
 
+@pytest.mark.parametrize("halved", [0, 1, 2])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (5, 7), (1, 3)])
-def test_as_torch_has_it(height, width):
+def test_as_torch_has_it(height, width, halved):
     torch.manual_seed(0)
-    layers = ImageLayers(height, width, 3).double()
+    layers = ImageLayers(height, width, 3, halved).double()
     images = torch.randn(4, height * width, dtype=torch.float64)
     x = images.view(4, 1, height, width)
-    for layer in (layers.first, layers.second):
+    for number, layer in enumerate((layers.first, layers.second)):
         channels = x.shape[1]
         # The neighbourhood's places are the outer axis of our weights, the channels the inner one.
         weight = layer.weight.view(-1, 3, 3, channels).permute(0, 3, 1, 2)
         x = functional.relu(functional.conv2d(x, weight, layer.bias, padding=1))
-        x = functional.max_pool2d(x, 2, ceil_mode=True)
+        x = functional.max_pool2d(x, 2, ceil_mode=True) if number < halved else x
     assert (layers.rows, layers.columns, layers.filters) == (x.shape[2], x.shape[3], 6)
     torch.testing.assert_close(layers(images), x.permute(0, 2, 3, 1).flatten(1, 2))
 
@@ -33,3 +34,5 @@ def test_gradients_and_nothing_at_all():
     assert layers(given[:0]).shape == (0, layers.cells, 4)
     with pytest.raises(ConfigError, match="at least 1"):
         ImageLayers(0, 2, 2)
+    with pytest.raises(ConfigError, match="'halved': got 3, wanted 0, 1 or 2"):
+        ImageLayers(4, 4, 2, halved=3)

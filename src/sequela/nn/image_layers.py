@@ -23,19 +23,25 @@ class ImageLayers(nn.Module):
     Args:
         height, width: of an image.
         filters: of the first layer; the second has twice as many.
+        halved: after how many of the layers the greatest of each 2 x 2 is taken. Where it matters
+            how far something moved, fewer than 2: a step of one pixel is hardly seen behind both.
+            A side then becomes one of ``ceil(S / 2)``, or with 0 of S.
 
     Raises:
-        ConfigError: a size below 1.
+        ConfigError: a size below 1, or ``halved`` not from 0 to 2.
     """
 
-    def __init__(self, height: int, width: int, filters: int) -> None:
+    def __init__(self, height: int, width: int, filters: int, halved: int = 2) -> None:
         super().__init__()
         if min(height, width, filters) < 1:
             raise ConfigError("an image", got="a side or filters below 1", wanted="at least 1")
+        if halved not in (0, 1, 2):
+            raise ConfigError("argument 'halved'", got=str(halved), wanted="0, 1 or 2")
         self.height, self.width = height, width
         self.first = Linear(_WIDTH * _WIDTH, filters)
         self.second = Linear(_WIDTH * _WIDTH * filters, 2 * filters)
-        self.rows, self.columns = ((side + 3) // 4 for side in (height, width))
+        self.halved = halved
+        self.rows, self.columns = (-(-side // 2**halved) for side in (height, width))
         self.filters = 2 * filters
 
     @property
@@ -46,8 +52,9 @@ class ImageLayers(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """``[R, cells, filters]``, the cells row by row, from images ``[R, height * width]``."""
         x = images.reshape(len(images), self.height, self.width, 1)
-        for layer in (self.first, self.second):
-            x = _greatest(torch.relu(layer(_neighbours(x))))
+        for number, layer in enumerate((self.first, self.second)):
+            x = torch.relu(layer(_neighbours(x)))
+            x = _greatest(x) if number < self.halved else x
         return x.reshape(len(images), self.cells, self.filters)
 
 

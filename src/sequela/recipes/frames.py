@@ -5,10 +5,12 @@ CVPR 2015; LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to do
 Proceedings of the IEEE 86 (1998). For the frames x_1 ... x_T, images of one size:
 
     u_t = relu(U conv(x_t) + d)            conv: twice 3 x 3 weights, relu, the greatest of 2 x 2
+                                           (after the first ``halved`` of them)
     h_t = LSTM(drop(u_t), h_{t-1})         stacked; h_0 = 0
     y   = A pool(h_1 ... h_T) + a
 
-One frame says what is seen, and their order where it goes.
+One frame says what is seen, and their order where it goes. U has weights for each place, so that
+what stands where is kept; each time the greatest of 2 x 2 is taken, half of a place is lost.
 """
 
 from __future__ import annotations
@@ -42,10 +44,12 @@ class Frames(nn.Module):
         layers: stacked recurrent layers.
         dropout: in training, of u_t, between the layers and before the output.
         pooling: "last", "mean", "max", "attention", or several ("mean+max").
+        halved: after how many of the two convolutions the greatest of 2 x 2 is taken, 0 to 2;
+            fewer where small steps matter.
 
     Raises:
-        ConfigError: a size or probability out of range, a height that does not divide the pixels,
-            or an unknown pooling.
+        ConfigError: a size, probability or ``halved`` out of range, a height that does not divide
+            the pixels, or an unknown pooling.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Frames(nn.Module):
         layers: int = 1,
         dropout: float = 0.0,
         pooling: str = "last",
+        halved: int = 2,
     ) -> None:
         super().__init__()
         at_least(1, step_size=step_size, height=height, filters=filters, image_size=image_size)
@@ -69,7 +74,7 @@ class Frames(nn.Module):
         if step_size % height:
             wanted = f"a divisor of {step_size}, the pixels of a frame"
             raise ConfigError("argument 'height'", got=str(height), wanted=wanted)
-        self.image = ImageLayers(height, step_size // height, filters)
+        self.image = ImageLayers(height, step_size // height, filters, halved)
         self.seen = Linear(self.image.cells * self.image.filters, image_size)
         self.dropout = nn.Dropout(dropout)
         self.recurrent = recurrent(cell, image_size, hidden_size, layers, dropout)
