@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sequela.evaluate import text_regression
+from sequela.evaluate import nearest_text, text_regression
 
 
 def texts(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,3 +27,12 @@ def test_words_that_tell_the_class(unit):
     assert rival.chosen["tuning_log_loss"] < 0.1
     two = text_regression(train, labels == 1, tuning, (others == 1).astype(int), unit=unit)
     assert ((two.predict(held_out) > 0.5) == (truth == 1)).all()
+
+
+def test_nothing_to_count():
+    signs, labels = np.array(["!!", "?", "...", "?!"], dtype=object), np.array([0, 1, 0, 1])
+    assert text_regression(signs, labels, signs, labels, unit="words") is None
+    by_signs = text_regression(signs, labels, signs, labels, unit="letters")
+    assert by_signs.predict(signs).shape == (4,)
+    blank = np.array(["", "  "], dtype=object)
+    assert nearest_text(blank, ["a", "b"]) is None

@@ -38,6 +38,9 @@ def test_words_by_place():
     assert found.tolist() == ["right up", "left"]
     alone = words_by_place(rows[:3], ["same", "same", "same"], seed=0)
     assert alone.predict(rows[:1]).tolist() == ["same"]
+    # Where one word alone can be learnt, it is the frequent one that is said.
+    rare = words_by_place(rows[:4], ["rare", "usual", "usual", "usual"], seed=0)
+    assert rare.predict(rows[:1]).tolist() == ["usual"]
 
 
 def test_collapsed_frames():
@@ -53,3 +56,6 @@ def test_collapsed_frames():
     edits = sum(word_edits(*pair) for pair in zip(found, texts[50:], strict=True))
     assert edits <= 3
     assert rival.predict([np.zeros((0, 3))]).tolist() == [""]
+    for same in ("a", ""):
+        told = [same] * 5
+        assert collapsed_frames(records[:5], told, records[:5], told, seed=0) is None

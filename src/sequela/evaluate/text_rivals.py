@@ -25,6 +25,17 @@ _COUNTED: dict[str, dict[str, Any]] = {
 }
 
 
+def _counts(train: np.ndarray, unit: str) -> tuple[Any, Any]:
+    """What counts texts, and the counts of the training texts; None where there are none."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    count = TfidfVectorizer(sublinear_tf=True, dtype=np.float64, **_COUNTED[unit])
+    try:
+        return count, count.fit_transform(train)
+    except ValueError:  # an empty vocabulary
+        return count, None
+
+
 def text_regression(
     train: np.ndarray,
     train_labels: np.ndarray,
@@ -32,8 +43,10 @@ def text_regression(
     tuning_labels: np.ndarray,
     *,
     unit: Literal["words", "letters"],
-) -> Baseline:
+) -> Baseline | None:
     """Ridge-penalised logistic regression on TF-IDF of words and pairs, or of one to five letters.
+
+    None where no training text has anything to count (signs alone hold no word).
 
     Args:
         train: texts, [n].
@@ -43,11 +56,12 @@ def text_regression(
         unit: what is counted.
     """
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    count = TfidfVectorizer(sublinear_tf=True, dtype=np.float64, **_COUNTED[unit])
-    inputs, judged = count.fit_transform(train), count.transform(tuning)
+    count, inputs = _counts(train, unit)
+    if inputs is None:
+        return None
+    judged = count.transform(tuning)
     model: Any = LogisticRegression(C=_STRENGTHS[0], warm_start=True, max_iter=_ITERATIONS)
     best: tuple = (np.inf,)
     for strength in _STRENGTHS:
@@ -70,19 +84,22 @@ def text_regression(
     return Baseline(name, predict, {"inverse_penalty": best[1], "tuning_log_loss": best[0]})
 
 
-def nearest_text(train: np.ndarray, others: Sequence[str]) -> Baseline:
+def nearest_text(train: np.ndarray, others: Sequence[str]) -> Baseline | None:
     """The text that stands with the nearest training text, by the cosine of TF-IDF of letters.
+
+    None where all training texts are blank.
 
     Args:
         train: texts, [n].
         others: the text that stands with each, [n].
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.neighbors import NearestNeighbors
 
-    count = TfidfVectorizer(sublinear_tf=True, dtype=np.float64, **_COUNTED["letters"])
+    count, inputs = _counts(train, "letters")
+    if inputs is None:
+        return None
     # Rows have length 1: the nearest by distance is the nearest by cosine.
-    near = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(count.fit_transform(train))
+    near = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(inputs)
 
     def predict(texts: np.ndarray) -> np.ndarray:
         found = np.empty(len(texts), dtype=object)

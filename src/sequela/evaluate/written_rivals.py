@@ -30,13 +30,17 @@ def _texts(found: Sequence[str]) -> np.ndarray:
     return result
 
 
+def _usual(counts: Counter[str]) -> str:
+    return min(counts.items(), key=lambda one: (-one[1], one[0]))[0]
+
+
 def usual_text(others: Sequence[str]) -> Baseline:
     """The most frequent text of the training part, whatever is seen.
 
     Args:
         others: texts, [n].
     """
-    best = min(Counter(others).items(), key=lambda one: (-one[1], one[0]))[0]
+    best = _usual(Counter(others))
     return Baseline("most frequent text", lambda rows: _texts([best] * len(rows)))
 
 
@@ -84,9 +88,10 @@ def words_by_place(train: np.ndarray, others: Sequence[str], *, seed: int) -> Ba
             random_state=derive(seed, "words by place", place) % 2**32,
         )
         # One word alone needs no network, and a stratified tenth needs two rows of each.
-        kept = np.isin(asked, [word for word, count in Counter(asked).items() if count > 1])
+        counts = Counter(asked.tolist())
+        kept = np.isin(asked, [word for word, count in counts.items() if count > 1])
         if len(set(asked[kept])) < 2:
-            places.append(asked[0])
+            places.append(_usual(counts))
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -112,8 +117,8 @@ def collapsed_frames(
     tuning_others: Sequence[str],
     *,
     seed: int,
-) -> Baseline:
-    """Each frame classified alone; equal neighbours are one word.
+) -> Baseline | None:
+    """Each frame classified alone; equal neighbours are one word. None for fewer than two words.
 
     Nobody says where a word lies, so it learns from texts that are spread evenly over their frames.
     Over how many frames its chances are averaged, and how short a stretch is passed over, is chosen
@@ -133,6 +138,8 @@ def collapsed_frames(
         if said and len(record):
             frames.append(record)
             words.append(np.array(said)[np.arange(len(record)) * len(said) // len(record)])
+    if len({word for some in words for word in some.tolist()}) < 2:
+        return None
     inputs, asked = np.concatenate(frames), np.concatenate(words)
     if len(inputs) > _FRAMES:
         kept = generator(seed, "collapsed frames").permutation(len(inputs))[:_FRAMES]
