@@ -14,6 +14,8 @@ from sequela.simulate.cues import HELD_OUT, cues
 from sequela.simulate.drafts import draft
 from sequela.simulate.notes import notes, template_of
 from sequela.simulate.wording import expanded, patterns
+from sequela.simulate.written_notes import exchanged, written, written_notes
+from sequela.simulate.written_notes import sentences as written_sentences
 
 #: The kinds of identifiers of Safe Harbor, as far as a text can hold them.
 KINDS = (
@@ -71,6 +73,8 @@ def test_parts_share_no_names():
         parts = [set(getattr(phrases, name)[part]) for part in parts_of]
         for one, two in itertools.combinations(parts, 2):
             assert not one & two, name
+    others = set(phrases.WARDS["tune"]) | set(phrases.WARDS["test"])
+    assert not set(identities.HOUSES) & others
     assert not set(phrases.TEMPLATES["epoch"]) & set(phrases.TEMPLATES["tune"])
     random = np.random.default_rng(0)
     places = {part: {identities.town(random, part) for _ in range(3000)} for part in parts_of}
@@ -94,6 +98,7 @@ def test_patterns_can_hold_cues_of_other_templates_and_training_notes_do_not():
     held = [cues(expanded(one, random)) & HELD_OUT for one in patterns_of.LINES for _ in range(40)]
     assert any(held)
     known = set().union(*(cues(draft(random)) for _ in range(1500)), set())
+    known |= set().union(*(cues(exchanged(random, written(random))) for _ in range(500)))
     for template in phrases.TEMPLATES["train"]:
         known |= cues(template)
     assert len(known) > 4000
@@ -124,6 +129,28 @@ def sentences(text: str) -> set[tuple[str, ...]]:
     pieces = re.split(r"[.:;?!|\n\r\t]+| {2,}", text.lower())
     found = {tuple(re.findall(r"\{\w+\}|[^\W\d_]+|\d+", one)) for one in pieces}
     return {one for one in found if len(one) > 3 and any(word[0] != "{" for word in one)}
+
+
+def test_written_notes_are_whole_and_hold_nobodys_words():
+    texts = " ".join(written_notes())
+    assert len(written_notes()) > 200
+    assert texts.count("[") == texts.count("]")
+    # Counted, not shown.
+    words = set(re.findall(r"[^\W\d_]+", texts))
+    others = {one for part in ("tune", "test") for one in phrases.EPONYMS[part]}
+    assert len(words & others) == 0
+    plain, telling = written_sentences()
+    assert min(len(plain), len(telling)) > 300
+    assert not any(re.search(r"\{[A-Z]{2,}\}", one) for one in plain)
+
+
+def test_words_are_exchanged_away_from_what_identifies():
+    random = np.random.default_rng(4)
+    text = "Spoke with {PATIENT} today. " + "Every other word here may become another one. " * 9
+    made = [exchanged(random, text) for _ in range(40)]
+    assert all(one.startswith("Spoke with {PATIENT} today. ") for one in made)
+    assert 10 < len(set(made)) <= 40
+    assert all(len(one.split()) == len(text.split()) for one in made)
 
 
 def test_the_template_of_a_note_is_told():

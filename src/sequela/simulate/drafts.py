@@ -17,10 +17,13 @@ from sequela.simulate import passages, patterns
 from sequela.simulate.cues import HELD_OUT, cues
 from sequela.simulate.prose import LISTS, PROSE
 from sequela.simulate.wording import expanded
+from sequela.simulate.written_notes import sentences
 
 __all__ = ["draft", "pick"]
 
 _Any = TypeVar("_Any")
+#: The share of sentences that come from whole notes (:mod:`sequela.simulate.written_notes`).
+_WRITTEN = 0.3
 
 
 def pick(random: np.random.Generator, choices: Sequence[_Any]) -> _Any:
@@ -95,9 +98,11 @@ def _sentences(random: np.random.Generator, share: float) -> str:
     found = []
     for _ in range(random.integers(1, 8)):
         if random.random() < share:
-            text = _one(random, passages.SENTENCES, patterns.SENTENCES, 0.7)
+            some = sentences()[1] if random.random() < _WRITTEN else passages.SENTENCES
+            text = _one(random, some, patterns.SENTENCES, 0.5)
         else:
-            text = expanded(pick(random, PROSE), random)
+            some = sentences()[0] if random.random() < _WRITTEN else PROSE
+            text = expanded(pick(random, some), random)
         # Most sentences begin with a capital.
         if text.startswith("{") and random.random() < 0.9:
             text = text[0] + text[1].upper() + text[2:]

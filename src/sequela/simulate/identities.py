@@ -13,11 +13,25 @@ import numpy as np
 from sequela.simulate.drafts import pick
 from sequela.simulate.phrases import CITIES, ENDINGS, FIRST, MONTHS, ROADS, SURNAMES, WARDS
 
-__all__ = ["day_forms", "employer", "hospital", "name", "person_forms", "street", "surname", "town"]
+__all__ = [
+    "HOUSES",
+    "day_forms",
+    "employer",
+    "hospital",
+    "name",
+    "person_forms",
+    "street",
+    "surname",
+    "town",
+]
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(one.split()) for one in text.split(","))
 
 
 #: Of training notes alone.
@@ -50,6 +64,26 @@ Bakery Bank Builders Construction Electric Farms Foods Foundation Freight Group 
 Insurance Laboratories Logistics Manufacturing Market Motors Nursery Partners Plumbing Properties
 Realty Roofing School Shipping Software Staffing Steel Stores Supply Systems Textiles Transport
 """)
+
+
+HOUSES = _listed("""
+Adventist, Army Hospital, Assisted Living, Asylum, Behavioral Health, Birth Center, Blood Center,
+Breast Center, Burn Center, Cardiology Associates, Care Center, Community Clinic, Convalescent
+Home, Counseling Center, Day Surgery Center, Deaconess, Dental Care, Dental Group, Dermatology,
+Dialysis, Dialysis Unit, District Hospital, Emergency Physicians, Express Care, Eye Institute,
+Fertility, Foot and Ankle, Free Clinic, Good Samaritan, Health, Health Partners, Health System,
+Healthcare, Hearing Center, Hematology Center, Holy Cross, Home Care, Home Health, Hospice House,
+Hospital for Women, Imaging, Imaging Center, Immediate Care, Internal Medicine, Jewish Hospital,
+Kidney Center, Lab, Long Term Care, Lying-In, Maternity, Medical Associates, Medical Park, Medical
+Plaza, Memorial, Naval Hospital, Neurology Group, Nursing Center, Oncology, Orthopedic Group, Pain
+Clinic, Palliative Home, Pediatrics, Pharmacy, Physicians Group, Post Acute, Primary Care,
+Providence, Psychiatric Hospital, Radiology Associates, Recovery Center, Rehab, Rehabilitation
+Hospital, Residence, Sacred Heart, School of Medicine, Skilled Nursing, Sleep Center, Spine
+Center, Surgical Associates, Teaching Hospital, Terrace, Transplant Center, Trauma Center,
+Treatment Center, Urgent Care, VA, Veterans Home, Villa, Visiting Nurses, Walk-In, Ward, Women's
+Health, Wound Center
+""")
+"""What hospitals and practices of training notes are, beside the wards of their part."""
 
 
 def _made_up(random: np.random.Generator) -> str:
@@ -165,28 +199,21 @@ def hospital(random: np.random.Generator, part: str) -> str:
     if part != "train" or random.random() < 0.5:
         return f"{town(random, part)} {pick(random, WARDS[part])}"
     ward, last, place = pick(random, WARDS[part]), surname(random, part), town(random, part)
-    kinds = (
-        "Eye Institute",
-        "Pediatrics",
-        "Orthopedic Group",
-        "Dialysis",
-        "VA",
-        "Health",
-        "Urgent Care",
-    )
-    kinds += (
-        "Assisted Living",
-        "Internal Medicine",
-        "Surgical Associates",
-        "Birth Center",
-        "Pharmacy",
-    )
     letters = "".join(
         pick(random, list("ABCEGHLMNPRSTUVW")) for _ in range(int(random.integers(2, 5)))
     )
-    forms = [f"{last} {ward}", f"{place} {pick(random, kinds)}", f"{last} {pick(random, kinds)}"]
+    forms = [
+        f"{last} {ward}",
+        f"{place} {pick(random, HOUSES)}",
+        f"{last} {pick(random, HOUSES)}",
+    ]
     forms += [f"St. {pick(random, FIRST[part])}'s {ward}", f"{letters}H", f"Mercy {ward}", letters]
-    forms += [f"University of {place}", f"{last}-{surname(random, part)} {ward}", f"{place} {ward}"]
+    forms += [
+        f"{place} {_made_up(random)}",
+        f"University of {place}",
+        f"{last}-{surname(random, part)} {ward}",
+        f"{place} {ward}",
+    ]
     return pick(random, [*forms, f"{place} {ward}".upper()])
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from sequela import seeds
 from sequela.errors import ConfigError
 from sequela.notes.documents import Document, NoteSet, Span
+from sequela.simulate.cues import HELD_OUT, cues
 from sequela.simulate.drafts import draft, pick
 from sequela.simulate.identities import (
     day_forms,
@@ -33,6 +34,7 @@ from sequela.simulate.identities import (
 )
 from sequela.simulate.lexicon import LEXICON, ODD, odd
 from sequela.simulate.phrases import EPONYMS, STATES, TEMPLATES
+from sequela.simulate.written_notes import exchanged, written
 
 __all__ = ["notes", "template_of"]
 
@@ -43,6 +45,8 @@ _CASES: dict[str, list[Callable[[str], str]]] = {
     "tune": [str],
     "test": [str],
 }
+#: The shares of training notes with one of the few whole templates, and of the written ones.
+_WHOLE, _WRITTEN = 0.05, 0.25
 #: What a scanner makes of a character.
 _SCANNED = {"l": "1", "O": "0", "m": "rn", "e": "c", "S": "5", "i": "l"}
 
@@ -119,8 +123,16 @@ def template_of(number: int, seed: int, part: Literal["epoch", "tune", "test"]) 
 
 def _template(random: np.random.Generator, part: str) -> str:
     """One of the whole ones, or in most training notes one of passages."""
-    whole = part != "train" or random.random() < 0.1
-    return pick(random, TEMPLATES[part]) if whole else draft(random)
+    if part != "train":
+        return pick(random, TEMPLATES[part])
+    chance = random.random()
+    if chance < _WHOLE:
+        return pick(random, TEMPLATES[part])
+    make = written if chance < _WHOLE + _WRITTEN else draft
+    while True:
+        text = exchanged(random, make(random))
+        if cues(text).isdisjoint(HELD_OUT):
+            return text
 
 
 def _digits(random: np.random.Generator, pattern: str) -> str:
@@ -143,7 +155,7 @@ class _Writer:
             return _digits(self.random, pick(self.random, [*_PATTERNS[label], *more]))
         if self.part == "train" and label in ODD and self.random.random() < 0.12:
             return odd(self.random, label)
-        if label not in _WORDS and label.lower() in _WORDS:
+        if label not in _WORDS and label.lower() in {*_WORDS, *_PATTERNS}:
             words = self.written(label.lower())
             return words[0].upper() + words[1:]
         return _WORDS[label](self)
