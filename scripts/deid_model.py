@@ -72,11 +72,11 @@ def finish(tagger: Tagger, arguments: dict[str, Any], count: int, minutes: float
     chosen = threshold_for(tagger, tuning, TARGET, labels=HIPAA_LABELS)
     print(f"trained in {minutes} minutes; {chosen}")
     lower = threshold_for(tagger, tuning, LOWER, labels=HIPAA_LABELS)
-    tagger = Tagger(tagger.model, tagger.encoder, threshold=chosen.threshold)
+    tagger = Tagger(tagger.model, tagger.encoder, plain=tagger.plain, threshold=chosen.threshold)
     shutil.rmtree(shipped(), ignore_errors=True)
     figures = measured(tagger, test)
     by_template = each_template(tagger, test)
-    other = Tagger(tagger.model, tagger.encoder, threshold=lower.threshold)
+    other = Tagger(tagger.model, tagger.encoder, plain=tagger.plain, threshold=lower.threshold)
     figures[f"model and rules, target {LOWER}"] = measured(other, test)["model and rules"]
     tagger.save(shipped(), arguments, _card(count, minutes, figures))
     result = {
@@ -167,8 +167,8 @@ def _card(count: int, minutes: float, figures: dict[str, Any]) -> dict[str, Any]
     return {
         "title": "A small tagger of what identifies patients in notes",
         "what_it_was_trained_on": f"{count:,} simulated English notes, made by `sequela.simulate."
-        "notes`: invented names, numbers and words, in sentences of some five hundred patterns. It"
-        " has never seen a real note.",
+        "notes`: invented names, numbers and words, in sentences of some five hundred patterns and"
+        " of some two hundred whole notes that were written for it. It has never seen a real note.",
         "what_that_means": "Figures on simulated notes do not transfer. On real notes it will miss"
         " names and mark what is none, and nobody has measured how often. Train on marked notes of"
         " your own house, and read what it leaves before anything goes out.",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sequela import recipes, seeds
 from sequela.batches.notes import NoteEncoder, token_texts, word_form
+from sequela.deid.doubt import plain_words
 from sequela.deid.swaps import Swaps
 from sequela.deid.tagger import Tagger
 from sequela.errors import ConfigError, TrainingError
@@ -132,7 +133,9 @@ def learn(
             _give(model, encoder, vectors)
         torch.manual_seed(seeds.derive(course.seed, "dropout"))
         _train(model, encoder, training, tuning, course, say)
-    tagger = Tagger(model, encoder, window=course.window, overlap=course.overlap)
+    read = stretches_of(training, course.window, 0, encoder.scheme)
+    plain = plain_words(read, encoder.words)
+    tagger = Tagger(model, encoder, window=course.window, overlap=course.overlap, plain=plain)
     return tagger, arguments
 
 

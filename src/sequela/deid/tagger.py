@@ -14,6 +14,7 @@ import torch
 
 from sequela import bundle
 from sequela.batches.notes import NoteEncoder, token_texts
+from sequela.deid.doubt import settled
 from sequela.errors import BundleError, ConfigError
 from sequela.files import sha256
 from sequela.notes.documents import Document
@@ -50,7 +51,8 @@ class TokenChances(NamedTuple):
     Args:
         tokens: start and end of each.
         tags: the best ones taken together, ``O`` or ``B-TYPE`` ...
-        marked: float ``[T]``, the probability that a token is marked, whatever its label.
+        marked: float ``[T]``, the probability that a token is marked, whatever its label; 0 where
+            a doubtful one cannot be what it would be called.
         labels: the most probable label of each token, should it be marked.
     """
 
@@ -73,6 +75,8 @@ class Tagger:
             are. Less finds more.
         window: tokens that are read together.
         overlap: tokens that two windows share.
+        plain: words that are no part of a span where the model doubts it, see
+            :mod:`sequela.deid.doubt`.
         batch_tokens: tokens computed together; speed and memory only.
 
     Raises:
@@ -87,6 +91,7 @@ class Tagger:
         threshold: float | None = None,
         window: int = 256,
         overlap: int = 64,
+        plain: Iterable[str] = (),
         batch_tokens: int = 8192,
     ) -> None:
         if threshold is not None and not 0 < threshold <= 1:
@@ -94,6 +99,7 @@ class Tagger:
         windows(1, window, overlap)
         self.model, self.encoder, self.threshold = model.eval(), encoder, threshold
         self.window, self.overlap, self.batch_tokens = window, overlap, batch_tokens
+        self.plain = frozenset(plain)
 
     def __call__(self, document: Document) -> list[Marked]:
         """The spans of one document, in order and apart from each other."""
@@ -144,6 +150,7 @@ class Tagger:
             "threshold": self.threshold,
             "window": self.window,
             "overlap": self.overlap,
+            "plain": sorted(self.plain),
         }
         weights, labels = self.model.state_dict(), self.encoder.labels
         return bundle.save(
@@ -175,6 +182,7 @@ class Tagger:
                 threshold=content["threshold"] if threshold is None else threshold,
                 window=content["window"],
                 overlap=content["overlap"],
+                plain=_words(content.get("plain", [])),
             )
         except (KeyError, TypeError, ConfigError) as error:
             raise BundleError(f"model {path}", got="a wrong preparation") from error
@@ -193,9 +201,12 @@ class Tagger:
                     target[number][left:right] = values[own]
                 place += behind - first
         names = np.array(self.encoder.labels, dtype=object)
-        for number, (_, places) in enumerate(documents):
+        for number, (text, places) in enumerate(documents):
             tags = [self.encoder.tags[tag] for tag in best[number]]
-            yield TokenChances(places, tags, marked[number], names[labels[number]].tolist())
+            called = names[labels[number]].tolist()
+            bare = [text[start:end] for start, end in places]
+            sure = settled(bare, called, marked[number], self.plain)
+            yield TokenChances(places, tags, sure, called)
 
     def _batches(self, documents: list[tuple[str, list[tuple[int, int]]]]) -> Iterator[list[Any]]:
         """Document, window and the part of it that decides, some of them together."""
@@ -223,6 +234,12 @@ class Tagger:
         assert isinstance(of_labels, torch.Tensor)
         marked = 1.0 - chances[:, 0].double().clamp(max=1.0)
         return batch.flat(found.best).numpy(), marked.numpy(), of_labels.argmax(1).numpy()
+
+
+def _words(content: Any) -> list[str]:
+    if not isinstance(content, list) or not all(isinstance(one, str) for one in content):
+        raise TypeError("words")
+    return content
 
 
 def shipped() -> Path:
