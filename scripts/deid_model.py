@@ -1,8 +1,9 @@
 """Trains the tagger that comes with Sequela, on simulated notes, and measures it on others.
 
-    python scripts/deid_model.py [--notes 4000]
+    python scripts/deid_model.py [--notes 4000] [--go-on]
 
-Writes the bundle src/sequela/deid/model and benchmarks/results/deid_model.json. Training, tuning
+With --go-on the tagger of the bundle that lies there is trained further, on other notes. Writes the
+bundle src/sequela/deid/model and benchmarks/results/deid_model.json. Training, tuning
 and test notes have other templates, names, surname endings and eponyms each, and no training note
 holds a cue of the others (sequela.simulate.cues); the forms of dates and numbers are shared. One
 half of the tuning templates decides on the epoch, the other on the threshold, which is the one that
@@ -40,6 +41,9 @@ COURSE = Course(
     epochs=10, batch_size=16, learning_rate=0.004, fall=0.1, patience=10, word_loss=0.05
 )
 SIZES = {"word_size": 50, "character_size": 25, "hidden_size": 64}
+#: Of a tagger that goes on: as many epochs as these, none is chosen.
+GO_ON = Course(epochs=4, batch_size=16, learning_rate=0.0015, fall=0.1, word_loss=0.05)
+SEED, GO_ON_SEED = 1, 5
 TARGET = 0.995
 #: What less recall on the tuning notes gives, told beside it.
 LOWER = 0.99
@@ -49,16 +53,24 @@ TEST_NOTES, TEST_SEED = 400, 3
 VIEWS = ("binary token", "binary token, HIPAA", "token, HIPAA", "strict, HIPAA")
 
 
-def main(count: int) -> None:
+def main(count: int, *, go_on: bool = False) -> None:
     """Trains, chooses the threshold, saves, measures."""
     torch.set_num_threads(1)
     start = time.process_time()
-    training, judged = list(notes(count, 1, "train")), list(notes(EPOCH_NOTES, EPOCH_SEED, "epoch"))
-    tagger, arguments = learn(training, judged, COURSE, say=_say, **SIZES)
-    finish(tagger, arguments, count, round((time.process_time() - start) / 60, 1))
+    if go_on:
+        training = list(notes(count, GO_ON_SEED, "train"))
+        tagger, arguments = learn(training, (), GO_ON, start=Tagger.load(shipped()), say=_say)
+    else:
+        training = list(notes(count, SEED, "train"))
+        judged = list(notes(EPOCH_NOTES, EPOCH_SEED, "epoch"))
+        tagger, arguments = learn(training, judged, COURSE, say=_say, **SIZES)
+    minutes = round((time.process_time() - start) / 60, 1)
+    finish(tagger, arguments, count, minutes, go_on=go_on)
 
 
-def finish(tagger: Tagger, arguments: dict[str, Any], count: int, minutes: float) -> None:
+def finish(
+    tagger: Tagger, arguments: dict[str, Any], count: int, minutes: float, *, go_on: bool = False
+) -> None:
     """What comes behind the training.
 
     Args:
@@ -66,7 +78,9 @@ def finish(tagger: Tagger, arguments: dict[str, Any], count: int, minutes: float
         arguments: of its recipe.
         count: of training notes.
         minutes: of one processor, for the training.
+        go_on: it was trained before.
     """
+    before = json.loads(RESULT.read_text()) if go_on else None
     tuning = list(notes(TUNING_NOTES, TUNING_SEED, "tune"))
     test = list(notes(TEST_NOTES, TEST_SEED, "test"))
     chosen = threshold_for(tagger, tuning, TARGET, labels=HIPAA_LABELS)
@@ -75,14 +89,15 @@ def finish(tagger: Tagger, arguments: dict[str, Any], count: int, minutes: float
     tagger = Tagger(tagger.model, tagger.encoder, plain=tagger.plain, threshold=chosen.threshold)
     shutil.rmtree(shipped(), ignore_errors=True)
     figures = measured(tagger, test)
-    by_template = each_template(tagger, test)
+    by_template = each_template(list(_united(test, tagger.each(test))), test)
     other = Tagger(tagger.model, tagger.encoder, plain=tagger.plain, threshold=lower.threshold)
     figures[f"model and rules, target {LOWER}"] = measured(other, test)["model and rules"]
-    tagger.save(shipped(), arguments, _card(count, minutes, figures))
+    tagger.save(shipped(), arguments, _card(count, minutes, figures, before))
     result = {
         "title": "The tagger that comes with Sequela, on simulated notes of other templates",
         "what": "simulated notes flatter: none of these figures holds for real notes",
-        "command": f"python scripts/deid_model.py --notes {count}",
+        "command": f"python scripts/deid_model.py --notes {count}{' --go-on' * go_on}",
+        "trained before": before and _trained(before),
         "notes": {
             "training": count,
             "for the epoch": EPOCH_NOTES,
@@ -91,7 +106,7 @@ def finish(tagger: Tagger, arguments: dict[str, Any], count: int, minutes: float
         },
         "templates": {part: len(TEMPLATES[part]) for part in ("epoch", "tune", "test")},
         "minutes of one processor for training": minutes,
-        "settings": {**dataclasses.asdict(COURSE), **arguments},
+        "settings": {**dataclasses.asdict(GO_ON if go_on else COURSE), **arguments},
         "threshold": dataclasses.asdict(chosen),
         f"threshold, target {LOWER}": dataclasses.asdict(lower),
         "bytes": sum(file.stat().st_size for file in shipped().iterdir()),
@@ -127,13 +142,12 @@ def measured(tagger: Tagger, test: Sequence[Document]) -> dict[str, Any]:
     return found
 
 
-def each_template(tagger: Tagger, test: Sequence[Document]) -> list[dict[str, Any]]:
+def each_template(
+    united: Sequence[Iterable[Any]], test: Sequence[Document]
+) -> list[dict[str, Any]]:
     """Recall and precision of HIPAA's tokens, model and rules, in the notes of each template."""
     kinds = [template_of(number, TEST_SEED, "test") for number in range(len(test))]
-    judged = [
-        _joined(one, spans)
-        for one, spans in zip(test, _united(test, tagger.each(test)), strict=True)
-    ]
+    judged = [_joined(one, spans) for one, spans in zip(test, united, strict=True)]
     found = []
     for kind, template in enumerate(TEMPLATES["test"]):
         some = [one for one, its in zip(judged, kinds, strict=True) if its == kind]
@@ -162,11 +176,27 @@ def _plain(span: Any) -> tuple[int, int, str]:
     return (span.start, span.end, span.label) if isinstance(span, Found) else tuple(span[:3])
 
 
-def _card(count: int, minutes: float, figures: dict[str, Any]) -> dict[str, Any]:
+def _trained(result: dict[str, Any]) -> dict[str, Any]:
+    """How the tagger was trained that this one goes on from."""
+    names = ("command", "minutes of one processor for training", "settings", "commit")
+    return {
+        "notes": result["notes"]["training"],
+        **{name: result[name] for name in names},
+        "before": result.get("trained before"),
+    }
+
+
+def _card(
+    count: int, minutes: float, figures: dict[str, Any], before: dict[str, Any] | None
+) -> dict[str, Any]:
+    whole = count + (before["notes"]["training"] if before else 0)
+    way = f"`python scripts/deid_model.py --notes {count}{' --go-on' if before else ''}`, {minutes}"
+    if before:
+        way = f"`{before['command']}` at commit {before['commit']}, then {way}"
     view = figures["model and rules"]["binary token, HIPAA"]
     return {
         "title": "A small tagger of what identifies patients in notes",
-        "what_it_was_trained_on": f"{count:,} simulated English notes, made by `sequela.simulate."
+        "what_it_was_trained_on": f"{whole:,} simulated English notes, made by `sequela.simulate."
         "notes`: invented names, numbers and words, in sentences of some five hundred patterns and"
         " of some two hundred whole notes that were written for it. It has never seen a real note.",
         "what_that_means": "Figures on simulated notes do not transfer. On real notes it will miss"
@@ -179,9 +209,8 @@ def _card(count: int, minutes: float, figures: dict[str, Any]) -> dict[str, Any]
                 "precision": view["precision"],
             }
         },
-        "training": f"`python scripts/deid_model.py --notes {count}`, {minutes} minutes of one"
-        " processor",
-        "settings": dataclasses.asdict(COURSE),
+        "training": f"{way} minutes of one processor",
+        "settings": dataclasses.asdict(GO_ON if before else COURSE),
     }
 
 
@@ -192,4 +221,6 @@ def _say(epoch: int, loss: float, f1: float | None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--notes", type=int, default=4000)
-    main(parser.parse_args().notes)
+    parser.add_argument("--go-on", action="store_true")
+    given = parser.parse_args()
+    main(given.notes, go_on=given.go_on)

@@ -13,7 +13,7 @@ from sequela.deid import learning
 from sequela.deid.learning import Course, learn, stretches_of
 from sequela.deid.swaps import Swaps
 from sequela.deid.tagger import StoredTagger, Tagger, TokenChances
-from sequela.errors import BundleError, ConfigError, TrainingError
+from sequela.errors import BundleError, ConfigError, DataError, TrainingError
 from sequela.notes import Document, Span, WordVectors
 from sequela.ops.native import library
 
@@ -192,6 +192,26 @@ def test_windows_have_legal_tags():
         (["\na", " b", " c"], ["B-X", "I-X", "E-X"]),
         ([" c", " d", " e"], ["B-X", "I-X", "E-X"]),
     ]
+
+
+def test_a_trained_one_goes_on(trained):
+    tagger, arguments = trained
+    before = {name: value.clone() for name, value in tagger.model.state_dict().items()}
+    course = Course(epochs=1, learning_rate=0.01, min_documents=1)
+    fresh = notes(30, NEW, 8)
+    on, told = learn(fresh, course=course, start=tagger)
+    assert on.encoder is tagger.encoder
+    assert told == {**arguments, "dropout": told["dropout"]}
+    after = on.model.state_dict()
+    assert not torch.equal(after["output.weight"], before["output.weight"])
+    torch.testing.assert_close(after["output.weight"], before["output.weight"], atol=0.2, rtol=0)
+    for name, value in tagger.model.state_dict().items():
+        assert torch.equal(value, before[name]), "the beginning is left as it is"
+    with pytest.raises(ConfigError, match="beginning"):
+        learn(fresh, course=course, start=tagger, word_size=8)
+    other = [Document("x", "Call 4711.", (Span(5, 9, "PHONE"),))]
+    with pytest.raises(DataError):
+        learn(other, course=course, start=tagger)
 
 
 def test_mistakes(trained):

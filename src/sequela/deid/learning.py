@@ -98,6 +98,7 @@ def learn(
     course: Course | None = None,
     *,
     vectors: WordVectors | None = None,
+    start: Tagger | None = None,
     say: Callable[[int, float, float | None], None] | None = None,
     **sizes: Any,
 ) -> tuple[Tagger, dict[str, Any]]:
@@ -111,18 +112,28 @@ def learn(
         tuning: of other patients.
         course: by default ``Course()``.
         vectors: of words, for all words that are in there; ``word_size`` is then their width.
+        start: a trained tagger to go on with, such as the shipped one; it keeps its words,
+            characters and labels, and is left as it is. A lower ``learning_rate`` suits it.
         say: is told the epoch, the mean loss of a training window, and the F1 on the tuning notes.
         sizes: arguments of the recipe ``neuroner`` beside those that the notes decide.
 
     Raises:
-        ConfigError: a number out of range, or an unknown argument.
-        DataError: no span in the training notes.
+        ConfigError: a number out of range, an unknown argument, or a beginning with word vectors or
+            sizes, which it has already.
+        DataError: no span in the training notes, or a label that the beginning has not.
         TrainingError: a loss that is not finite.
     """
     course = course or Course()
     given = () if vectors is None else map(word_form, vectors.words)
-    encoder = NoteEncoder.fit(training, course.min_documents, words=given)
-    arguments = {**encoder.sizes(), **sizes}
+    if start is not None and (sizes or vectors is not None):
+        todo = "Leave sizes and vectors out: those of the beginning stay."
+        raise ConfigError("a beginning", got="sizes or word vectors with it", todo=todo)
+    if start is None:
+        encoder = NoteEncoder.fit(training, course.min_documents, words=given)
+        arguments = {**encoder.sizes(), **sizes}
+    else:
+        encoder = start.encoder
+        arguments = {**encoder.sizes(), **start.model.sizes()}
     if vectors is not None:
         arguments["word_size"] = vectors.values.shape[1]
     with torch.random.fork_rng(devices=[]):
@@ -131,6 +142,8 @@ def learn(
         assert isinstance(model, NeuroNER)
         if vectors is not None:
             _give(model, encoder, vectors)
+        if start is not None:
+            model.load_state_dict(start.model.state_dict())
         torch.manual_seed(seeds.derive(course.seed, "dropout"))
         _train(model, encoder, training, tuning, course, say)
     read = stretches_of(training, course.window, 0, encoder.scheme)

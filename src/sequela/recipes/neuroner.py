@@ -112,6 +112,15 @@ class NeuroNER(nn.Module):
         scores = self._scores(batch)
         return Tags(self.crf.best(scores).tags, self.crf.marginals(scores))
 
+    def sizes(self) -> dict[str, Any]:
+        """The arguments that it was built with, beside those that the notes decide."""
+        return {
+            "word_size": self.words.embedding_dim,
+            "character_size": self.characters.embedding_dim,
+            "hidden_size": self.hidden.weight.shape[0],
+            "dropout": self.dropout.p,
+        }
+
     def give_words(self, numbers: Tensor, vectors: Tensor) -> None:
         """Sets the vectors of some words to published ones; they are learnt further.
 
