@@ -30,7 +30,8 @@ def convolved(state, number, x, width, stride):
     return found
 
 
-def by_hand(layer, steps, width, stride):
+def by_hand(layer, record, width, stride):
+    _, steps, static = record
     state, x = layer.state_dict(), list(steps.double())
     for number in range(2):
         x = convolved(state, number, x, width, stride)
@@ -44,16 +45,20 @@ def by_hand(layer, steps, width, stride):
         sides.append(found)
     both = [torch.cat(pair) for pair in zip(sides[0], sides[1][::-1], strict=True)]
     mean = sum(both) / len(both) if both else torch.zeros(4, dtype=torch.float64)
-    return layer.head.output.linear.weight @ mean + layer.head.output.linear.bias
+    joined = torch.cat([mean, static.double()])
+    return layer.head.output.linear.weight @ joined + layer.head.output.linear.bias
 
 
+@pytest.mark.parametrize("beside", [0, 2])
 @pytest.mark.parametrize(("width", "stride"), [(1, 1), (3, 1), (3, 2), (5, 3)])
-def test_logits_equal_the_equations(width, stride, make_batch):
+def test_logits_equal_the_equations(width, stride, beside, make_batch):
     torch.manual_seed(1)
-    records = [([[]] * count, torch.randn(count, 2), torch.zeros(0)) for count in (3, 0, 11, 1, 7)]
-    layer = model(width=width, stride=stride)
+    records = [
+        ([[]] * count, torch.randn(count, 2), torch.randn(beside)) for count in (3, 0, 11, 1, 7)
+    ]
+    layer = model(width=width, stride=stride, static_size=beside)
     found = layer(make_batch(records))
-    wanted = torch.stack([by_hand(layer, steps, width, stride) for _, steps, _ in records])
+    wanted = torch.stack([by_hand(layer, record, width, stride) for record in records])
     torch.testing.assert_close(found, wanted.squeeze(1), rtol=1e-9, atol=1e-12)
 
 

@@ -13,7 +13,7 @@ from tests.cli.command import call
 
 from sequela import experiments
 from sequela.errors import ConfigError
-from sequela.train.experiment import prepare
+from sequela.train.experiment import build_model, prepare
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -94,6 +94,19 @@ def test_one_recording_is_left_out(beats):
         parts("split.held_out=[z]")
     with pytest.raises(ConfigError, match="'unit' says what is kept whole"):
         parts("split.by=time")
+
+
+def test_no_recipe_passes_over_how_early_a_beat_came(beats):
+    loaded = experiments.load("beats", [f"data={beats}", *QUICK])
+    sizes = prepare(loaded).sizes
+    assert sizes["static_size"] == 3
+
+    def built(recipe: str):
+        return build_model(loaded.model_copy(update={"model": {"recipe": recipe}}), sizes)
+
+    assert built("conv_rnn").head.output.linear.in_features == 2 * 64 + 3
+    with pytest.raises(ConfigError, match=r"3 static features.*conv_rnn.*seizure_bilstm"):
+        built("frames")
 
 
 def test_a_split_that_leaks_says_so(beats):

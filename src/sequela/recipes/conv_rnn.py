@@ -8,9 +8,10 @@ of a record, n convolutions of width k and stride s, with zeros outside of the r
     u^0_t = x_t
     u^l_j = relu(b + sum over i = 0 ... k-1 of W_i u^(l-1)_(j s + i - (k-1) // 2))     l = 1 ... n
     h_j   = LSTM(u^n_j, h_{j-1})                   and one that reads from the end, if bidirectional
-    y     = A pool(h_1 ... h_T') + a               T' = T / s^n, rounded up at each layer
+    y     = A [pool(h_1 ... h_T'), v] + a          T' = T / s^n, rounded up at each layer
 
-Frames that do not overlap make u^1 a convolution of the samples themselves.
+where v are the static features of the record, if it has any, which the papers have not. Frames
+that do not overlap make u^1 a convolution of the samples themselves.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class ConvRNN(nn.Module):
     Args:
         step_size: F, the width of a frame.
         classes: at least 2.
+        static_size: the width of the static features; 0 for none.
         filters: the width of a convolution's result.
         convolutions: n, one behind the other.
         width: k, steps that one sees; odd, so that it sees as far on either side.
@@ -55,6 +57,7 @@ class ConvRNN(nn.Module):
         self,
         step_size: int,
         classes: int,
+        static_size: int = 0,
         filters: int = 32,
         convolutions: int = 2,
         width: int = 5,
@@ -70,6 +73,7 @@ class ConvRNN(nn.Module):
         at_least(1, step_size=step_size, filters=filters, convolutions=convolutions)
         at_least(1, width=width, stride=stride, hidden_size=hidden_size, layers=layers)
         at_least(2, classes=classes)
+        at_least(0, static_size=static_size)
         probability(dropout=dropout)
         if width % 2 == 0:
             raise ConfigError("argument 'width'", got=str(width), wanted="an odd number")
@@ -83,16 +87,18 @@ class ConvRNN(nn.Module):
         )
         directions = 2 if bidirectional else 1
         pool = Pool(pooling, directions * hidden_size, directions=directions)
-        self.head = Head(pool, Classify(pool.output_size, classes, dropout=dropout))
+        self.static_size, width = static_size, pool.output_size + static_size
+        self.head = Head(pool, Classify(width, classes, dropout=dropout))
 
     def forward(self, batch: Any) -> Tensor:
         """Logits ``[B]`` of the second of two classes, else ``[B, classes]``; batch order.
 
         Args:
-            batch: has ``steps``, packed ``[N, F]``.
+            batch: has ``steps``, packed ``[N, F]``, and with a width for it ``static`` ``[B, S]``.
         """
         x = repacked(batch.steps, batch.steps.data.to(next(self.parameters()).dtype))
         for convolution in self.convolutions:
             x = convolution(x)
             x = repacked(x, self.dropout(torch.relu(x.data)))
-        return self.head(self.recurrent(x)[0])
+        static = batch.static.to(x.data.dtype) if self.static_size else None
+        return self.head(self.recurrent(x)[0], static=static)

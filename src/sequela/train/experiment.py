@@ -82,7 +82,7 @@ def _model_arguments(experiment: Experiment, sizes: dict[str, Any]) -> dict[str,
     # What the recipe is built with: the experiment's arguments and the sizes it asks for.
     known = recipes.arguments(experiment.model["recipe"])
     answer = sizes.get("answer", "classes")
-    _check_recipe(experiment.model["recipe"], answer, bool(sizes.get("vocabulary_size")))
+    _check_recipe(experiment.model["recipe"], answer, sizes)
     # A recipe may answer something else by default.
     if "answer" in known and "answer" not in experiment.model and known["answer"].default != answer:
         sizes = {**sizes, "answer": answer}
@@ -97,8 +97,8 @@ def _given_arguments(experiment: Experiment) -> dict[str, Any]:
     return {key: value for key, value in experiment.model.items() if key not in _NOT_ARGUMENTS}
 
 
-def _check_recipe(name: str, answer: str, coded: bool) -> None:
-    """Refuses a recipe that does not answer this, or would pass over the codes of the samples."""
+def _check_recipe(name: str, answer: str, sizes: dict[str, Any]) -> None:
+    """Refuses a recipe that does not answer this, or would pass over a part of the samples."""
     answered = recipes.outcomes(name)
     if answer not in answered:
         others = [one for one in recipes.names() if answer in recipes.outcomes(one)]
@@ -108,12 +108,25 @@ def _check_recipe(name: str, answer: str, coded: bool) -> None:
             wanted=f"one of kind {' or '.join(answered)}, which is all it answers",
             todo=f"Choose another model.recipe: {', '.join(others)}.",
         )
-    if coded and "vocabulary_size" not in recipes.arguments(name):
+    known = recipes.arguments(name)
+    if sizes.get("vocabulary_size") and "vocabulary_size" not in known:
         raise ConfigError(
             f"recipe '{name}'",
             got="samples with codes, which it does not read",
             wanted="signals",
             todo="Choose another model.recipe, such as onset_gru.",
+        )
+    if sizes.get("static_size") and "static_size" not in known:
+        others = [
+            one
+            for one in recipes.names()
+            if answer in recipes.outcomes(one) and "static_size" in recipes.arguments(one)
+        ]
+        raise ConfigError(
+            f"recipe '{name}'",
+            got=f"{sizes['static_size']} static features of each sample, which it does not read",
+            wanted="none",
+            todo=f"Choose another model.recipe: {', '.join(others)}.",
         )
 
 
