@@ -101,7 +101,7 @@ def run(
         name,
         experiment=experiment,
         title=plan.get("title") or built_in.load(experiment).title,
-        command=f"python benchmarks/experiments.py {name}",
+        command=_command(name, len(runs[0]), plan.get("seeds", 1)),
         cases=[
             stored.case_of(case["data"], found, case.get("measures", plan.get("measures", ())))
             for case, found in zip(cases, runs, strict=True)
@@ -109,6 +109,12 @@ def run(
         published=plan.get("published", ()),
         notes=plan.get("notes", ()),
     )
+
+
+def _command(name: str, ran: int, planned: int) -> str:
+    """What repeats a run, of fewer seeds than planned too."""
+    command = f"python benchmarks/experiments.py {name}"
+    return command if ran == planned else f"{command} --seeds {ran}"
 
 
 def _said(found: dict[str, Any]) -> str:

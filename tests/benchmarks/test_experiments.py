@@ -26,6 +26,7 @@ def test_a_plan_runs_and_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(stored, "write", lambda *a, **k: kept(*a, **k, folder=tmp_path))
     path = experiments.run("small")
     found = stored.load(tmp_path)["small"]
+    assert found["command"] == "python benchmarks/experiments.py small"
     assert path == tmp_path / "small.json"
     case = found["cases"][0]
     assert case["seeds"] == [0, 1]
@@ -35,6 +36,22 @@ def test_a_plan_runs_and_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert case["peak_megabytes"] > 100
     assert case["seconds"]["whole"] > case["seconds"]["training"] > 0
     assert len({run["figures"]["GRU"]["auroc"] for run in case["runs"]}) == 2
+
+
+def test_what_is_stored_says_how_many_seeds_were_run(monkeypatch: pytest.MonkeyPatch):
+    import stored
+
+    import experiments
+
+    told = {}
+    monkeypatch.setattr(stored, "write", lambda *_, **given: told.update(given))
+    monkeypatch.setattr(stored, "case_of", lambda *_: {})
+    monkeypatch.setattr(experiments, "one", lambda *_: {})
+    monkeypatch.setattr(experiments, "_said", lambda _: "")
+    experiments.run("seizure", minutes=0)
+    assert told["command"].endswith("experiments.py seizure --seeds 1")
+    experiments.run("seizure")
+    assert told["command"].endswith("experiments.py seizure")
 
 
 def test_a_small_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
