@@ -10,7 +10,9 @@ import pytest
 from tests.cli.command import call
 
 from sequela import bundle, simulate
+from sequela.batches.running import RunningSamples
 from sequela.train import encoding
+from sequela.transfer import curve
 
 QUICK = ["training.epochs=1", "evaluation.replicates=100", "evaluation.baselines=false"]
 SMALL = ["model.embedding_size=8", "model.hidden_size=8"]
@@ -80,6 +82,26 @@ def test_what_is_wrong_is_one_line(place, monkeypatch, capsys, words, status, sa
     assert said in error
     assert error.count("\n") == 1
     assert not (place / "runs").exists()
+
+
+@pytest.mark.long
+def test_a_model_that_is_asked_on_the_way(tmp_path, monkeypatch):
+    """Its records are read once in the curve too, by both starts."""
+    simulate.visits(tmp_path / "first", 300, seed=1)
+    simulate.visits(tmp_path / "second", 300, seed=2)
+    small = [*QUICK, *SMALL, "source=meds", f"data={tmp_path / 'first'}"]
+    assert call("train", "next_visit", *small, f"out={tmp_path / 'run'}") == 0
+    read = []
+    kept = curve.fit
+    monkeypatch.setattr(curve, "fit", lambda *a: (read.append(a[1]), kept(*a))[1])
+    words = [f"data={tmp_path / 'second'}", "curve.sizes=[60]", "curve.draws=1", *QUICK]
+    out = tmp_path / "transferred"
+    model = tmp_path / "run" / "model"
+    assert call("transfer", model, *words, "curve.rates=[0.005]", f"out={out}") == 0
+    assert all(isinstance(one, RunningSamples) for one in read)
+    assert [len(one) for one in read] == [48, 48]
+    (row,) = json.loads((out / "transfer.json").read_text())["curve"]["sizes"]
+    assert row["n"] == 60
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -68,6 +69,15 @@ def test_known_codes_keep_their_numbers_and_new_ones_come_behind(trained):
     assert found.encoder.vocabulary.encode(["B", "D", "rare"]).tolist() == [2, 5, 0]
     assert found.encoder.vocabulary.min_subjects == 1
     assert found.encoder.static == trained.static
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_both_starts_read_alike(trained, online):
+    """Steps that may not look ahead do not for the model from scratch either."""
+    fresh = fitted_like(
+        replace(trained, online=online), Tables(HERE), ROWS, trained.groups, None, 2
+    )
+    assert fresh.online == online
 
 
 def test_nothing_is_learnt_from_rows_of_other_parts(trained):

@@ -24,6 +24,7 @@ from torch import nn
 
 from sequela import evaluate, seeds
 from sequela.batches.groups import CodeGroups
+from sequela.batches.running import read_once
 from sequela.bundle import Bundle
 from sequela.settings import checked
 from sequela.train import TrainingSettings, fit, predict
@@ -176,7 +177,7 @@ def learning_curve(
     model, samples = start.as_it_is()
     bundle, outcome = start.bundle, tables.outcome
     said = {"logit_shift": bundle.logit_shift, "kind": bundle.kind}
-    before = outcome.restored(predict(model, samples.subset(rows), **said))
+    before = outcome.restored(predict(model, read_once(samples.subset(rows)), **said))
     found = []
     for size in sizes:
         scores: dict[str, list[np.ndarray]] = {WARM: [], SCRATCH: []}
@@ -227,7 +228,8 @@ def _trained(
     """What a start says of the held-out part, with the better of the learning rates."""
     seed = seeds.derive(settings.seed, "transfer", draw) % 2**31
     make, samples = begin(parts[0], settings, seed)
-    train, tuning, held_out = (samples.subset(rows) for rows in parts)
+    # Records that are asked on their way are read once, as in any training.
+    train, tuning, held_out = (read_once(samples.subset(rows)) for rows in parts)
     values = {**settings.trained, "seed": seed, "metric": "loss", "progress": False}
     if outcome.kind not in CLASS_KINDS:
         values["kind"] = outcome.loss

@@ -71,7 +71,7 @@ def fitted_like(
         parents: of the data set, or None.
         min_subjects: codes of fewer patients stay unknown.
     """
-    options: dict[str, Any] = {"grid": encoder.grid}
+    options: dict[str, Any] = {"grid": encoder.grid, "online": encoder.online}
     options["facts"] = bool(encoder.static.codes or len(encoder.static.values))
     if isinstance(encoder, ValueEncoder):
         options["missing"] = encoder.missing
