@@ -141,6 +141,14 @@ def test_an_encoder_is_its_layers(kind, bidirectional):
         assert not torch.equal(again.final, found.final)
 
 
+@pytest.mark.parametrize("residual", [False, True])
+def test_directions_that_are_added_up_are_as_wide_as_one(residual):
+    layer = nn.Encoder(M, H, 2, bidirectional=True, merge="sum", residual=residual)
+    packed = pack_padded_sequence(torch.randn(B, 2, M), [2, 2, 2], batch_first=True)
+    assert layer(packed).states.data.shape == (2 * B, layer.output_size)
+    assert layer.output_size == H
+
+
 def test_mistakes():
     layer, _, hidden, memory = made(True)
     with pytest.raises(DataError, match="the targets"):

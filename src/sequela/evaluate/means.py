@@ -125,8 +125,8 @@ def set_rows(
         ``recall_at_k`` (of the set, how much is among the first k), ``precision_at_k`` (of the
         first k, how many are in the set), ``auprc`` (average precision of the row's ranking),
         ``jaccard``, ``f1``, ``codes`` (how many are said to be in the set); with ``seen``
-        ``new_recall_at_k`` and ``new_precision_at_k``, the same over the codes that are new. NaN
-        for an empty set.
+        ``new_recall_at_k`` and ``new_precision_at_k``, the same over the codes that are new, of
+        those that a score is for: whether the others are new is not asked. NaN for an empty set.
     """
     held, more = truth[:, :-1] > 0, truth[:, -1]
     size = held.sum(axis=1) + more

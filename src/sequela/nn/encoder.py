@@ -67,13 +67,14 @@ class Encoder(nn.Module):
             raise ConfigError("layers of an encoder", got=str(layers), wanted="at least 1")
         if not 0 <= dropout < 1:
             raise ConfigError("dropout of an encoder", got=str(dropout), wanted="from 0, below 1")
-        self.output_size = (2 if bidirectional else 1) * hidden_size
         self.residual, self.hidden_size = residual, hidden_size
         self.dropout = nn.Dropout(dropout)
-        widths = [input_size] + [self.output_size] * (layers - 1)
-        self.layers = nn.ModuleList(
-            kind(width, hidden_size, bidirectional=bidirectional, **options) for width in widths
-        )
+        self.layers, width = nn.ModuleList(), input_size
+        for _ in range(layers):
+            layer: Any = kind(width, hidden_size, bidirectional=bidirectional, **options)
+            self.layers.append(layer)
+            width = layer.output_size  # directions may be added up, or projected
+        self.output_size = width
 
     def forward(self, sequence: PackedSequence, hx: tuple[Any, ...] | None = None) -> Encoded:
         """The states of all steps and the last ones of all rows.
