@@ -222,6 +222,14 @@ __attribute__((noinline)) void inputs(const ForwardPlan<Cell> &plan, const Panel
   });
 }
 
+// Whether the rows of a step all begin here, from zeros.
+inline bool from_zeros(const real *const *h, int64_t count, int64_t hidden) {
+  bool moved = false;
+  for (int64_t i = 0; i < count && !moved; ++i)
+    for (int64_t k = 0; k < hidden; ++k) moved |= h[i][k] != 0;
+  return !moved;
+}
+
 // One step of the thread's rows and units: product, gates, state, in tiles.
 template <class Cell, class P>
 __attribute__((noinline)) void one_step(const ForwardPlan<Cell> &plan, const Panels &panels,
@@ -240,7 +248,17 @@ __attribute__((noinline)) void one_step(const ForwardPlan<Cell> &plan, const Pan
     const int64_t after = plan.walk.after(t, b);
     if (!ahead && after >= 0) fetch(data + after * job.input, job.input);
   }
+  // The product of zeros is one for all rows, and seldom anything but zeros (of weights that are not
+  // finite): a twentieth of the products of twenty steps.
+  const bool alike = count > 1 && t == plan.walk.time(0) &&
+                     from_zeros(plan.h + mine, count, hidden);
   for_panels(P::kUnits, vectors.begin, vectors.end, [&](int units, int64_t v) {
+    Tile zeros;
+    if (alike) {
+      for (int i = 0; i < P::kHCount * units; ++i) zeros.at[0][i] = splat(0);
+      multiply(zeros, 0, 1, P::kHCount * units, plan.h + mine, Inner{1, hidden, 0, 0},
+               panels.h + v * W * P::kHCount * hidden);
+    }
     for_tiles(count, [&](int height, int64_t start) {
       const Row *row = plan.rows + mine + start;
       const real *const *x = plan.x + mine + start, *const *h = plan.h + mine + start;
@@ -253,8 +271,15 @@ __attribute__((noinline)) void one_step(const ForwardPlan<Cell> &plan, const Pan
           for (int slot = P::kXFirst; slot < P::kXFirst + P::kXCount; ++slot)
             for (int u = 0; u < units; ++u)
               tile.at[r][slot * units + u] = load(slot_of<Cell, P>(row[r].gates, v, slot, u));
-      multiply(tile, P::kHFirst * units, height, P::kHCount * units, h, Inner{1, hidden, 0, 0},
-               panels.h + v * W * P::kHCount * hidden);
+      if (alike)
+        for (int r = 0; r < height; ++r)
+          for (int i = 0; i < P::kHCount * units; ++i) {
+            vec &to = tile.at[r][P::kHFirst * units + i];
+            to = to + zeros.at[0][i];
+          }
+      else
+        multiply(tile, P::kHFirst * units, height, P::kHCount * units, h, Inner{1, hidden, 0, 0},
+                 panels.h + v * W * P::kHCount * hidden);
       // In two passes over the rows: one row's chain of functions is longer than what a processor
       // looks ahead.
       for (int r = 0; r < height; ++r) P::begin(tile.at[r], row[r], v);

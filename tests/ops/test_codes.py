@@ -10,7 +10,7 @@ from torch.nn import functional
 from sequela import ops
 from sequela.cells import CELLS, CellWeights
 from sequela.errors import ConfigError
-from sequela.ops.codes import code_products
+from sequela.ops.codes import code_products, held_products
 from sequela.ops.native import library
 from sequela.ops.recurrent import run
 
@@ -43,6 +43,26 @@ def test_the_product_of_visits(values):
     torch.testing.assert_close(code_products(table, weight, codes, offsets, numbers), wanted)
     nobody = code_products(table, weight, codes[:0], offsets[:0], numbers[:0])
     assert nobody.shape == (0, 5)
+
+
+@native
+@pytest.mark.usefixtures("either")
+def test_products_that_are_held_change_no_bit_and_are_let_go():
+    table, weight, *given = visits(dtype=torch.float32)
+    table, weight = torch.nn.Parameter(table), torch.nn.Parameter(weight)
+    with torch.no_grad():
+        wanted = code_products(table, weight, *given)
+        for _ in range(2):
+            with held_products():
+                found = [code_products(table, weight, *given) for _ in range(2)]
+            assert torch.equal(found[0], wanted)
+            assert torch.equal(found[1], wanted)
+            weight.mul_(2)
+            wanted = code_products(table, weight, *given)
+        with held_products(), pytest.raises(IndexError):
+            code_products(table, weight, given[0] + 1, *given[1:])
+    with held_products():  # what learns is computed anew
+        assert code_products(table, weight, *given).requires_grad
 
 
 @native

@@ -93,6 +93,34 @@ def test_the_reference_agrees_in_float64(cell, shape, reverse, threads):
         torch.testing.assert_close(ours, wanted, **REFERENCE)
 
 
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+@pytest.mark.parametrize("cell", NAMES)
+def test_rows_that_all_begin_from_zeros_have_the_bits_of_one_that_does(cell, reverse):
+    call = example(cell, *SHAPES["many rows"], torch.float32, reverse)
+    zeros = tuple(torch.zeros_like(part) for part in call.initial)
+    mixed = tuple(part.detach().clone() for part in call.initial)
+    for part in mixed:
+        part[9] = 0
+    found, wanted = (
+        native.run(Call(*(vars(call) | {"initial": initial}).values())).final[0]
+        for initial in (zeros, mixed)
+    )
+    assert torch.equal(found[9], wanted[9])
+    assert not torch.equal(found[8], wanted[8])
+
+
+@pytest.mark.parametrize("cell", NAMES)
+def test_zeros_times_what_is_not_finite_is_nan_as_in_the_reference(cell):
+    call = example(cell, [1, 1, 1], 2, 20)
+    with torch.no_grad():
+        call.weights.w_hh[3, 2] = float("inf")
+    zeros = tuple(torch.zeros_like(part) for part in call.initial)
+    call = Call(*(vars(call) | {"initial": zeros}).values())
+    found, wanted = native.run(call).output, reference.run(call).output
+    assert found.isnan().any()
+    torch.testing.assert_close(found, wanted, **REFERENCE, equal_nan=True)
+
+
 @pytest.mark.parametrize("cell", NAMES)
 def test_float32_is_as_near_to_float64_as_torch_is(cell):
     call = example(cell, [30] * 16, 64, 96, torch.float32)

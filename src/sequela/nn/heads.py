@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from sequela.errors import ConfigError, DataError
 from sequela.nn.linear import Linear
-from sequela.nn.ragged import Ragged, ragged_of, valid_steps
+from sequela.nn.ragged import Ragged, last_steps, ragged_of, valid_steps
 from sequela.ops.reduce import row_max, row_softmax, row_sum, tanh
 
 __all__ = ["Classify", "Head", "PerStep", "Pool", "Regress", "WithoutSteps"]
@@ -100,13 +100,24 @@ class Pool(nn.Module):
         Raises:
             DataError: shapes or lengths do not fit.
         """
+        if self._asks_for_ends(sequence, lengths):
+            assert isinstance(sequence, PackedSequence)
+            self._check(sequence.data)
+            return last_steps(sequence)
         ragged = ragged_of(sequence, lengths, self.batch_first)
-        if ragged.data.shape[-1] != self.size:
-            raise DataError(
-                "the steps to pool", got=f"width {ragged.data.shape[-1]}", wanted=f"{self.size}"
-            )
+        self._check(ragged.data)
         pooled = torch.cat([getattr(self, f"_{kind}")(ragged) for kind in self.kinds], dim=1)
         return pooled if self.nothing is None else self._or_nothing(pooled, ragged.lengths() > 0)
+
+    def _asks_for_ends(self, sequence: Tensor | PackedSequence, lengths: Tensor | None) -> bool:
+        # The usual way to a score, which needs no row of each step. A tracer knows no numbers.
+        plain = self.kinds == ("last",) and self.directions == 1 and self.nothing is None
+        packed = isinstance(sequence, PackedSequence) and lengths is None
+        return plain and packed and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
+
+    def _check(self, steps: Tensor) -> None:
+        if steps.shape[-1] != self.size:
+            raise DataError("the steps to pool", got=f"width {steps.shape[-1]}", wanted=self.size)
 
     def on_the_way(self, sequence: PackedSequence, asked: Tensor) -> Tensor:
         """``[Q, output_size]``, the state at each question that comes on the way.

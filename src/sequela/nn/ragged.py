@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from sequela.errors import DataError
 
-__all__ = ["Ragged", "ragged_of", "repacked", "valid_steps"]
+__all__ = ["Ragged", "last_steps", "ragged_of", "repacked", "valid_steps"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,27 @@ class Ragged:
         counts = lengths[wanted]
         shift = torch.repeat_interleave(first - (counts.cumsum(0) - counts), counts)
         return order[torch.arange(len(shift), device=order.device) + shift]
+
+
+def last_steps(sequence: PackedSequence) -> Tensor:
+    """``[B, F]``, the last step of each row of a packed sequence; zeros where a row has none.
+
+    As ``ragged_of(sequence).at("last")``, from the batch sizes alone.
+    """
+    data, sizes, order = sequence.data, sequence.batch_sizes, sequence.sorted_indices
+    filled = int(sizes[0]) if len(sizes) else 0
+    rank = torch.arange(filled)
+    # Row r has as many steps as there are sizes above r; sizes never rise.
+    steps = torch.searchsorted(-sizes, -rank)
+    places = ((sizes.cumsum(0) - sizes)[steps - 1] + rank).to(data.device)
+    if order is None:
+        return data.index_select(0, places)
+    if filled == len(order):
+        back = sequence.unsorted_indices
+        assert back is not None
+        return data.index_select(0, places[back])
+    last = data.index_select(0, places)
+    return data.new_zeros(len(order), data.shape[1]).index_copy(0, order[:filled], last)
 
 
 def _from_packed(sequence: PackedSequence) -> Ragged:

@@ -8,22 +8,52 @@ are ``G*H`` wide, and rounds in another order: the codes' products one by one, t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 
 from sequela.ops import native_score
 from sequela.ops.linear import linear
 from sequela.ops.reduce import bag_sum
 
-__all__ = ["code_products", "computes"]
+__all__ = ["code_products", "computes", "held_products"]
 
 computes = native_score.computes
 
 # Codes of which all are multiplied: to find those that are there would take as long.
 _FEW = 128
+
+
+# By the numbers of a table and a weight, which are kept, so that no others get these numbers.
+_Held = dict[tuple[int, int], tuple[Tensor, ...]]
+_held: ContextVar[_Held | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def held_products() -> Iterator[None]:
+    """While it lasts no weight changes: products of codes are made once, and batches share them.
+
+    For asking a finished model batch by batch, without gradients. Bits are the same.
+    """
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+def _of_all_codes(held: _Held, table: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+    """The products of all codes, and the weights of the values."""
+    key = id(table), id(weight)
+    if key not in held:
+        of_codes, of_values = _two_weights(table, weight)
+        held[key] = native_score.product(table, of_codes, None), of_values, table, weight
+    return held[key][:2]
 
 
 class _CodeProducts(Function):
@@ -59,10 +89,15 @@ class _CodeProducts(Function):
         return dtable, dweight, None, None, dvalues
 
 
+def _two_weights(table: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the codes' vectors ``[O, E]``, and of the values ``[K, O]``."""
+    size = table.shape[1]
+    return weight[:, :size].contiguous(), weight[:, size:].T.contiguous()
+
+
 def _parts(table: Tensor, weight: Tensor, codes: Tensor) -> tuple[Tensor, ...]:
     """The different codes, the weights of vectors and values, these vectors, codes as places."""
-    size = table.shape[1]
-    weights = weight[:, :size].contiguous(), weight[:, size:].T.contiguous()
+    weights = _two_weights(table, weight)
     if len(table) <= _FEW:
         return torch.arange(len(table)), *weights, table, codes
     if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < len(table):
@@ -108,4 +143,12 @@ def code_products(
         IndexError: a code is outside the table, or offsets do not fit.
         RuntimeError: shapes or types do not fit.
     """
+    held = _held.get()
+    if (
+        held is not None
+        and type(table) is type(weight) is nn.Parameter
+        and not torch.is_grad_enabled()
+    ):
+        products, of_values = _of_all_codes(held, table, weight)
+        return native_score.bag(products, codes, offsets, values, of_values)
     return _CodeProducts.apply(table, weight, codes, offsets, values)

@@ -10,6 +10,7 @@ from torch import nn
 
 from sequela.batches import Samples
 from sequela.batches.running import RunningSamples
+from sequela.ops.codes import held_products
 from sequela.train.answers import answers
 
 __all__ = ["outputs", "predict"]
@@ -34,7 +35,7 @@ def outputs(model: nn.Module, samples: Samples, batch_size: int = 256) -> np.nda
     model.eval()
     pieces, places = [], []
     try:
-        with torch.no_grad():
+        with torch.no_grad(), held_products():
             for first in range(0, len(order), batch_size):
                 chosen = order[first : first + batch_size]
                 pieces.append(model(samples.batch(chosen).to(device)).float().cpu().numpy())
