@@ -36,23 +36,30 @@ def _saved(figure: Figure, name: str) -> None:
 
 
 def speakers(model: Any, prepared: Prepared) -> None:
-    """The probability of each label and of the blank over the frames, and what is heard."""
+    """Each speaker's probability and the blank's over the frames: one heard right, one not."""
     part = prepared.parts["held_out"]
     names = ["?", *prepared.preparation["writer"]["tokens"]]
-    row = int(np.argmax([len(text.split()) == 4 for (text,) in part.truth]))
-    batch = part.samples.batch(np.array([row]))
+    batch = part.samples.batch(np.arange(len(part.samples)))
     chances, _ = model.log_chances(batch)
-    found = model.hypotheses(batch).tokens[0, 0]
-    heard = " ".join(names[k] for k in found.tolist() if k >= 0)
-    figure = Figure(figsize=(6.6, 2.4), layout="constrained")
-    axes, shown = figure.add_subplot(), chances[:, 0].exp().numpy()
-    axes.plot(shown[:, -1], color="#9aa4ad", linestyle="--", linewidth=1, label="no label")
-    for place, k in enumerate(k for k in range(len(names)) if shown[:, k].max() > 0.2):
-        colour = _COLOURS[place % len(_COLOURS)]
-        axes.plot(shown[:, k], color=colour, label=f"speaker {names[k]}")
-    axes.set(xlabel="frame", ylabel="probability", ylim=(0, 1.03))
-    axes.set_title(f"heard: {heard}      said: {part.truth[row][0]}", fontsize=9, loc="left")
-    axes.legend(ncols=6, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+    tokens = model.hypotheses(batch).tokens[:, 0].tolist()
+    heard = [" ".join(names[k] for k in row if k >= 0) for row in tokens]
+    said = [text for (text,) in part.truth]
+    four = [row for row, text in enumerate(said) if len(text.split()) == 4]
+    rows = [
+        next(row for row in four if (heard[row] == said[row]) is right) for right in (True, False)
+    ]
+    shown = [chances[: int(part.samples.lengths[row]), row].exp().numpy() for row in rows]
+    seen = [k for k in range(len(names)) if max(one[:, k].max() for one in shown) > 0.2]
+    figure = Figure(figsize=(6.6, 4), layout="constrained")
+    for axes, row, one in zip(figure.subplots(2, 1), rows, shown, strict=True):
+        axes.plot(one[:, -1], color="#9aa4ad", linestyle="--", linewidth=1, label="no label")
+        for k in (k for k in seen if one[:, k].max() > 0.2):
+            colour = _COLOURS[seen.index(k) % len(_COLOURS)]
+            axes.plot(one[:, k], color=colour, label=f"speaker {names[k]}")
+        axes.set(ylabel="probability", ylim=(0, 1.03))
+        axes.set_title(f"heard: {heard[row]}      said: {said[row]}", fontsize=9, loc="left")
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set_xlabel("frame")
     _saved(figure, "speakers")
 
 
