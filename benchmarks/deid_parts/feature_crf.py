@@ -57,14 +57,25 @@ def features(text: str, places: Sequence[tuple[int, int]]) -> list[list[str]]:
 
 
 class FeatureCRF:
-    """Trained when it is made; then spans of documents."""
+    """Trained when it is made; then spans of documents.
 
-    def __init__(self, training: Sequence[Document], tuning: Sequence[Document]) -> None:
+    Args:
+        training: the tagged text.
+        tuning: decides on the penalty.
+        penalties: to choose from.
+    """
+
+    def __init__(
+        self,
+        training: Sequence[Document],
+        tuning: Sequence[Document],
+        penalties: Sequence[float] = PENALTIES,
+    ) -> None:
         import pycrfsuite
 
         best = -1.0
         with tempfile.TemporaryDirectory() as folder:
-            for penalty in PENALTIES:
+            for penalty in penalties:
                 trainer = pycrfsuite.Trainer(verbose=False)
                 for one in training:
                     places = tokenised(one.text)
