@@ -47,11 +47,8 @@ def test_the_nationality_of_a_name():
 
 def test_the_sentiment_of_a_sentence():
     table, differences = stored("sentiment")
-    accuracy = table["bidirectional LSTM"]["accuracy"]
-    # Wanted was .8 and more than the regression: not reached, and sentiment.md says why.
-    assert accuracy["high"] > 0.8
-    assert (RESULTS / "sentiment.md").exists()
-    assert all(row["high"] > 0 for (_, metric), row in differences.items() if metric == "accuracy")
+    assert table["bidirectional LSTM"]["accuracy"]["value"] >= 0.8
+    assert all(row["value"] > 0 for (_, metric), row in differences.items() if metric == "accuracy")
 
 
 def test_a_stream_of_ten_million_characters():
