@@ -145,9 +145,39 @@ def test_the_next_symbol_is_drawn_as_the_model_says():
         assert int(first) == int(logits[1:].argmax()) + 1
 
 
+def test_the_edges_of_temperature_and_of_top_k():
+    layer, prompt = model(), torch.tensor([1])
+    greedy = write(layer, prompt, 20, generator=generator(), temperature=0.0)[0]
+    for temperature in (5e-324, 1e-310, 1e-30):
+        found = write(layer, prompt, 20, generator=generator(), temperature=temperature)[0]
+        assert torch.equal(found, greedy)
+    whole = write(layer, prompt, 20, generator=generator())[0]
+    for top_k in (4, 5, 10**9):
+        assert torch.equal(write(layer, prompt, 20, generator=generator(), top_k=top_k)[0], whole)
+    hot = write(layer, prompt, 400, generator=generator(), temperature=1e300)[0]
+    assert (torch.bincount(hot, minlength=5)[1:] > 60).all()
+    # Of equals no more than k are drawn, and never the unknown one.
+    torch.nn.init.zeros_(layer.output.weight)
+    torch.nn.init.zeros_(layer.output.bias)
+    drawn = write(layer, prompt, 100, generator=generator(), top_k=2)[0]
+    assert set(drawn.tolist()) == {1, 2}
+
+
+def test_nothing_is_known():
+    with pytest.raises(ConfigError, match="knows no symbol"):
+        write(model(vocabulary_size=2), torch.tensor([0]), 1, generator=generator())
+
+
 @pytest.mark.parametrize(
     ("prompt", "length", "options"),
-    [([], 3, {}), ([1], 0, {}), ([1], 3, {"temperature": -1.0}), ([1], 3, {"top_k": 0})],
+    [
+        ([], 3, {}),
+        ([1], 0, {}),
+        ([1], 3, {"temperature": -1.0}),
+        ([1], 3, {"temperature": float("nan")}),
+        ([1], 3, {"temperature": float("inf")}),
+        ([1], 3, {"top_k": 0}),
+    ],
 )
 def test_what_cannot_be_written(prompt, length, options):
     with pytest.raises(ConfigError, match="writing"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ def write(
     """``length`` symbols that follow, int64, and the state to go on from with the last one.
 
     Symbol k is drawn with a probability proportional to ``P(k)^(1 / temperature)`` among the
-    ``top_k`` most probable ones (Fan, Lewis, Dauphin, ACL 2018), and read. The unknown symbol,
+    ``top_k`` most probable ones (Fan, Lewis, Dauphin, ACL 2018; of equals the first), and read. The unknown symbol,
     number 0, is never written. ``write(m, a, i + j)`` is ``b, s = write(m, a, i)`` and then
     ``write(m, b[-1:], j, state=s)``, with the same generator.
 
@@ -40,12 +41,16 @@ def write(
         state: after what was read before the prompt; zeros by default.
 
     Raises:
-        ConfigError: nothing to read or to write, or a number out of range.
+        ConfigError: nothing to read or to write, a number out of range, or a model that knows no
+            symbol.
     """
-    if min(len(prompt), length) < 1 or temperature < 0 or (top_k is not None and top_k < 1):
+    fine = math.isfinite(temperature) and temperature >= 0
+    if min(len(prompt), length) < 1 or not fine or (top_k is not None and top_k < 1):
         raise ConfigError(
-            "writing", wanted="a prompt and a length; temperature from 0, top_k from 1"
+            "writing", wanted="a prompt and a length; a finite temperature from 0, top_k from 1"
         )
+    if model.output.out_features < 2:
+        raise ConfigError("writing", got="a model that knows no symbol", wanted="one of some")
     stepper = model.recurrent.stepper(1)
     if state is not None:
         stepper.state = state
@@ -64,7 +69,10 @@ def _drawn(
     logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
 ) -> Tensor:
     if top_k is not None and top_k < len(logits):
-        logits = logits.masked_fill(logits < logits.topk(top_k).values[-1], float("-inf"))
+        others = logits.argsort(descending=True, stable=True)[top_k:]
+        logits = logits.index_fill(0, others, float("-inf"))
     if temperature == 0:
         return logits.argmax()
-    return torch.multinomial(torch.softmax(logits / temperature, 0), 1, generator=generator)[0]
+    # From the greatest down: however small the temperature, nothing becomes infinity less infinity.
+    scaled = (logits - logits.max()) / temperature
+    return torch.multinomial(torch.softmax(scaled, 0), 1, generator=generator)[0]
