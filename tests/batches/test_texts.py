@@ -91,3 +91,13 @@ def test_a_code_is_known_by_its_beginnings():
     assert shown == [["4", "42", "428", ".2", "..8"], ["...0"], []]
     again = TextEncoder.from_dict(encoder.to_dict()).encode(["4280"])
     assert np.array_equal(again.codes, encoder.encode(["4280"]).codes)
+
+
+def test_a_word_of_megabytes_has_no_megabytes_of_pieces():
+    for unit, pieces in (("words", True), ("prefixes", False)):
+        encoder = TextEncoder.fit(
+            ["aaaa", "aaab"], TextEncoding(unit=unit, min_texts=1, pieces=pieces)
+        )
+        long = encoder.encode(["a" * 1000, "a" * 1_000_000, "ab"])
+        first, second = np.diff(long.code_offsets[:3])
+        assert abs(int(first) - int(second)) <= 3

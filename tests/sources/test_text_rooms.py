@@ -91,6 +91,20 @@ def test_labelled_texts_that_are_none(tmp_path):
     refused("labelled_texts", path, "column 'text'", SchemaError, layout="table")
 
 
+def test_lines_without_any_tab(tmp_path):
+    (tmp_path / "new.txt").write_text("a hill\n\na lake\n")
+    found = sources.read("labelled_texts", tmp_path)
+    assert [(one.id, one.text, one.label) for one in found] == [
+        ("new 1", "a hill", None),
+        ("new 3", "a lake", None),
+    ]
+    pairs = sources.read("text_pairs", tmp_path)
+    assert [(one.id, one.text, one.other) for one in pairs] == [
+        ("new 1", "a hill", None),
+        ("new 3", "a lake", None),
+    ]
+
+
 def test_pairs_that_are_none(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text(f"a\tb\n{CANARY}\n")
@@ -98,7 +112,8 @@ def test_pairs_that_are_none(tmp_path):
     refused("text_pairs", tmp_path, "both", ConfigError, source="en")
     (tmp_path / "t.en").write_text(f"{CANARY}\n")
     both = {"source": "en", "target": "de"}
-    refused("text_pairs", tmp_path, "t.en: got no fellow, wanted t.de", **both)
+    (alone,) = sources.read("text_pairs", tmp_path, **both)
+    assert (alone.text, alone.other) == (CANARY, None)
     (tmp_path / "t.de").write_text("a\nb\n")
     refused("text_pairs", tmp_path, "1 and 2 lines", **both)
     (tmp_path / "t.de").unlink()

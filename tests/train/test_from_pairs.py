@@ -42,7 +42,7 @@ def test_the_example_of_the_task():
         {"text": one.text, "others": "|".join(some)} for one, some in zip(rows, others, strict=True)
     ]
     assert found == wanted
-    with pytest.raises(DataError, match="without its fellow"):
+    with pytest.raises(DataError, match="1 texts without their fellow"):
         distinct([TextPair("a", "b")])
 
 
@@ -97,6 +97,12 @@ def test_it_writes_and_is_judged(run, tmp_path, capsys):
     capsys.readouterr()
     assert call("evaluate", model, data, "--json") == 0
     assert json.loads(capsys.readouterr().out)["n"] == 2
+    (tmp_path / "alone.tsv").write_text("big red dog\none\n")
+    data, out = f"data={tmp_path / 'alone.tsv'}", tmp_path / "alone.parquet"
+    assert call("predict", model, data, f"out={out}") == 0
+    assert pl.read_parquet(out)["written"].to_list() == found["written"].to_list()
+    assert call("evaluate", model, data) == 1
+    assert "no labels" in capsys.readouterr().err
 
 
 def test_an_answer_and_what_it_looked_at(tmp_path, capsys):
@@ -138,6 +144,9 @@ def test_mistakes(data, tmp_path):
         prepare(experiments.load("phrases", [data, "source=labelled_texts"]))
     with pytest.raises(ConfigError, match="encoding"):
         prepare(experiments.load("phrases", [data, "encoding.read.unit=letters"]))
+    (tmp_path / "a.tsv").write_text("a\nb\n")
+    with pytest.raises(DataError, match="2 texts without their fellow"):
+        prepare(experiments.load("phrases", [f"data={tmp_path / 'a.tsv'}"]))
     (tmp_path / "a.tsv").write_text("a\tb\n")
     with pytest.raises(DataError, match="too few for three parts"):
         prepare(experiments.load("phrases", [f"data={tmp_path / 'a.tsv'}"]))

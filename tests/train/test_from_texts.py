@@ -66,6 +66,16 @@ def test_sentiment_from_files_to_scores(tmp_path, capsys):
     assert scores.columns[:2] == ["text", "score"]
     assert ((scores["score"] > 0.5).to_numpy() == (np.arange(10) % 2 == 1)).mean() > 0.8
     assert call("evaluate", run / "model", f"data={more}") == 0
+    # Whoever wants scores alone need not know the labels, nor have those of training.
+    capsys.readouterr()
+    for number, text in enumerate(
+        ("a warm tale\na cold tale\n", "a warm tale\t7\na cold one\t\u00fc\n")
+    ):
+        (tmp_path / f"new{number}.tsv").write_text(text, encoding="utf-8")
+        data, out = tmp_path / f"new{number}.tsv", tmp_path / f"new{number}.parquet"
+        assert call("predict", run / "model", f"data={data}", f"out={out}") == 0
+        assert pl.read_parquet(out)["score"].is_sorted(descending=True)
+        assert call("evaluate", run / "model", f"data={data}") == 1
 
 
 def test_names_by_their_characters(tmp_path, capsys):

@@ -25,6 +25,9 @@ from sequela.notes.tokens import tokenised
 __all__ = ["TextEncoder", "TextEncoding"]
 
 _LENGTHS = (3, 4, 5)
+# Characters of a word, or of a code in a hierarchy, that pieces and beginnings are made of. Nobody
+# writes longer ones, and beginnings take memory by the square of it.
+_LONGEST_WORD = 1000
 
 
 class TextEncoding(BaseModel):
@@ -203,12 +206,13 @@ def _units(text: str, encoding: TextEncoding) -> list[str]:
 
 
 def _prefixes(text: str) -> list[str]:
+    text = text[:_LONGEST_WORD]
     beginnings = [text[:length] for length in range(1, len(text) + 1)]
     return [*beginnings, *("." * place + one for place, one in enumerate(text) if place)]
 
 
 def _pieces(word: str) -> list[str]:
-    marked = f"<{word}>"
+    marked = f"<{word[:_LONGEST_WORD]}>"
     return [
         marked[start : start + length]
         for length in _LENGTHS

@@ -130,7 +130,10 @@ class TextDeclaration(BaseModel):
         missing = sum(one.label is None for one in texts)
         if missing:
             raise LabelError(
-                f"task {self.name!r}", got=f"{missing} texts without a label", wanted="one for each"
+                f"task {self.name!r}",
+                got=f"{missing} texts without a label",
+                wanted="one for each",
+                todo="A tab parts text and label on a line; of a table, reading.label names them.",
             )
         labels = Counter(str(one.label) for one in texts)
         if self.classes is None:

@@ -27,9 +27,9 @@ def write(
     """``length`` symbols that follow, int64, and the state to go on from with the last one.
 
     Symbol k is drawn with a probability proportional to ``P(k)^(1 / temperature)`` among the
-    ``top_k`` most probable ones (Fan, Lewis, Dauphin, ACL 2018; of equals the first), and read. The unknown symbol,
-    number 0, is never written. ``write(m, a, i + j)`` is ``b, s = write(m, a, i)`` and then
-    ``write(m, b[-1:], j, state=s)``, with the same generator.
+    ``top_k`` most probable ones (Fan, Lewis, Dauphin, ACL 2018; of equals the first), and read. The
+    unknown symbol, number 0, is never written. ``write(m, a, i + j)`` is ``b, s = write(m, a, i)``
+    and then ``write(m, b[-1:], j, state=s)``, with the same generator.
 
     Args:
         model: :class:`~sequela.recipes.CharLM`, in evaluation mode.

@@ -119,12 +119,16 @@ def apply(
     outcome = new_data.outcome_of(preparation, Outcome(loaded.kind, tuple(loaded.classes)))
     answer = partial(predict, logit_shift=loaded.logit_shift, kind=loaded.kind)
     if preparation.get("kind") == "signals":
-        samples, signals = from_signals.samples_for(preparation, data)
+        samples, signals, labelled = from_signals.samples_for(
+            preparation, data, known_outcome=known_outcome
+        )
         keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
         warnings = []
-        truth = None if signals.label is None else samples.target
+        truth = samples.target if labelled else None
     elif preparation.get("kind") == "texts":
-        samples, texts, labelled = from_texts.samples_for(preparation, data)
+        samples, texts, labelled = from_texts.samples_for(
+            preparation, data, known_outcome=known_outcome
+        )
         keys, ages, sexes = pl.DataFrame({"text": [one.id for one in texts]}), None, None
         warnings = []
         truth = samples.target if labelled else None
@@ -136,7 +140,9 @@ def apply(
         keys, ages, sexes = pl.DataFrame({"text": [one.id for one in pairs]}), None, None
         warnings, answer = [], partial(from_pairs.written, writer)
     elif preparation.get("kind") == "described":
-        samples, signals, truth, writer = from_described.samples_for(preparation, data)
+        samples, signals, truth, writer = from_described.samples_for(
+            preparation, data, known_outcome=known_outcome
+        )
         keys, ages, sexes = pl.DataFrame({"recording": signals.recording}), None, None
         warnings, answer = [], partial(from_pairs.written, writer)
     elif preparation.get("kind") == "events":

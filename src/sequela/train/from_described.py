@@ -21,7 +21,7 @@ from sequela.errors import ConfigError, LabelError
 from sequela.events import PARTS
 from sequela.experiments import Experiment
 from sequela.settings import checked
-from sequela.signals import DescribedDeclaration, SignalSet, composed
+from sequela.signals import DescribedDeclaration, Joined, SignalSet, composed
 from sequela.train.from_pairs import listed, written
 from sequela.train.from_signals import dealt, fitted, made_of
 from sequela.train.outcomes import Outcome
@@ -146,17 +146,24 @@ def _part(
 
 
 def samples_for(
-    preparation: dict[str, Any], path: Path
+    preparation: dict[str, Any], path: Path, *, known_outcome: bool = True
 ) -> tuple[RaggedSamples, SignalSet, np.ndarray | None, TargetEncoder]:
     """The samples of other records for a finished model, and the texts that stand with them.
+
+    Args:
+        preparation: what the bundle holds.
+        path: the data set.
+        known_outcome: the texts are wanted too, and what the task joins is joined, as in training.
+            Without it records are read as they come: it is they that somebody wants to know of.
 
     Raises:
         DataError: the data cannot be used, or other channels or rates than in training.
     """
     declaration = checked(DescribedDeclaration, preparation["task"], "task of the bundle")
     signals = _read(preparation["source"], preparation.get("reading", {}), path)
-    if declaration.compose is not None:
-        signals = composed(signals, declaration.compose, PARTS[2], (0, 0, 1), 0)
+    how = declaration.compose
+    if how is not None and (known_outcome or not isinstance(how, Joined)):
+        signals = composed(signals, how, PARTS[2], (0, 0, 1), 0)
     encoder = SignalEncoder.from_dict(preparation["encoder"])
     writer = TargetEncoder.from_dict(preparation["writer"])
     samples = encoder.encode(signals, None, signals.recording)

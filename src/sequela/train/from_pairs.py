@@ -81,8 +81,7 @@ def distinct(pairs: Sequence[TextPair]) -> tuple[list[TextPair], np.ndarray]:
     Raises:
         DataError: a pair without its other text.
     """
-    if any(one.other is None for one in pairs):
-        raise DataError("the pairs", got="a text without its fellow", wanted="two texts in each")
+    _check_whole(pairs)
     first: dict[str, TextPair] = {}
     others: dict[str, dict[str, None]] = {}
     for one in pairs:
@@ -90,6 +89,17 @@ def distinct(pairs: Sequence[TextPair]) -> tuple[list[TextPair], np.ndarray]:
         first.setdefault(key, one)
         others.setdefault(key, {})[one.other or ""] = None
     return list(first.values()), listed([tuple(others[key]) for key in first])
+
+
+def _check_whole(pairs: Sequence[TextPair]) -> None:
+    alone = sum(one.other is None for one in pairs)
+    if alone:
+        raise DataError(
+            "the pairs",
+            got=f"{alone:,} texts without their fellow",
+            wanted="two texts in each",
+            todo="A tab parts them on a line; of parallel files both have to be there.",
+        )
 
 
 def listed(items: Sequence[Any]) -> np.ndarray:
@@ -112,6 +122,7 @@ def prepare(experiment: Experiment) -> Prepared:
     settings = checked(PairEncoding, experiment.encoding, "encoding")
     found = read(experiment.source, experiment.reading, experiment.data, PairSet)
     pairs = list({(one.text, one.other): one for one in found}.values())
+    _check_whole(pairs)
     of_part, said = _dealt(pairs, experiment)
     learnt = of_part[PARTS[0]]
     reader = TextEncoder.fit((one.text for one in learnt), settings.read)
@@ -262,8 +273,10 @@ def answered(model: Path | str, text: str) -> Answer:
 
 def samples_for(
     preparation: dict[str, Any], path: Path
-) -> tuple[RaggedSamples, list[TextPair], np.ndarray, TargetEncoder]:
+) -> tuple[RaggedSamples, list[TextPair], np.ndarray | None, TargetEncoder]:
     """The first texts of other pairs for a finished model, each once, and what stands with them.
+
+    None in place of that where a text stands alone.
 
     Raises:
         DataError: the data cannot be used.
@@ -271,8 +284,11 @@ def samples_for(
     reader = TextEncoder.from_dict(preparation["reader"])
     writer = TargetEncoder.from_dict(preparation["writer"])
     found = read(preparation["source"], preparation.get("reading", {}), path, PairSet)
-    rows, others = distinct(list(found))
+    whole = all(one.other is not None for one in found)
+    rows, others = distinct([one if whole else replace(one, other="") for one in found])
     groups = np.array([text_key(one.text) for one in rows], dtype=np.str_)
     samples = reader.encode((one.text for one in rows), None, groups)
+    if not whole:
+        return samples, rows, None, writer
     target = writer.encode([some[0] for some in others], preparation["encoding"]["most"])
     return replace(samples, target=target), rows, others, writer

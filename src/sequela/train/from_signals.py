@@ -246,8 +246,18 @@ def _description(signals: SignalSet, declaration: SignalDeclaration) -> str:
     )
 
 
-def samples_for(preparation: dict[str, Any], path: Path) -> tuple[RaggedSamples, SignalSet]:
-    """The samples of new data for a finished model; targets are zeros where labels are absent.
+def samples_for(
+    preparation: dict[str, Any], path: Path, *, known_outcome: bool = True
+) -> tuple[RaggedSamples, SignalSet, bool]:
+    """The samples of new data for a finished model.
+
+    Args:
+        preparation: what the bundle holds.
+        path: the data set.
+        known_outcome: the labels are wanted too; without it they are not looked at.
+
+    Returns:
+        The samples, the records, and whether labels are known: if not, targets are zeros.
 
     Raises:
         DataError: the data cannot be used, or other channels or rates than in training.
@@ -256,6 +266,7 @@ def samples_for(preparation: dict[str, Any], path: Path) -> tuple[RaggedSamples,
     signals, _ = _read(preparation["source"], preparation.get("reading", {}), path, declaration)
     if declaration.compose is not None:
         signals = composed(signals, declaration.compose, PARTS[2], (0, 0, 1), 0)
-    target = None if signals.label is None else _labels(declaration.target(signals))
+    known = known_outcome and signals.label is not None
+    target = _labels(declaration.target(signals)) if known else None
     encoder = SignalEncoder.from_dict(preparation["encoder"])
-    return encoder.encode(signals, target, declaration.groups(signals)), signals
+    return encoder.encode(signals, target, declaration.groups(signals)), signals, known

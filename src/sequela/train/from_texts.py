@@ -157,11 +157,18 @@ def _notes(encoder: TextEncoder, held_out: np.ndarray) -> list[str]:
     return notes
 
 
-def samples_for(preparation: dict[str, Any], path: Path) -> tuple[RaggedSamples, TextSet, bool]:
+def samples_for(
+    preparation: dict[str, Any], path: Path, *, known_outcome: bool = True
+) -> tuple[RaggedSamples, TextSet, bool]:
     """The samples of new texts for a finished model.
 
+    Args:
+        preparation: what the bundle holds.
+        path: the texts.
+        known_outcome: their labels are wanted too; without it they are not looked at.
+
     Returns:
-        The samples, the texts, and whether each has a label: if not, targets are zeros.
+        The samples, the texts, and whether labels are known: if not, targets are zeros.
 
     Raises:
         DataError: the data cannot be used; LabelError for a class that the model does not know.
@@ -170,7 +177,7 @@ def samples_for(preparation: dict[str, Any], path: Path) -> tuple[RaggedSamples,
     found = read(preparation["source"], preparation.get("reading", {}), path)
     encoder = TextEncoder.from_dict(preparation["encoder"])
     samples = encoder.encode((one.text for one in found), None, _groups(found.texts))
-    if any(one.label is None for one in found):
+    if not known_outcome or any(one.label is None for one in found):
         return samples, found, False
     classes = preparation["classes"]
     target = declaration.class_numbers(found, classes)

@@ -29,8 +29,9 @@ def read(
 
     Args:
         path: the file or the folder.
-        layout: "lines", a text, a tab and its label on each line, without a header; "files", a file
-            for each label, named by it, with a text on each line; "table", with a header.
+        layout: "lines", a text, a tab and its label on each line, without a header, or, without any
+            tab in the file, texts alone; "files", a file for each label, named by it, with a text
+            on each line; "table", with a header.
         text, label, subject: columns of a table; without a column of labels there are none.
 
     Returns:
@@ -63,8 +64,11 @@ def _rows(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _lines(file: Path) -> Iterator[LabelledText]:
-    part = part_of_name(file.stem)
-    for number, line in _rows(file):
+    part, rows = part_of_name(file.stem), list(_rows(file))
+    if not any("\t" in line for _, line in rows):
+        yield from (LabelledText(f"{file.stem} {k}", line, None, None, part) for k, line in rows)
+        return
+    for number, line in rows:
         text, tab, label = line.rpartition("\t")
         if not tab or not label.strip():
             raise DataError(

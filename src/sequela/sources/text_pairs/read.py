@@ -29,7 +29,8 @@ def read(
     Args:
         path: tables without a header (.txt, .tsv), the text, a tab and the other text on each line
             (further columns are passed over). With ``source`` and ``target`` a folder of parallel
-            files, ``NAME.en`` and ``NAME.de`` (or ``.gz``), line by line.
+            files, ``NAME.en`` and ``NAME.de`` (or ``.gz``), line by line. A file without any tab,
+            or without its fellow, holds texts whose others are not known.
         source: the ending of the files that are read from, such as "en"; of a table, the column.
         target: the ending of the files that are written to, such as "de"; of a table, the column.
         layout: "lines", or "table" for tables with a header (.csv, .csv.gz).
@@ -39,8 +40,8 @@ def read(
 
     Raises:
         ConfigError: one of the endings without the other, or no such layout.
-        DataError: no such file, one without its fellow, files of several lengths, or a line
-            without a tab; by file and line.
+        DataError: no such file, files of several lengths, or one line without a tab; by file and
+            line.
     """
     if (source is None) != (target is None):
         raise ConfigError("options 'source' and 'target' of source text_pairs", wanted="both")
@@ -63,9 +64,13 @@ def read(
 
 
 def _columns(file: Path) -> Iterator[TextPair]:
-    part = part_of_name(file.stem)
-    for number, line in enumerate(_split(text_of(file)), 1):
+    part, lines = part_of_name(file.stem), _split(text_of(file))
+    alone = not any("\t" in line for line in lines)
+    for number, line in enumerate(lines, 1):
         if not line.strip():
+            continue
+        if alone:
+            yield TextPair(f"{file.stem} {number}", line, None, part)
             continue
         cells = line.split("\t")
         if len(cells) < 2:
@@ -88,9 +93,13 @@ def _parallel(file: Path, source: str, target: str) -> Iterator[TextPair]:
     stem = file.name.removesuffix(".gz").removesuffix(f".{source}")
     candidates = [file.with_name(f"{stem}.{target}{end}") for end in ("", ".gz")]
     fellow = next((one for one in candidates if one.is_file()), None)
+    left = _split(text_of(file))
     if fellow is None:
-        raise DataError(f"file {file}", got="no fellow", wanted=f"{candidates[0].name} beside it")
-    left, right = _split(text_of(file)), _split(text_of(fellow))
+        for number, text in enumerate(left, 1):
+            if text.strip():
+                yield TextPair(f"{stem} {number}", text, None, part_of_name(stem))
+        return
+    right = _split(text_of(fellow))
     if len(left) != len(right):
         raise DataError(
             f"files {file.name} and {fellow.name}",
