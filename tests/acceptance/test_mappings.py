@@ -1,4 +1,4 @@
-"""What the experiments on texts must show, as their stored runs have it."""
+"""What texts, speech, pictures and forecasts must show, as their stored runs have it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,28 @@ def test_the_sentiment_of_a_sentence():
     table, differences = stored("sentiment")
     assert table["bidirectional LSTM"]["accuracy"]["value"] >= 0.8
     assert all(row["value"] > 0 for (_, metric), row in differences.items() if metric == "accuracy")
+
+
+def test_phrases_in_french():
+    _, differences = stored("phrases")
+    assert differences["text of the nearest", "chrf"]["low"] > 0
+    assert differences["text of the nearest", "exact"]["low"] > 0
+
+
+def test_the_oil_a_day_ahead():
+    table, _ = stored("oil_temperature")
+    naive = table["seasonal naive"]["mae"]["value"]
+    assert table["GRU"]["mae"]["value"] <= 0.9 * naive
+
+
+def test_captions_of_pictures():
+    table, _ = stored("canvas")
+    assert table["convolutions and GRU with attention"]["exact"]["value"] >= 0.9
+
+
+def test_who_speaks_when():
+    table, _ = stored("speakers")
+    assert table["bidirectional LSTM with CTC"]["error_rate"]["value"] <= 0.1
 
 
 def test_a_stream_of_ten_million_characters():
