@@ -63,3 +63,4 @@ def test_patients_a_second(name):
     assert times["train"]["pyhealth"] >= 5
     assert times["score"]["pyhealth"] >= 5
     assert times["train"]["torch"] >= 2
+    assert times["score"]["torch"] >= 2
