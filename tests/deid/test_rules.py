@@ -12,7 +12,7 @@ from tests.tiers import examples
 from sequela.deid import RULES, Found, Names, by_rules, find, united
 from sequela.deid.dates import written_date
 from sequela.deid.found import lowered
-from sequela.deid.phrases import Phrases
+from sequela.deid.phrases import Phrases, Runs
 from sequela.errors import DataError
 from sequela.notes import Document
 
@@ -425,3 +425,21 @@ def test_a_megabyte_of_hostile_names_and_spans():
         begin = time.process_time()
         find(Document("n", text), names=names)
         assert time.process_time() - begin < 60, repr(piece)
+
+
+@pytest.mark.parametrize("text", ["Siobhán OʼMalley here", "met OʻMalley"])
+def test_listed_names_with_an_apostrophe_that_is_a_letter(text):
+    names = Names(["Siobhán O'Malley"])
+    kept = list(text)
+    for one in find(Document("n", text), names=names):
+        kept[one.start : one.end] = " " * (one.end - one.start)
+    left = "".join(kept)
+    assert "Malley" not in left
+
+
+def test_runs_of_megabytes_are_told_by_their_beginning():
+    long = "7" * 100_000
+    runs = Runs([long, "QX-77"])
+    assert list(runs.find(f"a {long} qx 77 b")) == [(2, 100_002), (100_003, 100_008)]
+    assert list(runs.find("7" * 200)) == []
+    assert len(runs._begun) < 300

@@ -36,6 +36,7 @@ def test_from_model_to_report_and_prediction(place, capsys):
     said = capsys.readouterr().out
     assert "22 known by the map" in said
     assert "100 patients: auroc" in said
+    assert "100,000 patients: left out" in said
     found = json.loads((out / "transfer.json").read_text())
     assert found["settings"]["map"] == 22
     assert found["curve"]["left_out"] == [100000]

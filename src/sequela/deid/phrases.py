@@ -17,6 +17,8 @@ _ASCII = re.compile(r"[^\W\d_]+|\d+")
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]")
 _LONGEST = 24
 _GAP = 4
+# So long a beginning tells a run from all others; one of megabytes has as many beginnings.
+_TOLD = 256
 
 
 def _key(word: str) -> str:
@@ -84,11 +86,12 @@ class Runs:
     """Letters and digits in a row, whatever parts them: QX-77-Q51 is qx77q51, O'Brien is obrien.
 
     Args:
-        phrases: few, since each of their beginnings is kept.
+        phrases: few, since each of their beginnings is kept; of each 256 letters and digits count.
     """
 
     def __init__(self, phrases: Iterable[str]):
-        self._whole = {"".join(key for *_, key in _words(plain(each).text)) for each in phrases}
+        runs = ("".join(key for *_, key in _words(plain(each).text)) for each in phrases)
+        self._whole = {run[:_TOLD] for run in runs}
         self._whole.discard("")
         self._begun = {each[:end] for each in self._whole for end in range(1, len(each) + 1)}
 
@@ -102,10 +105,12 @@ class Runs:
         words = _words(view.text)
         for first, (start, _, run) in enumerate(words):
             place, end = first, None
-            while run in self._begun:
-                end = words[place][1] if run in self._whole else end
+            while (told := run[:_TOLD]) in self._begun:
+                end = words[place][1] if told in self._whole else end
                 place += 1
-                if place == len(words) or words[place][0] - words[place - 1][1] > _GAP:
+                if len(run) >= _TOLD or place == len(words):
+                    break
+                if words[place][0] - words[place - 1][1] > _GAP:
                     break
                 run += words[place][2]
             if end is not None:

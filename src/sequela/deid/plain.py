@@ -65,8 +65,8 @@ WORD = f"(?:[^\\W\\d_][{_SIGNS}]*)+"
 
 _ALIKE = dict(
     zip(
-        "АВЕКМНОРСТУХІЈЅԚԜаеорсухіјѕԁһԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοօıɑɡ\u2010\u2011\u2012\u2013\u2212\u2044\u2215\u2024\u2236",
-        "ABEKMHOPCTYXIJSQWaeopcyxijsdhqwABEZHIKMNOPTYXooiag-----//.:",
+        "АВЕКМНОРСТУХІЈЅԚԜаеорсухіјѕԁһԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοօıɑɡ\u2010\u2011\u2012\u2013\u2212\u2044\u2215\u2024\u2236\u02b9\u02bb\u02bc\u02bd\u02c8",
+        "ABEKMHOPCTYXIJSQWaeopcyxijsdhqwABEZHIKMNOPTYXooiag-----//.:'''''",
         strict=True,
     )
 )

@@ -171,6 +171,8 @@ def learning_curve(
     draws = {size: _draws(size, *given, settings) for size in settings.curve.sizes}
     classes = tables.outcome.kind in CLASS_KINDS and len(tables.outcome.names)
     sizes = [size for size, drawn in draws.items() if _enough(drawn, strata[pool], classes or 0)]
+    for size in set(settings.curve.sizes) - set(sizes):
+        say(f"{size:,} patients: left out, too few are there or none with each class")
     about, rows = tables.outcome.about, tables.rows["held_out"]
     part = evaluate.Part(tables.outcome.labels(truth[rows]), tables.groups[rows])
     judge = Judge(about, part, settings)
